@@ -1,0 +1,149 @@
+"""Bytes of an image file -> a grey image. Only Pillow and NumPy: the web process imports this too."""
+
+import io
+import struct
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pillow_heif
+from PIL import Image, ImageOps
+
+pillow_heif.register_heif_opener()
+
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "HEIF")
+MAX_PIXELS = 60_000_000
+MAX_SIDE = 2048  # a larger image is read at this size: strokes stay many pixels wide
+
+# The header's size is checked against max_pixels before anything is decoded, so Pillow's own limit,
+# which only warns at first, is never the one that decides.
+Image.MAX_IMAGE_PIXELS = None
+
+
+class ImageError(ValueError):
+    """An image cannot be read; the message is for the person who sent it."""
+
+
+@dataclass(frozen=True)
+class Header:
+    """What an image file says of itself: format (a name of FORMATS) and size in pixels."""
+
+    format: str
+    width: int
+    height: int
+
+
+def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
+    """Check an image by its header alone; no pixel is decoded.
+
+    Raises:
+        ImageError: the data is empty, no image of a known format, or has too many pixels.
+    """
+    with _open(data, max_pixels) as image:
+        return Header(image.format, image.width, image.height)
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Decode an image, upright and at most MAX_SIDE pixels long, as Pillow image of mode RGB.
+
+    The first frame counts. What is transparent becomes white, or black where the drawing itself is
+    light, so that it stays visible.
+
+    Raises:
+        ImageError: as read_header, or the file is cut off or damaged.
+    """
+    with _open(data, max_pixels) as image:
+        try:
+            image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # JPEG only: decodes at a half, quarter, eighth
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # on metadata that we do not use
+                image.load()
+                image = ImageOps.exif_transpose(image)
+            image = _eight_bits(image)
+            if max(image.size) > MAX_SIDE:
+                image = image.reduce(max(1, max(image.size) // MAX_SIDE))
+                image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
+            return _on_paper(image)
+        except MemoryError as error:
+            raise ImageError("The image is too large to be decoded.") from error
+        except Exception as error:  # a damaged file may raise anything, by format
+            raise ImageError(
+                f"The {image.format or 'image'} file is cut off or damaged and cannot be decoded."
+            ) from error
+
+
+def to_grey(image: Image.Image) -> np.ndarray:
+    """Give an RGB image's luminance: uint8, shape (height, width)."""
+    return np.asarray(image.convert("L"))
+
+
+def _open(data: bytes, max_pixels: int) -> Image.Image:
+    if not data:
+        raise ImageError("The file is empty.")
+    size = _webp_size(data)
+    if size:
+        _check_size(*size, max_pixels)
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Exception as error:  # UnidentifiedImageError, or what a damaged header makes of it
+        names = ", ".join(FORMATS[:-1])
+        raise ImageError(f"The file is not an image that can be read ({names} or HEIC).") from error
+    _check_size(image.width, image.height, max_pixels)
+    return image
+
+
+def _check_size(width: int, height: int, max_pixels: int):
+    if width < 1 or height < 1:
+        raise ImageError("The image has no pixels.")
+    if width * height > max_pixels:
+        raise ImageError(
+            f"The image is too large: {width} x {height} pixels are"
+            f" {width * height / 1e6:.0f} megapixels, and {max_pixels / 1e6:.0f} are the limit."
+        )
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    """Read a WebP's canvas size, as Pillow makes room for the whole canvas when it opens one.
+
+    Source: RFC 9649, "WebP Image Format", sections 2.5 to 2.7.
+    """
+    if len(data) < 30 or data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+        return None
+    kind = data[12:16]
+    if kind == b"VP8X":
+        return (
+            1 + int.from_bytes(data[24:27], "little"),
+            1 + int.from_bytes(data[27:30], "little"),
+        )
+    if kind == b"VP8L":
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 ":
+        width, height = struct.unpack("<HH", data[26:30])
+        return width & 0x3FFF, height & 0x3FFF
+    return None
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Bring 16 and 32-bit grey levels, which Pillow would clip, to the range 0 to 255."""
+    if image.mode[0] not in "IF":
+        return image
+    levels = np.asarray(image, np.float32)
+    low, high = float(levels.min()), float(levels.max())
+    if high > 255:
+        low, high = 0.0, max(high, 65535.0) if high <= 65535 else high
+    else:
+        low, high = 0.0, 255.0
+    return Image.fromarray(np.clip((levels - low) * (255 / (high - low)), 0, 255).astype(np.uint8))
+
+
+def _on_paper(image: Image.Image) -> Image.Image:
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    image = image.convert("RGBA")
+    pixels = np.asarray(image, np.float32)
+    alpha = pixels[..., 3] / 255
+    light = (pixels[..., :3].mean(axis=2) * alpha).sum() / max(float(alpha.sum()), 1e-6)
+    paper = 0 if light > 160 and alpha.mean() < 0.9 else 255
+    page = Image.new("RGBA", image.size, (paper, paper, paper, 255))
+    return Image.alpha_composite(page, image).convert("RGB")

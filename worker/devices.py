@@ -1,0 +1,80 @@
+"""Pin a process to one GPU or to the CPU."""
+
+import os
+import subprocess
+import sys
+
+
+class DeviceError(RuntimeError):
+    """The device that was asked for is not there."""
+
+
+def pin(index: int, gpus: list[str]) -> str:
+    """Let this process see one GPU of those given, or none. Call it before Keras is imported.
+
+    Args:
+        index: the process's number in its pool, from 0.
+        gpus: the GPUs as CUDA numbers them (or their UUIDs); empty means the CPU.
+
+    Returns:
+        What the process is pinned to: "GPU 1" or "CPU".
+    """
+    if "tensorflow" in sys.modules:
+        raise DeviceError("a process must be pinned before TensorFlow is imported")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+    chosen = gpus[index % len(gpus)] if gpus else "-1"
+    os.environ["CUDA_VISIBLE_DEVICES"] = chosen
+    return f"GPU {chosen}" if gpus else "CPU"
+
+
+def use_memory_as_needed():
+    """Let TensorFlow take GPU memory as it needs it, rather than all of it at once."""
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return
+    import tensorflow as tf
+
+    for gpu in tf.config.list_physical_devices("GPU"):
+        tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def count_gpus() -> int:
+    """Count the GPUs that Keras's backend can use in this process."""
+    import keras
+
+    return len(keras.distribution.list_devices("gpu"))
+
+
+def require_gpu(gpus: list[str]):
+    """Check, in a process of its own, that each of these GPUs can be used.
+
+    The caller is left without TensorFlow, so it may fork afterwards.
+
+    Raises:
+        DeviceError: no GPU is given, or the backend finds fewer than given.
+    """
+    if not gpus:
+        raise DeviceError("REQUIRE_GPU is set, but GPUS names none (for example GPUS=0)")
+    environment = os.environ | {
+        "CUDA_VISIBLE_DEVICES": ",".join(gpus),
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    probe = subprocess.run(
+        [sys.executable, "-m", "worker.devices"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = int(probe.stdout.split()[-1]) if probe.returncode == 0 and probe.stdout.split() else 0
+    if found < len(gpus):
+        raise DeviceError(
+            f"REQUIRE_GPU is set, but of the GPUs {','.join(gpus)} only {found} can be used"
+        )
+
+
+if __name__ == "__main__":
+    print(count_gpus())

@@ -1,0 +1,93 @@
+"""Load a model once, and read batches of digits with it."""
+
+import hashlib
+import time
+from pathlib import Path
+
+import numpy as np
+
+BUNDLED_DIR = Path(__file__).parent / "bundled"
+BUNDLED_MODEL = BUNDLED_DIR / "digits.keras"
+BUNDLED_METRICS = BUNDLED_DIR / "metrics.json"
+BATCH_SIZES = (1, 8, 64)
+
+
+class ModelError(RuntimeError):
+    """A model file is missing, damaged, or is no digit model."""
+
+
+class Engine:
+    """A model, compiled for a few fixed batch sizes, so that no call traces it again."""
+
+    def __init__(self, path: Path = BUNDLED_MODEL, sha256: str | None = None):
+        """Load and warm up the model at this path.
+
+        Raises:
+            ModelError: the file is missing, does not have this SHA-256, or is no digit model.
+        """
+        started = time.monotonic()
+        self.path = Path(path)
+        self.model = load_model(self.path, sha256)
+        for size in BATCH_SIZES:
+            self._run(np.zeros((size, 28, 28), np.uint8))
+        self.load_seconds = time.monotonic() - started
+
+    def predict(self, digits: np.ndarray) -> np.ndarray:
+        """Give the ten probabilities of each digit.
+
+        Args:
+            digits: uint8, shape (n, 28, 28); 0 is paper, 255 is full ink.
+
+        Returns:
+            float32, shape (n, 10); each row sums to 1.
+        """
+        digits = np.asarray(digits, np.uint8).reshape(-1, 28, 28)
+        largest = BATCH_SIZES[-1]
+        parts = [
+            self._padded(digits[start : start + largest])
+            for start in range(0, len(digits), largest)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, 10), np.float32)
+
+    def _padded(self, digits: np.ndarray) -> np.ndarray:
+        size = next(size for size in BATCH_SIZES if size >= len(digits))
+        if size > len(digits):
+            blank = np.zeros((size - len(digits), 28, 28), np.uint8)
+            return self._run(np.concatenate([digits, blank]))[: len(digits)]
+        return self._run(digits)
+
+    def _run(self, digits: np.ndarray) -> np.ndarray:
+        pixels = digits[..., None].astype(np.float32) / np.float32(255)
+        return np.asarray(self.model.predict_on_batch(pixels), np.float32)
+
+
+def load_model(path: Path, sha256: str | None = None):
+    """Load a Keras model in safe mode, after its checksum where one is given.
+
+    Raises:
+        ModelError: the file is missing, does not have this SHA-256, or is no digit model.
+    """
+    if not path.is_file():
+        raise ModelError(f"the model file {path.name} is missing")
+    if sha256 and (received := file_sha256(path)) != sha256:
+        raise ModelError(
+            f"the model file {path.name} was changed: expected SHA-256 {sha256}, received {received}"
+        )
+    import keras
+
+    try:
+        model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except Exception as error:  # Keras raises many kinds for a damaged file
+        raise ModelError(f"the model file {path.name} cannot be loaded: {error}") from error
+    if model.input_shape[1:] != (28, 28, 1) or model.output_shape[1:] != (10,):
+        raise ModelError(
+            f"expected a model from (28, 28, 1) to (10,), received one from"
+            f" {model.input_shape[1:]} to {model.output_shape[1:]}"
+        )
+    return model
+
+
+def file_sha256(path: Path) -> str:
+    """Give a file's SHA-256 in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,183 @@
+"""A grey image -> the digits in it, each as 28x28 pixels like MNIST's."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from worker.decoding import ImageError
+
+SIZE = 28
+BOX = 20
+WORKING_SIDE = 800  # ink is looked for at this size at most
+LEAST_CONTRAST = 16  # grey levels between paper and ink; less is called blank
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """One digit found in an image.
+
+    box: (x, y, width, height) in pixels of the image.
+    pixels: uint8, shape (28, 28); 0 is paper, 255 is full ink.
+    """
+
+    box: tuple[int, int, int, int]
+    pixels: np.ndarray
+
+
+def find_digits(grey: np.ndarray) -> list[Glyph]:
+    """Find the digit in an image; an image without ink has none.
+
+    Args:
+        grey: uint8, shape (height, width), of any polarity.
+
+    Returns:
+        The digits in reading order.
+    """
+    small, scale = _shrink(grey)
+    ink = extract_ink(small)
+    mask = _digit_mask(ink)
+    if not mask.any():
+        return []
+    x, y, width, height = cv2.boundingRect(mask)
+    part = np.where(mask, ink, 0)[y : y + height, x : x + width]
+    box = (x * scale, y * scale, width * scale, height * scale)
+    return [Glyph(_whole(box, grey.shape), normalize(part))]
+
+
+def extract_ink(grey: np.ndarray) -> np.ndarray:
+    """Tell ink from paper, whatever the polarity and however the light falls.
+
+    Args:
+        grey: uint8, shape (height, width).
+
+    Returns:
+        uint8, same shape: 0 is paper, 255 is full ink; all 0 where there is no ink.
+    """
+    difference = grey.astype(np.float32) - _paper(grey)
+    sign = 1.0 if float((difference**3).sum()) > 0 else -1.0
+    difference *= sign
+    noise = 1.4826 * float(np.median(np.abs(difference - np.median(difference))))
+    smooth = cv2.GaussianBlur(difference, (3, 3), 0) if min(grey.shape) >= 64 else difference
+    rank = min(max(4, smooth.size // 500), smooth.size)
+    contrast = float(np.partition(smooth.ravel(), -rank)[-rank])
+    if contrast < max(LEAST_CONTRAST, 5 * noise):
+        return np.zeros_like(grey)
+    floor = min(3 * noise, contrast / 2)
+    return np.clip((difference - floor) * (255 / (contrast - floor)), 0, 255).astype(np.uint8)
+
+
+def normalize(ink: np.ndarray) -> np.ndarray:
+    """Give one digit the geometry of an MNIST digit.
+
+    Args:
+        ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
+
+    Returns:
+        uint8, shape (28, 28): the ink scaled to fit a 20x20 box, aspect kept, its centre of mass at
+        the centre.
+
+    Raises:
+        ImageError: the image holds no ink.
+
+    Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits".
+    """
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not rows.size:
+        raise ImageError("The image holds no ink.")
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = ink.shape
+    if max(height, width) != BOX:
+        scale = BOX / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        ink = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        if not ink.any():
+            raise ImageError("The image holds no ink.")
+        # A hair-thin stroke fades when it is scaled down: bring it back to full ink.
+        ink = np.clip(ink * (255 / np.percentile(ink[ink > 0], 95)), 0, 255)
+    return _centre(ink.astype(np.float32))
+
+
+def _centre(ink: np.ndarray) -> np.ndarray:
+    """Lay the ink on 28x28 with its centre of mass at the centre, all of it inside."""
+    height, width = ink.shape
+    total = float(ink.sum())
+    middle = SIZE // 2  # MNIST's centres of mass all lie within half a pixel of (14, 14)
+    top = round(middle - float((ink.sum(axis=1) * np.arange(height)).sum()) / total)
+    left = round(middle - float((ink.sum(axis=0) * np.arange(width)).sum()) / total)
+    top, left = min(max(top, 0), SIZE - height), min(max(left, 0), SIZE - width)
+    page = np.zeros((SIZE, SIZE), np.uint8)
+    page[top : top + height, left : left + width] = np.rint(ink)
+    return page
+
+
+def _shrink(grey: np.ndarray) -> tuple[np.ndarray, float]:
+    scale = max(grey.shape) / WORKING_SIDE
+    if scale <= 1:
+        return grey, 1.0
+    size = (max(1, round(grey.shape[1] / scale)), max(1, round(grey.shape[0] / scale)))
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA), scale
+
+
+def _paper(grey: np.ndarray) -> np.ndarray:
+    """Estimate the paper's grey level at each pixel: a quadratic surface under the ink.
+
+    Fitted by iterated least squares on a coarse copy; what lies far from the surface, the ink, is
+    left out of the next round.
+    """
+    if min(grey.shape) < 48:
+        return np.full(grey.shape, np.float32(np.median(np.concatenate(_edges(grey)))))
+    side = 96
+    coarse = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+    basis = _basis(side, side)
+    flat, level = coarse.ravel(), float(np.median(coarse))
+    keep = np.abs(flat - level) <= max(8.0, float(np.median(np.abs(flat - level))) * 3)
+    surface = np.full(flat.shape, level, np.float32)
+    for _ in range(8):
+        weights, *_ = np.linalg.lstsq(basis[keep], flat[keep], rcond=None)
+        surface = basis @ weights
+        distance = np.abs(flat - surface)
+        spread = 1.4826 * float(np.median(distance[keep]))
+        closer = distance <= max(4.0, 2.5 * spread)
+        if closer.sum() < 0.2 * flat.size or (closer == keep).all():
+            break
+        keep = closer
+    surface = surface.reshape(side, side).astype(np.float32)
+    return cv2.resize(surface, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _basis(height: int, width: int) -> np.ndarray:
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    terms = [np.ones_like(x), x, y, x * y, x * x, y * y]
+    return np.stack([term.ravel() for term in terms], axis=1).astype(np.float32)
+
+
+def _edges(grey: np.ndarray) -> list[np.ndarray]:
+    return [grey[0], grey[-1], grey[:, 0], grey[:, -1]]
+
+
+def _digit_mask(ink: np.ndarray) -> np.ndarray:
+    """Mark the pixels of the digit: connected ink that is dark enough somewhere, less specks."""
+    threshold = 24 if min(ink.shape) >= 64 else 4  # a small picture is all edge: keep its faint ink
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).astype(np.uint8))
+    if count == 1:
+        return np.zeros_like(ink)
+    darkest = np.zeros(count, np.uint8)
+    np.maximum.at(darkest, labels.ravel(), ink.ravel())
+    sides = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    areas = stats[:, cv2.CC_STAT_AREA]
+    kept = darkest >= 110
+    kept[0] = False
+    if not kept.any():
+        return np.zeros_like(ink)
+    largest = sides[kept].max()
+    kept &= (sides >= 0.2 * largest) | (areas >= 0.1 * areas[kept].max())
+    return kept[labels].astype(np.uint8)
+
+
+def _whole(box, shape) -> tuple[int, int, int, int]:
+    """Round a box to whole pixels inside an image of this shape."""
+    x, y = int(box[0]), int(box[1])
+    width = min(max(1, round(box[2])), shape[1] - x)
+    height = min(max(1, round(box[3])), shape[0] - y)
+    return x, y, width, height

@@ -1,0 +1,79 @@
+"""Image files -> readings: the path that the site, the commands and the notebook share."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from PIL import Image
+
+from worker.decoding import MAX_PIXELS, ImageError, decode, to_grey
+from worker.images import Glyph, find_digits
+
+
+@dataclass(frozen=True)
+class ReadDigit:
+    """One digit and what the model said of it.
+
+    value: 0 to 9, or None for "not a digit".
+    confidence: the probability of the value.
+    probabilities: of 0 to 9, float32, shape (10,).
+    """
+
+    value: int | None
+    confidence: float
+    probabilities: np.ndarray
+    glyph: Glyph
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The answer for one image: its digits in reading order, or the error that stopped it.
+
+    image: the decoded image (RGB, upright, perhaps reduced); boxes are in its pixels.
+    """
+
+    digits: list[ReadDigit] = field(default_factory=list)
+    error: ImageError | None = None
+    image: Image.Image | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(str(digit.value) for digit in self.digits if digit.value is not None)
+
+    @property
+    def confidence(self) -> float | None:
+        """The confidence of the least sure digit; None where no digit was found."""
+        return min((digit.confidence for digit in self.digits), default=None)
+
+
+def read_images(engine, files: list[bytes], max_pixels: int = MAX_PIXELS) -> list[Reading]:
+    """Read image files as one batch, each digit through the model once.
+
+    Args:
+        engine: the engine.Engine that reads.
+        files: the contents of image files.
+        max_pixels: images with more pixels are refused.
+
+    Returns:
+        One reading a file, in order. A file that cannot be read has an error, and spoils no other.
+    """
+    found = [_look(data, max_pixels) for data in files]
+    glyphs = [glyph for _, glyphs, _ in found for glyph in glyphs]
+    pixels = [glyph.pixels for glyph in glyphs]
+    answers = iter(engine.predict(np.stack(pixels)) if pixels else ())
+    return [
+        Reading([_read_digit(glyph, next(answers)) for glyph in glyphs], error, image)
+        for image, glyphs, error in found
+    ]
+
+
+def _look(data: bytes, max_pixels: int):
+    try:
+        image = decode(data, max_pixels)
+        return image, find_digits(to_grey(image)), None
+    except ImageError as error:
+        return None, [], error
+
+
+def _read_digit(glyph: Glyph, probabilities: np.ndarray) -> ReadDigit:
+    value = int(probabilities.argmax())
+    return ReadDigit(value, float(probabilities[value]), probabilities, glyph)
