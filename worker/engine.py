@@ -1,14 +1,12 @@
 """Load a model once, and read batches of digits with it."""
 
-import hashlib
 import time
 from pathlib import Path
 
 import numpy as np
 
-BUNDLED_DIR = Path(__file__).parent / "bundled"
-BUNDLED_MODEL = BUNDLED_DIR / "digits.keras"
-BUNDLED_METRICS = BUNDLED_DIR / "metrics.json"
+from worker.bundle import BUNDLED_MODEL, file_sha256
+
 BATCH_SIZES = (1, 8, 64)
 
 
@@ -85,9 +83,3 @@ def load_model(path: Path, sha256: str | None = None):
             f" {model.input_shape[1:]} to {model.output_shape[1:]}"
         )
     return model
-
-
-def file_sha256(path: Path) -> str:
-    """Give a file's SHA-256 in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+from django.db.models.signals import post_delete, post_migrate
+
+
+class DigitsConfig(AppConfig):
+    name = "digits"
+    verbose_name = "Digits"
+
+    def ready(self):
+        from digits import files, versions
+        from digits.models import ModelVersion, Upload
+
+        post_migrate.connect(versions.register_bundled_after_migrate, sender=self)
+        for model in (Upload, ModelVersion):
+            post_delete.connect(files.delete_files_of, sender=model)

@@ -1,0 +1,174 @@
+"""Upload, its digits, and what model versions said of them."""
+
+import uuid
+from pathlib import PurePath
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued", "queued"
+    RUNNING = "running", "running"
+    DONE = "done", "done"
+    FAILED = "failed", "failed"
+
+
+UNFINISHED = (Status.QUEUED, Status.RUNNING)
+
+
+class Source(models.TextChoices):
+    FILE = "file", "file"
+    API = "api", "API"
+
+
+def _dated(folder: str, suffix: str) -> str:
+    return f"{folder}/{timezone.now():%Y/%m/%d}/{uuid.uuid4().hex}{suffix}"
+
+
+def upload_path(upload, filename: str) -> str:
+    """Name a stored upload; nothing of the sender's name but a plain ending gets into the path."""
+    suffix = PurePath(filename).suffix.lower()
+    return _dated("uploads", suffix if suffix[1:].isalnum() and len(suffix) <= 6 else "")
+
+
+def preview_path(upload, filename: str) -> str:
+    return _dated("previews", PurePath(filename).suffix)
+
+
+class UploadQuerySet(models.QuerySet):
+    def unfinished(self):
+        return self.filter(status__in=UNFINISHED)
+
+    def visible_to(self, owner):
+        """The uploads that an owner may see: all for staff, else their own."""
+        if owner.is_staff:
+            return self
+        if owner.user:
+            return self.filter(user=owner.user)
+        return self.filter(visitor=owner.visitor) if owner.visitor else self.none()
+
+
+class Upload(models.Model):
+    """One image somebody sent. Its row is the queue: see digits.queue."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False
+    )
+    visitor = models.CharField("browser session", max_length=32, blank=True)
+    source = models.CharField(max_length=10, choices=Source.choices, default=Source.FILE)
+    file = models.FileField(upload_to=upload_path, max_length=200)
+    name = models.CharField("file name", max_length=200, blank=True)
+    preview = models.FileField(upload_to=preview_path, max_length=200, blank=True)
+    width = models.PositiveIntegerField(null=True, blank=True)
+    height = models.PositiveIntegerField(null=True, blank=True)
+
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    reading = models.CharField(max_length=500, blank=True)
+    confidence = models.FloatField(null=True, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    error_detail = models.TextField(blank=True)
+
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # The history of an account, of a browser session, and of everybody by state.
+            models.Index(fields=["user", "-id"], name="upload_of_user"),
+            models.Index(fields=["visitor", "-id"], name="upload_of_visitor"),
+            models.Index(fields=["status", "-id"], name="upload_by_status"),
+            # What to claim next: those tried before, then the oldest.
+            models.Index(
+                fields=["-attempts", "id"],
+                condition=Q(status=Status.QUEUED),
+                name="upload_to_claim",
+            ),
+            # A claim's rows, and those whose lease ran out.
+            models.Index(fields=["lease"], condition=Q(lease__isnull=False), name="upload_lease"),
+            models.Index(
+                fields=["lease_expires_at"],
+                condition=Q(status=Status.RUNNING),
+                name="upload_stuck",
+            ),
+            # When a reading was last finished, for the health page.
+            models.Index(fields=["-finished_at"], name="upload_finished"),
+        ]
+
+    def __str__(self):
+        return f"upload {self.pk}"
+
+    def get_absolute_url(self):
+        return reverse("upload", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in UNFINISHED
+
+    @property
+    def waited(self):
+        """How long it was queued before its (last) reading began, as a timedelta."""
+        return self.started_at and self.started_at - self.created_at
+
+    @property
+    def ran(self):
+        """How long its reading took, as a timedelta."""
+        return self.finished_at and self.started_at and self.finished_at - self.started_at
+
+
+class Digit(models.Model):
+    """One digit found in an upload."""
+
+    upload = models.ForeignKey(Upload, models.CASCADE, related_name="digits")
+    position = models.PositiveSmallIntegerField(help_text="in reading order, from 0")
+    x = models.PositiveIntegerField()
+    y = models.PositiveIntegerField()
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+    pixels = models.BinaryField(help_text="28x28 bytes, as the model sees them")
+    label = models.PositiveSmallIntegerField(
+        "true label", null=True, blank=True, validators=[MaxValueValidator(9)]
+    )
+
+    class Meta:
+        ordering = ["upload", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["upload", "position"], name="one_digit_a_position"),
+            models.CheckConstraint(
+                condition=Q(label__isnull=True) | Q(label__lte=9), name="label_is_a_digit"
+            ),
+        ]
+
+    def __str__(self):
+        return f"digit {self.position + 1} of upload {self.upload_id}"
+
+
+class Prediction(models.Model):
+    """What one model version said of one digit. It is never edited."""
+
+    digit = models.ForeignKey(Digit, models.CASCADE, related_name="predictions", db_index=False)
+    version = models.ForeignKey("ModelVersion", models.PROTECT, related_name="predictions")
+    value = models.PositiveSmallIntegerField(null=True, help_text='empty means "not a digit"')
+    confidence = models.FloatField()
+    probabilities = models.JSONField(help_text="of 0 to 9")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["digit", "version"], name="one_prediction_a_version")
+        ]
+
+    def __str__(self):
+        return f"{'not a digit' if self.value is None else self.value} ({self.confidence:.1%})"

@@ -1,0 +1,82 @@
+"""The model in a worker process: loaded once, swapped when another version becomes active."""
+
+import json
+import logging
+import os
+import socket
+import threading
+import time
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connection
+
+from digits import redis
+from digits.models import ModelVersion
+
+logger = logging.getLogger(__name__)
+SIGN_OF_LIFE = "digits:worker:"
+SIGN_SECONDS = 3
+_state: dict = {"device": "CPU", "engine": None, "version": None}
+
+
+def start(index: int):
+    """Pin this process, load the active version, and begin to give signs of life."""
+    from worker import devices
+
+    _state["device"] = devices.pin(index, settings.GPUS)
+    devices.use_memory_as_needed()
+    engine_and_version()
+    connection.close()  # Each task opens its own.
+    threading.Thread(target=_give_signs_of_life, name="signs-of-life", daemon=True).start()
+
+
+def engine_and_version():
+    """Give the engine of the active version, which is loaded if it is not yet.
+
+    Raises:
+        ModelError: it cannot be loaded, and no other version was loaded before.
+    """
+    from worker.engine import Engine, ModelError
+
+    version = ModelVersion.active()
+    if version is None:
+        raise ModelError("no model version is active")
+    if _state["version"] is None or _state["version"].pk != version.pk:
+        engine = Engine(default_storage.path(version.file.name), version.sha256)
+        _state.update(engine=engine, version=version)
+        logger.info(
+            "loaded model version %d on %s in %.1f s (process %d)",
+            version.number,
+            _state["device"],
+            engine.load_seconds,
+            os.getpid(),
+        )
+    return _state["engine"], _state["version"]
+
+
+def workers() -> list[dict]:
+    """The worker processes that gave a sign of life lately.
+
+    Raises:
+        RedisError: Redis is down.
+    """
+    client = redis.client()
+    keys = sorted(client.scan_iter(SIGN_OF_LIFE + "*", count=1000))
+    return [json.loads(sign) for sign in (client.mget(keys) if keys else []) if sign]
+
+
+def _give_signs_of_life():
+    name = f"{socket.gethostname()}:{os.getpid()}"
+    while True:
+        sign = {
+            "name": name,
+            "device": _state["device"],
+            "version": _state["version"].number,
+            "seen_at": time.time(),
+        }
+        try:
+            redis.client().set(SIGN_OF_LIFE + name, json.dumps(sign), ex=SIGN_SECONDS * 4)
+        except redis.RedisError as error:
+            logger.debug("no sign of life could be given: %s", error)
+        time.sleep(SIGN_SECONDS)

@@ -1,0 +1,134 @@
+"""Thin Celery tasks: claim rows, let worker/ read them, save rows."""
+
+import io
+import logging
+import time
+import traceback
+
+from celery import shared_task
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.db import transaction
+
+from digits import queue, serving
+from digits.models import Digit, Prediction, Upload
+from digits.models.uploads import Status
+
+logger = logging.getLogger(__name__)
+SLICE_SECONDS = 2  # then another wake-up follows, so that a worker can stop between two
+PREVIEW_SIDE = 640
+
+
+@shared_task(name="digits.classify", acks_late=True, reject_on_worker_lost=True)
+def classify():
+    """Read what is queued, batch by batch."""
+    queue.wake_up_taken()
+    deadline = time.monotonic() + SLICE_SECONDS
+    uploads = queue.claim()
+    if len(uploads) == settings.CLASSIFY_BATCH:
+        queue.wake_up()  # There may be more than one worker can do.
+    while uploads:
+        read(uploads)
+        if time.monotonic() > deadline:
+            queue.wake_up()
+            return
+        uploads = queue.claim()
+
+
+@shared_task(name="digits.sweep")
+def sweep():
+    """Give back what is stuck, and wake the workers for what waits."""
+    queue.sweep()
+
+
+def read(uploads: list[Upload]):
+    """Read claimed uploads as one batch and save what was found."""
+    from worker.reading import read_images
+
+    engine, version = serving.engine_and_version()
+    contents = [_content(upload) for upload in uploads]
+    present = [content for content in contents if content is not None]
+    readings = iter(read_images(engine, present, settings.MAX_PIXELS))
+    for upload, content in zip(uploads, contents, strict=True):
+        if content is None:
+            _fail(upload, "The uploaded file is gone from the storage.", "FileNotFoundError")
+            continue
+        _save(upload, next(readings), version)
+    queue.notify(uploads)
+
+
+def _content(upload: Upload) -> bytes | None:
+    try:
+        with upload.file.open("rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def _save(upload: Upload, reading, version):
+    if reading.error:
+        detail = "".join(traceback.format_exception(reading.error))
+        _fail(upload, str(reading.error), detail)
+        return
+    name = upload.preview.storage.save(*_preview(reading.image))
+    with transaction.atomic():
+        upload.status = Status.DONE
+        ours = queue.finish(
+            upload,
+            status=Status.DONE,
+            reading=reading.text[:500],
+            confidence=reading.confidence,
+            width=reading.image.width,
+            height=reading.image.height,
+            preview=name,
+            error="",
+            error_detail="",
+        )
+        if ours:
+            _save_digits(upload, reading, version)
+    if not ours:
+        upload.preview.storage.delete(name)
+
+
+def _save_digits(upload: Upload, reading, version):
+    rows = []
+    for position, read_digit in enumerate(reading.digits):
+        x, y, width, height = read_digit.glyph.box
+        rows.append(
+            Digit(
+                upload=upload,
+                position=position,
+                x=x,
+                y=y,
+                width=width,
+                height=height,
+                pixels=read_digit.glyph.pixels.tobytes(),
+            )
+        )
+    Digit.objects.bulk_create(rows)
+    Prediction.objects.bulk_create(
+        Prediction(
+            digit=row,
+            version=version,
+            value=read_digit.value,
+            confidence=read_digit.confidence,
+            probabilities=[round(float(p), 6) for p in read_digit.probabilities],
+        )
+        for row, read_digit in zip(rows, reading.digits, strict=True)
+    )
+
+
+def _fail(upload: Upload, error: str, detail: str):
+    upload.status = Status.FAILED
+    queue.finish(upload, status=Status.FAILED, error=error[:500], error_detail=detail)
+
+
+def _preview(image) -> tuple[str, ContentFile]:
+    """Make the small picture that pages show of any upload, whatever format it came in."""
+    from digits.models.uploads import preview_path
+
+    image = image.copy()
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=80, method=2)
+    return preview_path(None, "preview.webp"), ContentFile(buffer.getvalue())

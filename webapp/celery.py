@@ -1,0 +1,74 @@
+"""The Celery app: queues, routes, and what a worker process does when it starts."""
+
+import logging
+import os
+import sys
+
+from celery import Celery, signals
+from celery.app.amqp import AMQP
+from kombu import Connection, Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
+logger = logging.getLogger(__name__)
+EX_CONFIG = 78  # sysexits.h: restarting will not help
+
+
+class PatientConnection(Connection):
+    """A broker connection that never waits longer than two seconds between two tries."""
+
+    def ensure_connection(self, *args, **kwargs):
+        return super().ensure_connection(
+            *args, **{"interval_start": 1, "interval_step": 1, "interval_max": 2} | kwargs
+        )
+
+
+class PatientAMQP(AMQP):
+    Connection = PatientConnection
+
+
+app = Celery("digits", amqp=PatientAMQP)
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.task_queues = [Queue(name) for name in ("classify", "train", "maintenance")]
+app.conf.task_default_queue = "maintenance"
+app.conf.task_routes = {
+    "digits.classify": {"queue": "classify"},
+    "digits.train": {"queue": "train"},
+    "digits.sweep": {"queue": "maintenance"},
+}
+app.set_default()  # else a task published from a web server's thread goes to amqp://localhost
+app.autodiscover_tasks()
+
+
+def _reads_digits() -> bool:
+    """Does this worker take from the classify queue?"""
+    return "classify" in app.amqp.queues.consume_from
+
+
+@signals.setup_logging.connect
+def use_django_logging(**_):
+    """Leave logging as Django's settings have it."""
+
+
+@signals.worker_init.connect
+def refuse_to_start_without_its_gpu(**_):
+    from django.conf import settings
+
+    from worker.devices import DeviceError, require_gpu
+
+    if _reads_digits() and settings.REQUIRE_GPU:
+        try:
+            require_gpu(settings.GPUS)
+        except DeviceError as error:
+            logger.critical("refusing to start: %s", error)
+            sys.exit(EX_CONFIG)
+
+
+@signals.worker_process_init.connect
+def load_the_model(**_):
+    """Pin this pool process to its device and load the active model, once."""
+    from billiard.process import current_process
+
+    if _reads_digits():
+        from digits import serving
+
+        serving.start(getattr(current_process(), "index", 0))

@@ -1,0 +1,38 @@
+"""What an installation makes for itself under DATA_DIR when its environment does not say."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+
+from django.core.management.utils import get_random_secret_key
+
+LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes
+
+
+def redis_socket(data_dir: Path) -> Path:
+    """Say where the embedded server listens: a Unix socket that only this user can reach."""
+    path = data_dir / "redis.sock"
+    if len(bytes(path)) <= LONGEST_SOCKET_PATH:
+        return path
+    name = hashlib.sha256(bytes(data_dir)).hexdigest()[:16]
+    folder = Path(tempfile.gettempdir()) / f"digits-{os.getuid()}-{name}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.stat().st_uid != os.getuid():
+        raise PermissionError(f"{folder} belongs to another user; choose a shorter DATA_DIR")
+    return folder / "redis.sock"
+
+
+def secret_key(data_dir: Path) -> str:
+    """Read this installation's secret key, made on the first start and kept."""
+    path = data_dir / "secret_key"
+    if not path.exists():
+        # Written whole under another name first, so that two processes agree on one key.
+        descriptor, draft = tempfile.mkstemp(dir=data_dir, prefix="secret_key.")
+        with os.fdopen(descriptor, "w") as file:
+            file.write(get_random_secret_key())
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        os.unlink(draft)
+    return path.read_text()
