@@ -87,6 +87,17 @@ def finish(upload: Upload, **fields) -> bool:
     )
 
 
+def give_back(uploads: list[Upload], *, count_attempt: bool = True):
+    """Queue claimed uploads again."""
+    for upload in uploads:
+        Upload.objects.filter(pk=upload.pk, status=Status.RUNNING, lease=upload.lease).update(
+            status=Status.QUEUED,
+            lease=None,
+            lease_expires_at=None,
+            attempts=upload.attempts if count_attempt else upload.attempts - 1,
+        )
+
+
 def sweep() -> int:
     """Give back what is stuck, and wake the workers for what waits.
 

@@ -6,10 +6,11 @@ import os
 import socket
 import threading
 import time
+from pathlib import Path
 
 from django.conf import settings
 from django.core.files.storage import default_storage
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from digits import redis
 from digits.models import ModelVersion
@@ -23,10 +24,14 @@ _state: dict = {"device": "CPU", "engine": None, "version": None}
 def start(index: int):
     """Pin this process, load the active version, and begin to give signs of life."""
     from worker import devices
+    from worker.bundle import ModelError
 
     _state["device"] = devices.pin(index, settings.GPUS)
     devices.use_memory_as_needed()
-    engine_and_version()
+    try:
+        engine_and_version()
+    except ModelError as error:  # The sweeper's wake-ups try again; uploads stay queued.
+        logger.error("no model could be loaded: %s", error)
     connection.close()  # Each task opens its own.
     threading.Thread(target=_give_signs_of_life, name="signs-of-life", daemon=True).start()
 
@@ -37,13 +42,14 @@ def engine_and_version():
     Raises:
         ModelError: it cannot be loaded, and no other version was loaded before.
     """
-    from worker.engine import Engine, ModelError
+    from worker.bundle import ModelError
+    from worker.engine import Engine
 
     version = ModelVersion.active()
     if version is None:
         raise ModelError("no model version is active")
     if _state["version"] is None or _state["version"].pk != version.pk:
-        engine = Engine(default_storage.path(version.file.name), version.sha256)
+        engine = Engine(Path(default_storage.path(version.file.name)), version.sha256)
         _state.update(engine=engine, version=version)
         logger.info(
             "loaded model version %d on %s in %.1f s (process %d)",
@@ -53,6 +59,29 @@ def engine_and_version():
             os.getpid(),
         )
     return _state["engine"], _state["version"]
+
+
+def local_engine(path: Path | None = None):
+    """Load an engine for a command: of this file, else of the active version, else what ships.
+
+    Raises:
+        ModelError: the model cannot be loaded.
+    """
+    from worker import devices
+
+    devices.pin(0, settings.GPUS)
+    devices.use_memory_as_needed()
+    from worker.engine import Engine
+
+    if path:
+        return Engine(path)
+    try:
+        version = ModelVersion.active()
+    except DatabaseError:  # no database, or not migrated yet
+        version = None
+    if version is None:
+        return Engine()
+    return Engine(Path(default_storage.path(version.file.name)), version.sha256)
 
 
 def workers() -> list[dict]:
@@ -72,7 +101,7 @@ def _give_signs_of_life():
         sign = {
             "name": name,
             "device": _state["device"],
-            "version": _state["version"].number,
+            "version": _state["version"] and _state["version"].number,
             "seen_at": time.time(),
         }
         try:

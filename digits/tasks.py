@@ -12,7 +12,8 @@ from django.db import transaction
 
 from digits import queue, serving
 from digits.models import Digit, Prediction, Upload
-from digits.models.uploads import Status
+from digits.models.uploads import Status, preview_path
+from worker.bundle import ModelError
 
 logger = logging.getLogger(__name__)
 SLICE_SECONDS = 2  # then another wake-up follows, so that a worker can stop between two
@@ -43,18 +44,39 @@ def sweep():
 
 def read(uploads: list[Upload]):
     """Read claimed uploads as one batch and save what was found."""
+    try:
+        engine, version = serving.engine_and_version()
+    except ModelError:
+        queue.give_back(uploads, count_attempt=False)  # It is not the uploads' fault.
+        raise
+    try:
+        _read(uploads, engine, version)
+    except Exception as error:
+        _retry_or_fail(uploads, error)
+    queue.notify(uploads)
+
+
+def _read(uploads: list[Upload], engine, version):
     from worker.reading import read_images
 
-    engine, version = serving.engine_and_version()
     contents = [_content(upload) for upload in uploads]
     present = [content for content in contents if content is not None]
     readings = iter(read_images(engine, present, settings.MAX_PIXELS))
     for upload, content in zip(uploads, contents, strict=True):
         if content is None:
             _fail(upload, "The uploaded file is gone from the storage.", "FileNotFoundError")
-            continue
-        _save(upload, next(readings), version)
-    queue.notify(uploads)
+        else:
+            _save(upload, next(readings), version)
+
+
+def _retry_or_fail(uploads: list[Upload], error: Exception):
+    """After an error that nobody foresaw: try each upload alone, and fail the one at its limit."""
+    logger.exception("a batch of %d uploads could not be read", len(uploads))
+    spent = [upload for upload in uploads if upload.attempts >= settings.MAX_ATTEMPTS]
+    queue.give_back([upload for upload in uploads if upload not in spent])
+    detail = "".join(traceback.format_exception(error))
+    for upload in spent:
+        _fail(upload, "The image could not be read because of an internal error.", detail)
 
 
 def _content(upload: Upload) -> bytes | None:
@@ -125,8 +147,6 @@ def _fail(upload: Upload, error: str, detail: str):
 
 def _preview(image) -> tuple[str, ContentFile]:
     """Make the small picture that pages show of any upload, whatever format it came in."""
-    from digits.models.uploads import preview_path
-
     image = image.copy()
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     buffer = io.BytesIO()

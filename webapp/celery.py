@@ -10,7 +10,6 @@ from kombu import Connection, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 logger = logging.getLogger(__name__)
-EX_CONFIG = 78  # sysexits.h: restarting will not help
 
 
 class PatientConnection(Connection):
@@ -53,6 +52,7 @@ def use_django_logging(**_):
 def refuse_to_start_without_its_gpu(**_):
     from django.conf import settings
 
+    from digits.supervisor import EX_CONFIG
     from worker.devices import DeviceError, require_gpu
 
     if _reads_digits() and settings.REQUIRE_GPU:

@@ -26,7 +26,7 @@ def _number(name: str, default: int, low: int, high: int) -> int:
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
 HOST = env.str("HOST", default="127.0.0.1")
-PORT = _number("PORT", 8000, 0, 65535)
+PORT = _number("PORT", 8000, 1, 65535)
 REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{redis_socket(DATA_DIR)}"
 EMBEDDED_REDIS = not env.str("REDIS_URL", default="")
 
@@ -54,7 +54,7 @@ MAX_UPLOAD_BYTES = _number("MAX_UPLOAD_MB", 20, 1, 1000) * 1024 * 1024
 MAX_PIXELS = _number("MAX_MEGAPIXELS", 60, 1, 1000) * 1_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
-WEB_THREADS = _number("WEB_THREADS", 16, 2, 256)
+WEB_THREADS = _number("WEB_THREADS", 32, 2, 256)
 
 # Recognition
 GPUS = env.list("GPUS", default=[])
@@ -104,6 +104,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "digits.context.version",
             ]
         },
     }
@@ -135,6 +136,7 @@ STORAGES = {
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # Accounts
+CSRF_FAILURE_VIEW = "digits.views.errors.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "index"
 LOGOUT_REDIRECT_URL = "index"
@@ -148,10 +150,11 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="")
+
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 USE_TZ = True
-USE_THOUSAND_SEPARATOR = True
 
 # Celery: messages are wake-ups that carry ids at most; the rows in the database are the truth.
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)

@@ -1,6 +1,9 @@
 """The model that ships, and what was measured of it. No Keras is needed to look at it."""
 
 import hashlib
+import json
+import os
+import tempfile
 from pathlib import Path
 
 BUNDLED_DIR = Path(__file__).parent / "bundled"
@@ -8,7 +11,29 @@ BUNDLED_MODEL = BUNDLED_DIR / "digits.keras"
 BUNDLED_METRICS = BUNDLED_DIR / "metrics.json"
 
 
+class ModelError(RuntimeError):
+    """A model file is missing, damaged, or is no digit model."""
+
+
 def file_sha256(path: Path) -> str:
     """Give a file's SHA-256 in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_bundle(model, metrics: dict, directory: Path) -> dict:
+    """Write a model as digits.keras and its metrics as metrics.json, each whole or not at all.
+
+    Returns:
+        The metrics as written, with the file's SHA-256 and size in bytes.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=directory) as folder:
+        draft = Path(folder) / BUNDLED_MODEL.name
+        model.save(draft)
+        metrics = {"sha256": file_sha256(draft), "bytes": draft.stat().st_size, **metrics}
+        figures = Path(folder) / BUNDLED_METRICS.name
+        figures.write_text(json.dumps(metrics, indent=2) + "\n")
+        os.replace(draft, directory / BUNDLED_MODEL.name)
+        os.replace(figures, directory / BUNDLED_METRICS.name)
+    return metrics

@@ -5,13 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from worker.bundle import BUNDLED_MODEL, file_sha256
+from worker.bundle import BUNDLED_MODEL, ModelError, file_sha256
 
 BATCH_SIZES = (1, 8, 64)
-
-
-class ModelError(RuntimeError):
-    """A model file is missing, damaged, or is no digit model."""
 
 
 class Engine:
@@ -24,11 +20,21 @@ class Engine:
             ModelError: the file is missing, does not have this SHA-256, or is no digit model.
         """
         started = time.monotonic()
-        self.path = Path(path)
-        self.model = load_model(self.path, sha256)
+        self._use(load_model(Path(path), sha256))
+        self.load_seconds = time.monotonic() - started
+
+    @classmethod
+    def of(cls, model) -> "Engine":
+        """Give an engine for a Keras model in memory."""
+        engine = cls.__new__(cls)
+        engine.load_seconds = 0.0
+        engine._use(model)
+        return engine
+
+    def _use(self, model):
+        self.model = model
         for size in BATCH_SIZES:
             self._run(np.zeros((size, 28, 28), np.uint8))
-        self.load_seconds = time.monotonic() - started
 
     def predict(self, digits: np.ndarray) -> np.ndarray:
         """Give the ten probabilities of each digit.

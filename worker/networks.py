@@ -47,15 +47,20 @@ def mlp() -> keras.Model:
 ARCHITECTURES = {"cnn": cnn, "mlp": mlp}
 
 
-def build(architecture: str) -> keras.Model:
-    """Build an untrained network by its name.
+def check_name(architecture: str):
+    """Check that there is an architecture of this name.
 
     Raises:
-        ValueError: there is no such architecture.
+        ValueError: there is none.
     """
     if architecture not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise ValueError(f'expected an architecture of {known}, received "{architecture}"')
+
+
+def build(architecture: str) -> keras.Model:
+    """Build an untrained network by its name; ValueError where there is none."""
+    check_name(architecture)
     return ARCHITECTURES[architecture]()
 
 

@@ -1,15 +1,20 @@
 """Train a network on labelled digits: augment, fit, evaluate."""
 
+import io
 import math
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import cv2
 import keras
 import numpy as np
+from PIL import Image
 
 from worker import networks
-from worker.datasets import Dataset
+from worker.bundle import write_bundle
+from worker.datasets import Dataset, load_mnist
 
 EVALUATION_BATCH = 256
 
@@ -27,6 +32,7 @@ class Recipe:
     seed: int = 1
 
     def __post_init__(self):
+        networks.check_name(self.architecture)
         for name, low, high in (
             ("epochs", 1, 1000),
             ("batch_size", 1, 4096),
@@ -136,7 +142,7 @@ def train(
             and val_loss and val_accuracy where there is validation data).
 
     Returns:
-        The trained Keras model, which carries the running average of its weights.
+        The trained Keras model.
     """
     recipe = recipe or Recipe()
     if not len(dataset):
@@ -190,3 +196,57 @@ def evaluate(model: keras.Model, dataset: Dataset) -> Score:
         loss=float(-np.log(np.clip(chosen, 1e-7, 1)).mean()),
         accuracy=float((probabilities.argmax(axis=1) == dataset.labels).mean()),
     )
+
+
+def train_on_mnist(
+    recipe: Recipe, output: Path, on_epoch: Callable[[int, dict], None] | None = None
+) -> dict:
+    """Train on MNIST's training images and write the model with its metrics to a folder.
+
+    Returns:
+        The metrics, as metrics.json holds them.
+    """
+    started = time.monotonic()
+    test, epochs = load_mnist("test"), []
+
+    def keep(epoch: int, figures: dict):
+        epochs.append({name: round(float(value), 5) for name, value in figures.items()})
+        if on_epoch:
+            on_epoch(epoch, figures)
+
+    model = train(load_mnist("train"), recipe, test, keep)
+    seconds = time.monotonic() - started
+    return write_bundle(model, measure(model, test) | {"recipe": recipe.as_dict(), "epochs": epochs,
+                        "training_seconds": round(seconds)}, output)
+
+
+def measure(model: keras.Model, test: Dataset) -> dict:
+    """Give the figures of a model: its size, and how it reads a test set, as pixels and as files."""
+    score = evaluate(model, test)
+    return {
+        "architecture": model.name,
+        "parameters": model.count_params(),
+        "keras": keras.version(),
+        "backend": keras.backend.backend(),
+        "mnist_test": {
+            "images": len(test),
+            "accuracy": round(score.accuracy, 6),
+            "loss": round(score.loss, 6),
+        },
+        "mnist_test_files": {"accuracy": round(accuracy_of_files(model, test), 6)},
+    }
+
+
+def accuracy_of_files(model: keras.Model, test: Dataset) -> float:
+    """Give the share read right when each image is a PNG file that goes the whole path."""
+    from worker.engine import Engine
+    from worker.reading import read_images
+
+    readings = read_images(Engine.of(model), [_png(image) for image in test.images])
+    return float(np.mean([r.text == str(label) for r, label in zip(readings, test.labels, strict=True)]))
+
+
+def _png(image: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()

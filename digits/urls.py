@@ -1,0 +1,20 @@
+"""The site's addresses."""
+
+from django.contrib.auth import views as auth
+from django.urls import path
+
+from digits.views import health, program, site
+
+urlpatterns = [
+    path("", site.index, name="index"),
+    path("uploads/", site.history, name="history"),
+    path("uploads/<int:pk>/", site.upload, name="upload"),
+    path("uploads/<int:pk>/preview", site.preview, name="preview"),
+    path("uploads/<int:pk>/file", site.original, name="original"),
+    path("digits/<int:pk>.png", site.digit_pixels, name="digit-pixels"),
+    path("mnist/classify", program.classify, name="mnist-classify"),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("accounts/login/", auth.LoginView.as_view(), name="login"),
+    path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
+]

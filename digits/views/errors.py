@@ -1,0 +1,35 @@
+"""The pages for what went wrong."""
+
+from django.shortcuts import render
+
+
+def bad_request(request, exception):
+    return _page(request, 400, "Bad request", "The browser sent something that cannot be understood.")
+
+
+def forbidden(request, exception):
+    return _page(request, 403, "Not allowed", "You may not do this, or need to sign in first.")
+
+
+def csrf_failure(request, reason=""):
+    return _page(
+        request, 403, "The form is too old", "Load the page again, then send the form once more."
+    )
+
+
+def not_found(request, exception):
+    return _page(
+        request, 404, "Page not found", "There is nothing at this address, or it is not yours to see."
+    )
+
+
+def server_error(request):
+    """Render without the request: what broke may be the session or the database."""
+    return _page(
+        None, 500, "Something broke", "It is our fault, and was written to the log. Nothing is lost."
+    )
+
+
+def _page(request, status: int, title: str, message: str):
+    context = {"title": title, "message": message, "status": status}
+    return render(request, "digits/error.html", context, status=status)

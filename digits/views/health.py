@@ -1,0 +1,20 @@
+"""Is the site alive, and is it ready to read?"""
+
+from django.http import HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from digits.health import check
+
+
+@never_cache
+@require_safe
+def live(request):
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+@require_safe
+def ready(request):
+    report = check()
+    return JsonResponse(report, status=200 if report["ready"] else 503)

@@ -1,0 +1,40 @@
+"""`POST /mnist/classify`: one image in, one line of plain text out."""
+
+from django.http import HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from digits.forms import UploadForm
+from digits.middleware import Owner
+from digits.models.uploads import Source, Status
+from digits.views.site import wait_for_a_free_thread
+
+WAIT_SECONDS = 20
+
+
+@csrf_exempt
+@require_POST
+def classify(request):
+    """Read the image in the multipart field `file`, and wait for the answer.
+
+    The cookie is not looked at, so that no other site can add to a visitor's history.
+    """
+    form = UploadForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _text(form.errors["file"][0], 400)
+    upload = form.save(Owner(None, {}), source=Source.API)
+    wait_for_a_free_thread(upload.pk, WAIT_SECONDS)
+    upload.refresh_from_db()
+    if not upload.is_finished:
+        return _text(
+            f"No answer yet: upload {upload.pk} is kept, and will be read when a worker is free.", 504
+        )
+    if upload.status == Status.FAILED:
+        return _text(upload.error, 422)
+    if not upload.reading:
+        return _text("No digit found in the image.", 422)
+    return _text(f"Predicted number for input image: {upload.reading}", 200)
+
+
+def _text(message: str, status: int) -> HttpResponse:
+    return HttpResponse(message + "\n", status=status, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,137 @@
+"""The pages that people use."""
+
+import io
+import threading
+
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.db.models import Prefetch
+from django.http import FileResponse, Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from PIL import Image
+
+from digits import queue
+from digits.forms import UploadForm
+from digits.models import Digit, Prediction, Upload
+from digits.models.uploads import Status
+
+PAGE_SIZE = 24
+LONGEST_WAIT = 20
+# Whoever waits holds a thread: half of them stay free for everything else.
+_waiting = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def index(request):
+    """The start page; a POST sends an image."""
+    form = UploadForm()
+    if request.method == "POST":
+        form = UploadForm(request.POST, request.FILES)
+        if form.is_valid():
+            return redirect(form.save(request.owner))
+    recent = Upload.objects.visible_to(request.owner)[:6]
+    context = {
+        "form": form,
+        "recent": recent,
+        "max_megabytes": settings.MAX_UPLOAD_BYTES // 1024**2,
+        "max_megapixels": settings.MAX_PIXELS // 1_000_000,
+    }
+    return render(request, "digits/index.html", context, status=400 if form.errors else 200)
+
+
+@require_safe
+def upload(request, pk: int):
+    """One upload's page, or the part of it that changes. ?wait=SECONDS holds the answer."""
+    mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
+    if not mine.is_finished and wait_for_a_free_thread(pk, _seconds(request)):
+        mine.refresh_from_db()
+    predictions = Prediction.objects.select_related("version").order_by("-id")
+    digits = mine.digits.prefetch_related(Prefetch("predictions", predictions))
+    context = {"upload": mine, "digits": digits}
+    template = "digits/_result.html" if request.htmx else "digits/upload.html"
+    response = render(request, template, context)
+    response.headers["Vary"] = "HX-Request"
+    return response
+
+
+@require_safe
+def history(request):
+    """The owner's uploads, newest first, by state and page."""
+    uploads = Upload.objects.visible_to(request.owner).defer("error_detail")
+    state = request.GET.get("state", "")
+    if state:
+        if state not in Status.values:
+            raise Http404(f"expected a state of {Status.values}")
+        uploads = uploads.filter(status=state)
+    page = Paginator(uploads, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
+        "state": state,
+        "states": Status.choices,
+        "live": any(not upload.is_finished for upload in page),
+    }
+    template = "digits/_history.html" if request.htmx else "digits/history.html"
+    return render(request, template, context)
+
+
+@require_GET
+def preview(request, pk: int):
+    """The small picture of an upload that was read."""
+    mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
+    return _file(mine.preview, content_type="image/webp")
+
+
+@require_GET
+def original(request, pk: int):
+    """The file as it was sent: always a download, never shown by the browser."""
+    mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
+    return _file(
+        mine.file,
+        content_type="application/octet-stream",
+        as_attachment=True,
+        filename=mine.name or f"upload-{mine.pk}",
+    )
+
+
+@require_GET
+def digit_pixels(request, pk: int):
+    """A digit's 28x28 pixels, as the model saw them, as PNG."""
+    mine = Digit.objects.filter(upload__in=Upload.objects.visible_to(request.owner))
+    digit = get_object_or_404(mine, pk=pk)
+    buffer = io.BytesIO()
+    Image.frombytes("L", (28, 28), bytes(digit.pixels)).save(buffer, "PNG")
+    return _kept(HttpResponse(buffer.getvalue(), content_type="image/png"))
+
+
+def wait_for_a_free_thread(pk: int, seconds: float) -> bool:
+    """Wait for an upload, unless too many wait already; True if it is finished."""
+    if not _waiting.acquire(blocking=False):
+        return False
+    try:
+        return queue.wait_for(pk, seconds)
+    finally:
+        _waiting.release()
+
+
+def _seconds(request) -> float:
+    try:
+        return min(max(float(request.GET.get("wait", 0)), 0), LONGEST_WAIT)
+    except ValueError:
+        return 0
+
+
+def _file(stored, **options):
+    if not stored:
+        raise Http404("no such file")
+    try:
+        return _kept(FileResponse(stored.open("rb"), **options))
+    except FileNotFoundError as error:
+        raise Http404("the file is gone from the storage") from error
+
+
+def _kept(response):
+    """What is stored under a number never changes: browsers may keep it."""
+    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
+    return response
