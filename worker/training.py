@@ -185,7 +185,9 @@ def train(
         callbacks=callbacks,
         verbose=0,
     )
-    return model
+    trained = networks.build(recipe.architecture)  # without the optimizer's state
+    trained.set_weights(model.get_weights())
+    return trained
 
 
 def evaluate(model: keras.Model, dataset: Dataset) -> Score:

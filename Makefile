@@ -1,0 +1,43 @@
+# `make run` and `make test` set up all they need: a virtual environment in .venv, filled once.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+# Without bytecode files TensorFlow takes three times as long to import.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: run test check train clean
+
+run: $(VENV)/.installed
+	@exec $(BIN)/python manage.py up
+
+test: $(VENV)/.installed-dev
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	HTTPS=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+train: $(VENV)/.installed
+	$(BIN)/python manage.py train --output worker/bundled
+
+clean:
+	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache
+
+$(BIN)/python:
+	@echo "Making the virtual environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt | $(BIN)/python
+	@echo "Installing what requirements.txt names (some 600 MB, once)"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "Installing what requirements-dev.txt names"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
