@@ -27,7 +27,7 @@ def start(index: int):
     from worker.bundle import ModelError
 
     _state["device"] = devices.pin(index, settings.GPUS)
-    devices.use_memory_as_needed()
+    devices.load_backend()
     try:
         engine_and_version()
     except ModelError as error:  # The sweeper's wake-ups try again; uploads stay queued.
@@ -70,7 +70,7 @@ def local_engine(path: Path | None = None):
     from worker import devices
 
     devices.pin(0, settings.GPUS)
-    devices.use_memory_as_needed()
+    devices.load_backend()
     from worker.engine import Engine
 
     if path:
@@ -92,20 +92,33 @@ def workers() -> list[dict]:
     """
     client = redis.client()
     keys = sorted(client.scan_iter(SIGN_OF_LIFE + "*", count=1000))
-    return [json.loads(sign) for sign in (client.mget(keys) if keys else []) if sign]
+    signs = [json.loads(sign) for sign in (client.mget(keys) if keys else []) if sign]
+    return [sign for sign in signs if not _is_known_dead(sign)]
+
+
+def _is_known_dead(sign: dict) -> bool:
+    """A killed process's sign stays a while; on its own machine one can look."""
+    if sign["host"] != socket.gethostname():
+        return False
+    try:
+        os.kill(sign["pid"], 0)
+    except OSError as error:
+        return isinstance(error, ProcessLookupError)
+    return False
 
 
 def _give_signs_of_life():
-    name = f"{socket.gethostname()}:{os.getpid()}"
+    host, pid = socket.gethostname(), os.getpid()
     while True:
         sign = {
-            "name": name,
+            "host": host,
+            "pid": pid,
             "device": _state["device"],
             "version": _state["version"] and _state["version"].number,
             "seen_at": time.time(),
         }
         try:
-            redis.client().set(SIGN_OF_LIFE + name, json.dumps(sign), ex=SIGN_SECONDS * 4)
+            redis.client().set(f"{SIGN_OF_LIFE}{host}:{pid}", json.dumps(sign), ex=SIGN_SECONDS * 4)
         except redis.RedisError as error:
             logger.debug("no sign of life could be given: %s", error)
         time.sleep(SIGN_SECONDS)

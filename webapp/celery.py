@@ -3,10 +3,12 @@
 import logging
 import os
 import sys
+import warnings
 
 from celery import Celery, signals
 from celery.app.amqp import AMQP
-from kombu import Connection, Queue
+from celery.platforms import SecurityWarning
+from kombu import Connection, Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 logger = logging.getLogger(__name__)
@@ -27,14 +29,20 @@ class PatientAMQP(AMQP):
 
 app = Celery("digits", amqp=PatientAMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.conf.task_queues = [Queue(name) for name in ("classify", "train", "maintenance")]
+app.set_default()  # else a task published from a web server's thread goes to amqp://localhost
+app.conf.task_queues = [
+    Queue(name, Exchange(name), routing_key=name) for name in ("classify", "train", "maintenance")
+]
 app.conf.task_default_queue = "maintenance"
 app.conf.task_routes = {
     "digits.classify": {"queue": "classify"},
     "digits.train": {"queue": "train"},
     "digits.sweep": {"queue": "maintenance"},
 }
-app.set_default()  # else a task published from a web server's thread goes to amqp://localhost
+
+# Celery warns a worker that runs as root of pickled messages; only JSON is accepted here.
+warnings.filterwarnings("ignore", category=SecurityWarning)
+
 app.autodiscover_tasks()
 
 

@@ -1,6 +1,5 @@
 """Every knob of Digits, read once from the environment. The README's table lists them."""
 
-import os
 from pathlib import Path
 
 import environ
@@ -186,16 +185,25 @@ CELERY_BEAT_SCHEDULE = {
     }
 }
 
+
+
+def _not_health(record) -> bool:
+    """A site that is not ready says so to whoever asks, not to the log at each question."""
+    return not getattr(getattr(record, "request", None), "path", "").startswith("/health/")
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
         "line": {"format": "%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s"}
     },
+    "filters": {"no_health": {"()": "django.utils.log.CallbackFilter", "callback": _not_health}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},
+        "django.request": {"filters": ["no_health"]},
         "django.server": {"handlers": [], "propagate": True},
         # Every wake-up would be two lines.
         "celery.worker.strategy": {"level": "WARNING"},
@@ -204,4 +212,3 @@ LOGGING = {
         "PIL": {"level": "INFO"},
     },
 }
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

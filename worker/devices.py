@@ -1,8 +1,10 @@
 """Pin a process to one GPU or to the CPU."""
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 
 
 class DeviceError(RuntimeError):
@@ -21,17 +23,19 @@ def pin(index: int, gpus: list[str]) -> str:
     """
     if "tensorflow" in sys.modules:
         raise DeviceError("a process must be pinned before TensorFlow is imported")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
     chosen = gpus[index % len(gpus)] if gpus else "-1"
     os.environ["CUDA_VISIBLE_DEVICES"] = chosen
     return f"GPU {chosen}" if gpus else "CPU"
 
 
-def use_memory_as_needed():
-    """Let TensorFlow take GPU memory as it needs it, rather than all of it at once."""
-    import keras
+def load_backend():
+    """Import Keras and its backend; TensorFlow takes GPU memory as it needs it, not all at once."""
+    with _quiet_unless_it_fails():
+        import keras
 
+        keras.ops.zeros(1)
     if keras.backend.backend() != "tensorflow":
         return
     import tensorflow as tf
@@ -40,8 +44,27 @@ def use_memory_as_needed():
         tf.config.experimental.set_memory_growth(gpu, True)
 
 
+@contextlib.contextmanager
+def _quiet_unless_it_fails():
+    """Keep back what TensorFlow's C++ part writes to stderr at its import, unless that fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            said.seek(0)
+            os.write(kept, said.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
 def count_gpus() -> int:
     """Count the GPUs that Keras's backend can use in this process."""
+    load_backend()
     import keras
 
     return len(keras.distribution.list_devices("gpu"))

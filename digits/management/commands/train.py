@@ -38,7 +38,7 @@ class Command(BaseCommand):
         from worker import devices
 
         devices.pin(0, settings.GPUS)
-        devices.use_memory_as_needed()
+        devices.load_backend()
         from worker.training import Recipe, train_on_mnist
 
         given = {}

@@ -53,7 +53,7 @@ class Command(BaseCommand):
 def services() -> list[Service]:
     """The processes of an installation on one machine."""
     manage = [sys.executable, "manage.py"]
-    celery = [sys.executable, "-m", "celery", "--app=webapp"]
+    celery = [sys.executable, "-m", "celery", "--quiet", "--app=webapp"]
     worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
     reading = ["--queues=classify", f"--concurrency={settings.CLASSIFY_PROCESSES}"]
     training = ["--queues=train,maintenance", "--pool=threads", "--concurrency=4"]
