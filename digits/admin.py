@@ -74,7 +74,16 @@ class PredictionInline(Inline):
 
 @admin.register(Upload)
 class UploadAdmin(ReadOnlyAdmin):
-    list_display = ["id", "image", "reading", "confidence", "status", "source", "user", "created_at"]
+    list_display = [
+        "id",
+        "image",
+        "reading",
+        "confidence",
+        "status",
+        "source",
+        "user",
+        "created_at",
+    ]
     list_filter = ["status", "source", "created_at"]
     list_select_related = ["user"]
     list_per_page = 50
@@ -125,7 +134,15 @@ class DigitAdmin(ReadOnlyAdmin):
 
 @admin.register(Prediction)
 class PredictionAdmin(ReadOnlyAdmin):
-    list_display = ["id", "pixels_seen", "value", "confidence", "version", "digit_link", "created_at"]
+    list_display = [
+        "id",
+        "pixels_seen",
+        "value",
+        "confidence",
+        "version",
+        "digit_link",
+        "created_at",
+    ]
     list_filter = ["value", "version", "created_at"]
     list_select_related = ["version", "digit"]
     list_per_page = 50
@@ -153,8 +170,18 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     list_display = ["number", "is_active", "architecture", "accuracy", "note", "created_at"]
     list_filter = ["is_active", "architecture"]
     search_fields = ["=number", "note", "sha256"]
-    fields = ["number", "is_active", "architecture", "accuracy", "sha256", "file", "parent", "note",
-              "measured", "created_at"]
+    fields = [
+        "number",
+        "is_active",
+        "architecture",
+        "accuracy",
+        "sha256",
+        "file",
+        "parent",
+        "note",
+        "measured",
+        "created_at",
+    ]
     readonly_fields = ["accuracy", "measured"]
 
     @admin.display(description="accuracy on MNIST's test set")

@@ -82,9 +82,7 @@ def claim(limit: int | None = None) -> list[Upload]:
 def finish(upload: Upload, **fields) -> bool:
     """End a claimed upload in one UPDATE. False: its lease was lost to another worker."""
     rows = Upload.objects.filter(pk=upload.pk, status=Status.RUNNING, lease=upload.lease)
-    return (
-        rows.update(lease=None, lease_expires_at=None, finished_at=timezone.now(), **fields) == 1
-    )
+    return rows.update(lease=None, lease_expires_at=None, finished_at=timezone.now(), **fields) == 1
 
 
 def give_back(uploads: list[Upload], *, count_attempt: bool = True):
@@ -117,7 +115,9 @@ def sweep() -> int:
     )
     again = stuck.update(status=Status.QUEUED, lease=None, lease_expires_at=None)
     if failed or again:
-        logger.warning("%d uploads stuck: %d queued again, %d failed", failed + again, again, failed)
+        logger.warning(
+            "%d uploads stuck: %d queued again, %d failed", failed + again, again, failed
+        )
     if Upload.objects.filter(status=Status.QUEUED).exists():
         wake_up(force=True)
     return failed + again

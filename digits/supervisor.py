@@ -106,7 +106,9 @@ class Supervisor:
         lived_long = now - service.started > LONG_LIFE
         service.pause = 1 if lived_long else min(max(1, service.pause * 2), LONGEST_PAUSE)
         service.start_at, service.process = now + service.pause, None
-        self.say(f"{service.name} ended ({_reason(code)}); it starts again in {service.pause:.0f} s")
+        self.say(
+            f"{service.name} ended ({_reason(code)}); it starts again in {service.pause:.0f} s"
+        )
 
     def _end_all(self):
         self._end([service for service in self.services if not service.last], STOP_SECONDS)

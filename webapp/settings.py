@@ -186,7 +186,6 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 
-
 def _not_health(record) -> bool:
     """A site that is not ready says so to whoever asks, not to the log at each question."""
     return not getattr(getattr(record, "request", None), "path", "").startswith("/health/")

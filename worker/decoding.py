@@ -54,7 +54,9 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """
     with _open(data, max_pixels) as image:
         try:
-            image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # JPEG only: decodes at a half, quarter, eighth
+            image.draft(
+                "RGB", (MAX_SIDE, MAX_SIDE)
+            )  # JPEG only: decodes at a half, quarter, eighth
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # on metadata that we do not use
                 image.load()

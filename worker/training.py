@@ -218,8 +218,12 @@ def train_on_mnist(
 
     model = train(load_mnist("train"), recipe, test, keep)
     seconds = time.monotonic() - started
-    return write_bundle(model, measure(model, test) | {"recipe": recipe.as_dict(), "epochs": epochs,
-                        "training_seconds": round(seconds)}, output)
+    return write_bundle(
+        model,
+        measure(model, test)
+        | {"recipe": recipe.as_dict(), "epochs": epochs, "training_seconds": round(seconds)},
+        output,
+    )
 
 
 def measure(model: keras.Model, test: Dataset) -> dict:
@@ -245,7 +249,9 @@ def accuracy_of_files(model: keras.Model, test: Dataset) -> float:
     from worker.reading import read_images
 
     readings = read_images(Engine.of(model), [_png(image) for image in test.images])
-    return float(np.mean([r.text == str(label) for r, label in zip(readings, test.labels, strict=True)]))
+    return float(
+        np.mean([r.text == str(label) for r, label in zip(readings, test.labels, strict=True)])
+    )
 
 
 def _png(image: np.ndarray) -> bytes:

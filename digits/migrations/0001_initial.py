@@ -10,7 +10,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -19,130 +18,254 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Digit',
+            name="Digit",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('position', models.PositiveSmallIntegerField(help_text='in reading order, from 0')),
-                ('x', models.PositiveIntegerField()),
-                ('y', models.PositiveIntegerField()),
-                ('width', models.PositiveIntegerField()),
-                ('height', models.PositiveIntegerField()),
-                ('pixels', models.BinaryField(help_text='28x28 bytes, as the model sees them')),
-                ('label', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MaxValueValidator(9)], verbose_name='true label')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "position",
+                    models.PositiveSmallIntegerField(help_text="in reading order, from 0"),
+                ),
+                ("x", models.PositiveIntegerField()),
+                ("y", models.PositiveIntegerField()),
+                ("width", models.PositiveIntegerField()),
+                ("height", models.PositiveIntegerField()),
+                ("pixels", models.BinaryField(help_text="28x28 bytes, as the model sees them")),
+                (
+                    "label",
+                    models.PositiveSmallIntegerField(
+                        blank=True,
+                        null=True,
+                        validators=[django.core.validators.MaxValueValidator(9)],
+                        verbose_name="true label",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['upload', 'position'],
+                "ordering": ["upload", "position"],
             },
         ),
         migrations.CreateModel(
-            name='ModelVersion',
+            name="ModelVersion",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveIntegerField(unique=True)),
-                ('architecture', models.CharField(max_length=50)),
-                ('file', models.FileField(max_length=200, upload_to=digits.models.versions.model_path)),
-                ('sha256', models.CharField(max_length=64, verbose_name='SHA-256')),
-                ('metrics', models.JSONField(blank=True, default=dict)),
-                ('note', models.CharField(blank=True, max_length=200)),
-                ('is_active', models.BooleanField(default=False, verbose_name='active')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, to='digits.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField(unique=True)),
+                ("architecture", models.CharField(max_length=50)),
+                (
+                    "file",
+                    models.FileField(max_length=200, upload_to=digits.models.versions.model_path),
+                ),
+                ("sha256", models.CharField(max_length=64, verbose_name="SHA-256")),
+                ("metrics", models.JSONField(blank=True, default=dict)),
+                ("note", models.CharField(blank=True, max_length=200)),
+                ("is_active", models.BooleanField(default=False, verbose_name="active")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        to="digits.modelversion",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'model version',
-                'ordering': ['-number'],
+                "verbose_name": "model version",
+                "ordering": ["-number"],
             },
         ),
         migrations.CreateModel(
-            name='Prediction',
+            name="Prediction",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.PositiveSmallIntegerField(help_text='empty means "not a digit"', null=True)),
-                ('confidence', models.FloatField()),
-                ('probabilities', models.JSONField(help_text='of 0 to 9')),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('digit', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='predictions', to='digits.digit')),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='predictions', to='digits.modelversion')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "value",
+                    models.PositiveSmallIntegerField(
+                        help_text='empty means "not a digit"', null=True
+                    ),
+                ),
+                ("confidence", models.FloatField()),
+                ("probabilities", models.JSONField(help_text="of 0 to 9")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "digit",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="predictions",
+                        to="digits.digit",
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="predictions",
+                        to="digits.modelversion",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.CreateModel(
-            name='Upload',
+            name="Upload",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('visitor', models.CharField(blank=True, max_length=32, verbose_name='browser session')),
-                ('source', models.CharField(choices=[('file', 'file'), ('api', 'API')], default='file', max_length=10)),
-                ('file', models.FileField(max_length=200, upload_to=digits.models.uploads.upload_path)),
-                ('name', models.CharField(blank=True, max_length=200, verbose_name='file name')),
-                ('preview', models.FileField(blank=True, max_length=200, upload_to=digits.models.uploads.preview_path)),
-                ('width', models.PositiveIntegerField(blank=True, null=True)),
-                ('height', models.PositiveIntegerField(blank=True, null=True)),
-                ('status', models.CharField(choices=[('queued', 'queued'), ('running', 'running'), ('done', 'done'), ('failed', 'failed')], default='queued', max_length=10)),
-                ('reading', models.CharField(blank=True, max_length=500)),
-                ('confidence', models.FloatField(blank=True, null=True)),
-                ('error', models.CharField(blank=True, max_length=500)),
-                ('error_detail', models.TextField(blank=True)),
-                ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('lease', models.UUIDField(blank=True, null=True)),
-                ('lease_expires_at', models.DateTimeField(blank=True, null=True)),
-                ('user', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "visitor",
+                    models.CharField(blank=True, max_length=32, verbose_name="browser session"),
+                ),
+                (
+                    "source",
+                    models.CharField(
+                        choices=[("file", "file"), ("api", "API")], default="file", max_length=10
+                    ),
+                ),
+                (
+                    "file",
+                    models.FileField(max_length=200, upload_to=digits.models.uploads.upload_path),
+                ),
+                ("name", models.CharField(blank=True, max_length=200, verbose_name="file name")),
+                (
+                    "preview",
+                    models.FileField(
+                        blank=True, max_length=200, upload_to=digits.models.uploads.preview_path
+                    ),
+                ),
+                ("width", models.PositiveIntegerField(blank=True, null=True)),
+                ("height", models.PositiveIntegerField(blank=True, null=True)),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("queued", "queued"),
+                            ("running", "running"),
+                            ("done", "done"),
+                            ("failed", "failed"),
+                        ],
+                        default="queued",
+                        max_length=10,
+                    ),
+                ),
+                ("reading", models.CharField(blank=True, max_length=500)),
+                ("confidence", models.FloatField(blank=True, null=True)),
+                ("error", models.CharField(blank=True, max_length=500)),
+                ("error_detail", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("lease", models.UUIDField(blank=True, null=True)),
+                ("lease_expires_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-id'],
+                "ordering": ["-id"],
             },
         ),
         migrations.AddField(
-            model_name='digit',
-            name='upload',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='digits', to='digits.upload'),
+            model_name="digit",
+            name="upload",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="digits",
+                to="digits.upload",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='modelversion',
-            constraint=models.UniqueConstraint(condition=models.Q(('is_active', True)), fields=('is_active',), name='one_active_version'),
+            model_name="modelversion",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("is_active", True)),
+                fields=("is_active",),
+                name="one_active_version",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='prediction',
-            constraint=models.UniqueConstraint(fields=('digit', 'version'), name='one_prediction_a_version'),
+            model_name="prediction",
+            constraint=models.UniqueConstraint(
+                fields=("digit", "version"), name="one_prediction_a_version"
+            ),
         ),
         migrations.AddIndex(
-            model_name='upload',
-            index=models.Index(fields=['user', '-id'], name='upload_of_user'),
+            model_name="upload",
+            index=models.Index(fields=["user", "-id"], name="upload_of_user"),
         ),
         migrations.AddIndex(
-            model_name='upload',
-            index=models.Index(fields=['visitor', '-id'], name='upload_of_visitor'),
+            model_name="upload",
+            index=models.Index(fields=["visitor", "-id"], name="upload_of_visitor"),
         ),
         migrations.AddIndex(
-            model_name='upload',
-            index=models.Index(fields=['status', '-id'], name='upload_by_status'),
+            model_name="upload",
+            index=models.Index(fields=["status", "-id"], name="upload_by_status"),
         ),
         migrations.AddIndex(
-            model_name='upload',
-            index=models.Index(condition=models.Q(('status', 'queued')), fields=['-attempts', 'id'], name='upload_to_claim'),
+            model_name="upload",
+            index=models.Index(
+                condition=models.Q(("status", "queued")),
+                fields=["-attempts", "id"],
+                name="upload_to_claim",
+            ),
         ),
         migrations.AddIndex(
-            model_name='upload',
-            index=models.Index(condition=models.Q(('lease__isnull', False)), fields=['lease'], name='upload_lease'),
+            model_name="upload",
+            index=models.Index(
+                condition=models.Q(("lease__isnull", False)), fields=["lease"], name="upload_lease"
+            ),
         ),
         migrations.AddIndex(
-            model_name='upload',
-            index=models.Index(condition=models.Q(('status', 'running')), fields=['lease_expires_at'], name='upload_stuck'),
+            model_name="upload",
+            index=models.Index(
+                condition=models.Q(("status", "running")),
+                fields=["lease_expires_at"],
+                name="upload_stuck",
+            ),
         ),
         migrations.AddIndex(
-            model_name='upload',
-            index=models.Index(fields=['-finished_at'], name='upload_finished'),
+            model_name="upload",
+            index=models.Index(fields=["-finished_at"], name="upload_finished"),
         ),
         migrations.AddConstraint(
-            model_name='digit',
-            constraint=models.UniqueConstraint(fields=('upload', 'position'), name='one_digit_a_position'),
+            model_name="digit",
+            constraint=models.UniqueConstraint(
+                fields=("upload", "position"), name="one_digit_a_position"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='digit',
-            constraint=models.CheckConstraint(condition=models.Q(('label__isnull', True), ('label__lte', 9), _connector='OR'), name='label_is_a_digit'),
+            model_name="digit",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("label__isnull", True), ("label__lte", 9), _connector="OR"),
+                name="label_is_a_digit",
+            ),
         ),
     ]

@@ -4,7 +4,9 @@ from django.shortcuts import render
 
 
 def bad_request(request, exception):
-    return _page(request, 400, "Bad request", "The browser sent something that cannot be understood.")
+    return _page(
+        request, 400, "Bad request", "The browser sent something that cannot be understood."
+    )
 
 
 def forbidden(request, exception):
@@ -19,14 +21,20 @@ def csrf_failure(request, reason=""):
 
 def not_found(request, exception):
     return _page(
-        request, 404, "Page not found", "There is nothing at this address, or it is not yours to see."
+        request,
+        404,
+        "Page not found",
+        "There is nothing at this address, or it is not yours to see.",
     )
 
 
 def server_error(request):
     """Render without the request: what broke may be the session or the database."""
     return _page(
-        None, 500, "Something broke", "It is our fault, and was written to the log. Nothing is lost."
+        None,
+        500,
+        "Something broke",
+        "It is our fault, and was written to the log. Nothing is lost.",
     )
 
 

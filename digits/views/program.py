@@ -27,7 +27,8 @@ def classify(request):
     upload.refresh_from_db()
     if not upload.is_finished:
         return _text(
-            f"No answer yet: upload {upload.pk} is kept, and will be read when a worker is free.", 504
+            f"No answer yet: upload {upload.pk} is kept, and will be read when a worker is free.",
+            504,
         )
     if upload.status == Status.FAILED:
         return _text(upload.error, 422)

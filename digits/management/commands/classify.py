@@ -79,6 +79,8 @@ def _read(engine, files: list[str]):
         try:
             contents.append(Path(file).read_bytes())
         except OSError as error:
-            errors[file] = Reading(error=ImageError(f"The file cannot be opened: {error.strerror}."))
+            errors[file] = Reading(
+                error=ImageError(f"The file cannot be opened: {error.strerror}.")
+            )
     readings = iter(read_images(engine, contents, settings.MAX_PIXELS))
     return [(file, errors.get(file) or next(readings)) for file in files]

@@ -17,7 +17,6 @@ from django.core.management.base import BaseCommand, CommandError
 from digits.supervisor import CannotRun, Service, Supervisor
 
 
-
 class Command(BaseCommand):
     help = (
         "Migrate the database, then run the web server, the classify worker, the train worker and"
@@ -81,6 +80,8 @@ def embedded_redis() -> Service:
         "appendonly": "yes",
         "save": "",
         "loglevel": "warning",
+        "logfile": "redis.log",
+        "set-proc-title": "no",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     return Service("redis", [str(get_binary_path()), *words], last=True)

@@ -1,0 +1,79 @@
+"""Real parts for the tests: a Redis-compatible server, images of MNIST, a whole site."""
+
+import subprocess
+import time
+
+import pytest
+import redis as redis_library
+from django.conf import settings
+
+from digits.management.commands.up import embedded_redis
+from tests.pictures import mnist_png
+from tests.site import Site
+from worker.datasets import load_mnist
+
+
+@pytest.fixture(scope="session", autouse=True)
+def redis_server():
+    """One Redis-compatible server for the whole run, where the settings say."""
+    service = embedded_redis()
+    service.start()
+    yield service
+    service.process.terminate()
+    service.process.wait(10)
+
+
+@pytest.fixture
+def redis(redis_server):
+    """A client of an empty server."""
+    client = redis_library.Redis.from_url(settings.REDIS_URL, decode_responses=True)
+    for _ in range(100):
+        try:
+            client.flushall()
+            break
+        except redis_library.ConnectionError:
+            time.sleep(0.05)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def mnist():
+    return load_mnist("test")
+
+
+@pytest.fixture(scope="session")
+def seven(mnist):
+    """The PNG of MNIST's first test image, a 7."""
+    return mnist_png(mnist, 0)
+
+
+@pytest.fixture(autouse=True)
+def media(settings, tmp_path):
+    """Files of a test lie in a folder of its own."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory):
+    """A whole installation, started as a user starts it, shared by the tests that do it no harm."""
+    with Site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_site(tmp_path):
+    """A whole installation for a test that kills parts of it."""
+    with Site(tmp_path / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def manage():
+    """Run a command of manage.py in a process of its own."""
+    from tests.site import run_manage
+
+    def run(*words, **environment) -> subprocess.CompletedProcess:
+        return run_manage(words, environment)
+
+    return run

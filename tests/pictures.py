@@ -1,0 +1,31 @@
+"""Pictures for tests, made from MNIST or from nothing."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+
+def png(pixels: np.ndarray) -> bytes:
+    return encoded(Image.fromarray(np.asarray(pixels, np.uint8)), "PNG")
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def mnist_png(mnist, index: int) -> bytes:
+    return png(mnist.images[index])
+
+
+def on_paper(digit: np.ndarray, size: int = 400, paper: int = 230, ink: int = 40) -> np.ndarray:
+    """Enlarge a 28x28 digit to a dark one on light paper: uint8, shape (size, size)."""
+    large = Image.fromarray(digit).resize((size // 2, size // 2), Image.Resampling.BICUBIC)
+    page = np.full((size, size), paper, np.float32)
+    start = size // 4
+    part = np.asarray(large, np.float32) / 255
+    area = (slice(start, start + size // 2),) * 2
+    page[area] += (ink - paper) * part
+    return page.astype(np.uint8)

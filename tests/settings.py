@@ -1,0 +1,20 @@
+"""The site's own settings, on a data folder and a Redis socket of this test run."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_folder = tempfile.mkdtemp(prefix="digits-test-")
+atexit.register(shutil.rmtree, _folder, ignore_errors=True)
+for _name in ("REDIS_URL", "ALLOWED_HOSTS", "HTTPS", "DEBUG", "GPUS", "REQUIRE_GPU", "HOST"):
+    os.environ.pop(_name, None)
+os.environ["DATA_DIR"] = _folder
+
+from webapp.settings import *  # noqa: E402, F403
+
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,168 @@
+"""A whole installation under test: `manage.py up` in a process of its own."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import redis
+import requests
+
+ROOT = Path(__file__).parent.parent
+ADMIN_PASSWORD = "a-password-for-tests"
+
+
+def environment(**changes) -> dict[str, str]:
+    """This process's environment without what would reach into an installation under test."""
+    ours = ("REDIS_URL", "DATABASE_URL", "DATA_DIR", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
+    kept = {k: v for k, v in os.environ.items() if k not in ours}
+    kept["DJANGO_SETTINGS_MODULE"] = "webapp.settings"
+    return kept | {name: str(value) for name, value in changes.items()}
+
+
+def run_manage(words, changes) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "manage.py", *map(str, words)],
+        cwd=ROOT,
+        env=environment(**changes),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def eventually(check, seconds: float = 30, every: float = 0.1):
+    """Ask until the answer is true, and return it; AssertionError when time is up."""
+    deadline = time.monotonic() + seconds
+    while not (answer := check()):
+        assert time.monotonic() < deadline, f"not within {seconds} s: {check}"
+        time.sleep(every)
+    return answer
+
+
+class Site:
+    """An installation on a folder; `with Site(folder) as site` starts and ends it."""
+
+    def __init__(self, data_dir: Path, **settings):
+        data_dir.mkdir(exist_ok=True)
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.log_path = data_dir / "up.log"
+        self.settings = {
+            "DATA_DIR": data_dir,
+            "PORT": self.port,
+            "ADMIN_PASSWORD": ADMIN_PASSWORD,
+            "LEASE_SECONDS": 10,
+            "SWEEP_SECONDS": 2,
+        } | settings
+        self.process = None
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def start(self):
+        with open(self.log_path, "a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "up"],
+                cwd=ROOT,
+                env=environment(**self.settings),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        eventually(self.is_ready, 90)
+
+    def stop(self, number: int = signal.SIGTERM) -> float:
+        """End it; returns how many seconds that took."""
+        started = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+            try:
+                self.process.wait(30)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    self.process.kill()
+        return time.monotonic() - started
+
+    def is_ready(self) -> bool:
+        assert self.process.poll() is None, self.log()
+        try:
+            return requests.get(f"{self.url}/health/ready", timeout=10).status_code == 200
+        except requests.RequestException:
+            return False
+
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def processes(self, pattern: str = "") -> dict[int, str]:
+        """The process ids and command lines of everything that works on this folder."""
+        found = {}
+        mark = f"DATA_DIR={self.data_dir}".encode()
+        for folder in Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                pid = int(folder.name)
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                environ = (folder / "environ").read_bytes().split(b"\0")
+                if mark in environ and re.search(pattern, command) and command:
+                    found[pid] = command
+        return found
+
+    def reader(self) -> int:
+        """The process id of the classify worker's pool process."""
+        (sign,) = requests.get(f"{self.url}/health/ready", timeout=10).json()["worker"]["processes"]
+        return sign["pid"]
+
+    def redis(self) -> redis.Redis:
+        return redis.Redis(unix_socket_path=f"{self.data_dir}/redis.sock")
+
+    def visitor(self, sign_in: bool = False) -> "Visitor":
+        return Visitor(self, sign_in)
+
+    def query(self, code: str) -> str:
+        """Run Python in the installation's own shell, and return what it prints."""
+        words = ["shell", "--no-imports", "--command", code]
+        done = run_manage(words, self.settings)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+
+class Visitor:
+    """A browser session without a browser."""
+
+    def __init__(self, site: Site, sign_in: bool):
+        self.site = site
+        self.session = requests.Session()
+        if sign_in:
+            login = f"{site.url}/accounts/login/"
+            self.session.get(login, timeout=10)
+            self._post(login, {"username": "admin", "password": ADMIN_PASSWORD})
+
+    def send(self, data: bytes, name: str = "digit.png") -> requests.Response:
+        """Send a file through the start page's form; the answer is the page it leads to."""
+        if "csrftoken" not in self.session.cookies:
+            self.session.get(self.site.url, timeout=10)
+        return self._post(self.site.url + "/", {}, files={"file": (name, data)})
+
+    def get(self, path: str, **options) -> requests.Response:
+        return self.session.get(self.site.url + path, timeout=40, **options)
+
+    def _post(self, url: str, fields: dict, **options) -> requests.Response:
+        fields = fields | {"csrfmiddlewaretoken": self.session.cookies["csrftoken"]}
+        return self.session.post(url, data=fields, timeout=40, **options)

@@ -1,0 +1,132 @@
+"""What happens when parts of a running site die: nothing is lost."""
+
+import json
+import os
+import signal
+import socket
+import time
+
+import requests
+
+from tests.pictures import mnist_png
+from tests.site import Site, environment, eventually, run_manage
+from tests.system.test_reading import classify, finished, rows, send_many
+
+
+def test_a_killed_worker_process_costs_no_upload(own_site, mnist):
+    site = own_site
+    worker = next(iter(site.processes("queues=classify")))
+    os.kill(worker, signal.SIGSTOP)  # so that 500 are queued before the first is read
+    reader = site.reader()
+    os.kill(reader, signal.SIGSTOP)
+    send_many(site, mnist, 500, "kill")
+    os.kill(worker, signal.SIGCONT)
+    os.kill(reader, signal.SIGCONT)
+    eventually(lambda: finished(site, "kill") > 0, every=0.2)
+    os.kill(reader, signal.SIGKILL)
+    eventually(lambda: finished(site, "kill") == 500, 120, every=1)
+    found = rows(site, "kill-")
+    assert len(found) == 500
+    assert all(row["digits"] == 1 and row["versions"] == [1] for row in found)
+    assert site.reader() != reader
+
+
+def test_redis_may_stop_and_come_back(own_site, mnist, seven):
+    site = own_site
+    visitor = site.visitor()
+    visitor.get("/")
+    (redis,) = site.processes("valkey-server")
+    supervisor = site.process.pid
+    os.kill(supervisor, signal.SIGSTOP)  # else it starts Redis again at once
+    os.kill(redis, signal.SIGKILL)
+    page = visitor.send(seven, "down-0.png")
+    assert page.status_code == 200
+    assert "Waiting for a worker" in page.text
+    ready = requests.get(f"{site.url}/health/ready", timeout=10)
+    assert ready.status_code == 503
+    assert "redis" in ready.json()["failing"]
+    assert classify_later(site, seven) == 504
+    os.kill(supervisor, signal.SIGCONT)
+    started = time.monotonic()
+    eventually(lambda: finished(site, "down") == 1, 30)
+    assert time.monotonic() - started < 30
+    restart_redis_while_idle(site)
+    assert classify(site, mnist_png(mnist, 1)) == (200, "Predicted number for input image: 2")
+
+
+def classify_later(site, data: bytes) -> int:
+    return requests.post(f"{site.url}/mnist/classify", files={"file": data}, timeout=40).status_code
+
+
+def restart_redis_while_idle(site):
+    (redis,) = site.processes("valkey-server")
+    os.kill(redis, signal.SIGTERM)
+    eventually(lambda: redis not in site.processes("valkey-server"))
+    eventually(site.is_ready, 30)
+
+
+def test_the_history_outlives_a_restart_of_everything(own_site, seven):
+    site = own_site
+    visitor = site.visitor()
+    visitor.send(seven, "kept.png")
+    eventually(lambda: finished_one(visitor))
+    assert site.stop() < 15
+    assert site.processes() == {}
+    started = time.monotonic()
+    site.start()
+    assert time.monotonic() - started < 30
+    assert finished_one(visitor)
+    assert site.stop(signal.SIGINT) < 15
+    assert site.processes() == {}
+
+
+def finished_one(visitor) -> bool:
+    return '<strong class="reading">7</strong>' in visitor.get("/uploads/").text
+
+
+def test_a_dead_process_is_started_again(own_site, seven):
+    site = own_site
+    for pattern in ("manage.py serve", "queues=train", "celery .*beat"):
+        first = next(iter(site.processes(pattern)))
+        os.kill(first, signal.SIGKILL)
+        eventually(lambda p=pattern, f=first: set(site.processes(p)) - {f})
+    eventually(site.is_ready)
+    assert classify(site, seven)[0] == 200
+    assert "killed by SIGKILL" in site.log()
+
+
+def test_everything_ends_when_the_supervisor_is_killed(tmp_path):
+    with Site(tmp_path / "data") as site:
+        site.process.kill()
+        site.process.wait()
+        eventually(lambda: site.processes() == {}, 15)
+
+
+def test_a_taken_port_is_said_in_one_line(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = run_manage(["up"], {"DATA_DIR": tmp_path, "PORT": port})
+    assert done.returncode == 1
+    assert done.stderr.strip().count("\n") == 0
+    assert f"cannot listen on 127.0.0.1:{port}" in done.stderr
+
+
+def test_it_refuses_to_run_without_the_gpu_it_requires(tmp_path):
+    site = Site(tmp_path / "data", REQUIRE_GPU=1, GPUS="7")
+    done = run_manage(["up"], site.settings)
+    assert done.returncode == 1
+    assert "of the GPUs 7 only 0 can be used" in done.stderr
+    assert site.processes() == {}
+
+
+def test_two_installations_never_share_a_folder(site):
+    second = run_manage(["up"], site.settings | {"PORT": Site(site.data_dir).port})
+    assert second.returncode == 1
+    assert "already runs" in second.stderr
+
+
+def test_the_environment_of_tests_is_not_that_of_sites():
+    assert "DATA_DIR" not in environment()
+    assert json.dumps(environment(PORT=1)).count('"PORT": "1"') == 1

@@ -1,0 +1,135 @@
+"""The main job on a running site: images in, readings out."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import requests
+from PIL import Image
+
+from tests.pictures import encoded, mnist_png, png
+from tests.site import eventually
+
+ROWS = """
+import json
+from digits.models import Upload
+print(json.dumps([
+    {"name": u.name, "status": u.status, "reading": u.reading, "attempts": u.attempts,
+     "digits": u.digits.count(),
+     "versions": [p.version.number for d in u.digits.all() for p in d.predictions.all()]}
+    for u in Upload.objects.filter(name__startswith="PREFIX").order_by("id")
+]))
+"""
+
+
+def rows(site, prefix: str) -> list[dict]:
+    return json.loads(site.query(ROWS.replace("PREFIX", prefix)))
+
+
+def test_it_reads_100_images_of_mnist_with_digit_prediction_and_version(site, mnist):
+    visitor = site.visitor()
+    for index in range(100):
+        assert visitor.send(mnist_png(mnist, index), f"hundred-{index}.png").status_code == 200
+    eventually(lambda: all(row["status"] == "done" for row in rows(site, "hundred-")), every=1)
+    found = rows(site, "hundred-")
+    right = [
+        row["reading"] == str(mnist.labels[int(row["name"].split("-")[1].split(".")[0])])
+        for row in found
+    ]
+    assert len(found) == 100
+    assert sum(right) >= 99
+    assert all(row["digits"] == 1 and row["versions"] == [1] for row in found)
+
+
+def test_it_shows_the_reading_on_the_page_it_leads_to(site, seven):
+    visitor = site.visitor()
+    page = visitor.send(seven)
+    answer = visitor.get(page.url.removeprefix(site.url) + "?wait=20").text
+    assert '<p class="answer">7</p>' in answer
+    assert answer.count("<meter") == 10
+    assert "model version 1" in answer
+
+
+def test_it_answers_a_program_in_plain_text(site, seven):
+    answer = requests.post(f"{site.url}/mnist/classify", files={"file": seven}, timeout=30)
+    assert answer.status_code == 200
+    assert answer.text == "Predicted number for input image: 7\n"
+    assert answer.headers["Content-Type"] == "text/plain; charset=utf-8"
+
+
+def classify(site, data: bytes, name: str = "image.png"):
+    files = {"file": (name, data)}
+    answer = requests.post(f"{site.url}/mnist/classify", files=files, timeout=30)
+    return answer.status_code, answer.text.strip()
+
+
+def test_it_gives_each_bad_file_its_own_message_and_no_traceback(site):
+    photo = Image.fromarray(np.random.default_rng(1).integers(0, 255, (300, 300, 3), np.uint8))
+    bomb = encoded(Image.new("1", (20000, 20000)), "PNG")
+    assert len(bomb) < 200_000
+    before = memory_of(site)
+    answers = [
+        classify(site, b""),
+        classify(site, b"these are words, not pixels\n" * 20),
+        classify(site, encoded(photo, "JPEG")[:5000], "photo.jpg"),
+        classify(site, bomb),
+        classify(site, png(np.full((200, 200), 255))),
+    ]
+    assert [status for status, _ in answers] == [400, 400, 422, 400, 422]
+    assert "empty" in answers[0][1]
+    assert "not an image" in answers[1][1]
+    assert "cut off or damaged" in answers[2][1]
+    assert "20000 x 20000" in answers[3][1]
+    assert "No digit found" in answers[4][1]
+    assert "Traceback" not in site.log()
+    assert memory_of(site) - before < 100_000_000
+
+
+def test_the_form_says_the_same_of_bad_files_as_the_program_hears(site):
+    visitor = site.visitor()
+    assert "The file is empty." in visitor.send(b"", "empty.png").text
+    answer = visitor.send(b"words", "text.png")
+    assert answer.status_code == 400
+    assert "not an image" in answer.text
+
+
+def test_the_web_process_and_the_parents_have_no_tensorflow(site):
+    mapped = {
+        pid: "tensorflow" in Path(f"/proc/{pid}/maps").read_text()
+        for pid in site.processes("manage.py|celery")
+    }
+    assert len(mapped) == 6
+    assert [pid for pid, has in mapped.items() if has] == [site.reader()]
+
+
+def test_it_loads_the_model_once_for_500_uploads(site, mnist):
+    loads = site.log().count("loaded model version")
+    reader = site.reader()
+    send_many(site, mnist, 500, "once")
+    eventually(lambda: finished(site, "once") == 500, 120, every=1)
+    assert site.reader() == reader
+    assert site.log().count("loaded model version") == loads == 1
+
+
+def send_many(site, mnist, count: int, prefix: str):
+    """Send images from four visitors at a time."""
+
+    def send(first: int):
+        visitor = site.visitor()
+        for index in range(first, count, 4):
+            sent = visitor.send(mnist_png(mnist, index), f"{prefix}-{index}.png")
+            assert sent.status_code == 200
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(send, range(4)))
+
+
+def finished(site, prefix: str) -> int:
+    return sum(row["status"] == "done" for row in rows(site, f"{prefix}-"))
+
+
+def memory_of(site) -> int:
+    """The bytes of memory that all processes of an installation hold."""
+    pages = [Path(f"/proc/{pid}/statm").read_text().split()[1] for pid in site.processes()]
+    return sum(map(int, pages)) * 4096
