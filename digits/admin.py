@@ -95,10 +95,15 @@ class UploadAdmin(ReadOnlyAdmin):
     def has_delete_permission(self, request, obj=None):
         return request.user.has_perm("digits.delete_upload")
 
+    def get_deleted_objects(self, objs, request):
+        """Let an upload's digits and predictions go with it, although none goes alone."""
+        tree, counts, _, protected = super().get_deleted_objects(objs, request)
+        return tree, counts, set(), protected
+
     @admin.display(description="image")
     def image(self, upload):
         if not upload.preview:
-            return "–"
+            return "-"
         return _thumbnail(reverse("preview", args=[upload.pk]), f"{upload}")
 
     @admin.display(description="on the site")
@@ -187,7 +192,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @admin.display(description="accuracy on MNIST's test set")
     def accuracy(self, version):
         accuracy = version.metrics.get("mnist_test", {}).get("accuracy")
-        return "–" if accuracy is None else f"{accuracy:.2%}"
+        return "-" if accuracy is None else f"{accuracy:.2%}"
 
     @admin.display(description="metrics")
     def measured(self, version):

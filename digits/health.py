@@ -1,4 +1,4 @@
-"""What the system needs to read, each checked for real. A ping is not health: health is progress."""
+"""What reading needs, each part checked for real. A ping is not health: health is progress."""
 
 import time
 
@@ -6,7 +6,7 @@ from django.db import DatabaseError
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from digits import redis, serving
+from digits import redis, signs
 from digits.models import ModelVersion, Upload
 from digits.models.uploads import Status
 
@@ -56,15 +56,15 @@ def _redis() -> dict:
 
 def _worker() -> dict:
     """A process that has its model, and, where uploads wait, that finishes some."""
-    signs = [sign for sign in serving.workers() if sign["version"] is not None]
-    if not signs:
+    processes = [sign for sign in signs.workers() if sign["version"] is not None]
+    if not processes:
         raise NotWell("no worker process has loaded a model")
     waiting = Upload.objects.filter(status=Status.QUEUED).aggregate(oldest=Min("created_at"))
     finished = Upload.objects.aggregate(last=Max("finished_at"))
     oldest, last = _age(waiting["oldest"]), _age(finished["last"])
     if oldest is not None and oldest > STUCK_SECONDS and (last is None or last > STUCK_SECONDS):
         raise NotWell(f"no upload was finished lately, and one has been waiting for {oldest:.0f} s")
-    return {"processes": signs, "last_finished_seconds": last}
+    return {"processes": processes, "last_finished_seconds": last}
 
 
 def _model() -> dict:

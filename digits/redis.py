@@ -10,7 +10,7 @@ RedisError = redis.RedisError
 
 @cache
 def client() -> redis.Redis:
-    """The process's client; its pool is shared by threads. Calls raise RedisError when it is down."""
+    """The process's client, shared by its threads. Calls raise RedisError when Redis is down."""
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_connect_timeout=2,

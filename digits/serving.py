@@ -1,23 +1,18 @@
 """The model in a worker process: loaded once, swapped when another version becomes active."""
 
-import json
 import logging
 import os
-import socket
 import threading
-import time
 from pathlib import Path
 
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 
-from digits import redis
+from digits import signs
 from digits.models import ModelVersion
 
 logger = logging.getLogger(__name__)
-SIGN_OF_LIFE = "digits:worker:"
-SIGN_SECONDS = 3
 _state: dict = {"device": "CPU", "engine": None, "version": None}
 
 
@@ -33,7 +28,7 @@ def start(index: int):
     except ModelError as error:  # The sweeper's wake-ups try again; uploads stay queued.
         logger.error("no model could be loaded: %s", error)
     connection.close()  # Each task opens its own.
-    threading.Thread(target=_give_signs_of_life, name="signs-of-life", daemon=True).start()
+    threading.Thread(target=signs.give, args=[_sign], name="signs-of-life", daemon=True).start()
 
 
 def engine_and_version():
@@ -84,41 +79,6 @@ def local_engine(path: Path | None = None):
     return Engine(Path(default_storage.path(version.file.name)), version.sha256)
 
 
-def workers() -> list[dict]:
-    """The worker processes that gave a sign of life lately.
-
-    Raises:
-        RedisError: Redis is down.
-    """
-    client = redis.client()
-    keys = sorted(client.scan_iter(SIGN_OF_LIFE + "*", count=1000))
-    signs = [json.loads(sign) for sign in (client.mget(keys) if keys else []) if sign]
-    return [sign for sign in signs if not _is_known_dead(sign)]
-
-
-def _is_known_dead(sign: dict) -> bool:
-    """A killed process's sign stays a while; on its own machine one can look."""
-    if sign["host"] != socket.gethostname():
-        return False
-    try:
-        os.kill(sign["pid"], 0)
-    except OSError as error:
-        return isinstance(error, ProcessLookupError)
-    return False
-
-
-def _give_signs_of_life():
-    host, pid = socket.gethostname(), os.getpid()
-    while True:
-        sign = {
-            "host": host,
-            "pid": pid,
-            "device": _state["device"],
-            "version": _state["version"] and _state["version"].number,
-            "seen_at": time.time(),
-        }
-        try:
-            redis.client().set(f"{SIGN_OF_LIFE}{host}:{pid}", json.dumps(sign), ex=SIGN_SECONDS * 4)
-        except redis.RedisError as error:
-            logger.debug("no sign of life could be given: %s", error)
-        time.sleep(SIGN_SECONDS)
+def _sign() -> dict:
+    version = _state["version"]
+    return {"device": _state["device"], "version": version and version.number}

@@ -1,4 +1,4 @@
-"""Bytes of an image file -> a grey image. Only Pillow and NumPy: the web process imports this too."""
+"""Bytes of an image file -> a grey image. Light enough for the web process, too."""
 
 import io
 import struct

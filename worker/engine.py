@@ -75,7 +75,8 @@ def load_model(path: Path, sha256: str | None = None):
         raise ModelError(f"the model file {path.name} is missing")
     if sha256 and (received := file_sha256(path)) != sha256:
         raise ModelError(
-            f"the model file {path.name} was changed: expected SHA-256 {sha256}, received {received}"
+            f"the model file {path.name} was changed: expected SHA-256 {sha256},"
+            f" received {received}"
         )
     import keras
 

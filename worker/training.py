@@ -227,7 +227,7 @@ def train_on_mnist(
 
 
 def measure(model: keras.Model, test: Dataset) -> dict:
-    """Give the figures of a model: its size, and how it reads a test set, as pixels and as files."""
+    """Give a model's figures: its size, and how it reads a test set, as pixels and as files."""
     score = evaluate(model, test)
     return {
         "architecture": model.name,

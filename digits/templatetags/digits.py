@@ -34,7 +34,7 @@ def in_words(confidence: float | None) -> str:
 def duration(time: timedelta | None) -> str:
     """Give a duration in milliseconds, seconds or minutes, whichever reads best."""
     if time is None:
-        return "–"
+        return "-"
     seconds = max(time.total_seconds(), 0)
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"

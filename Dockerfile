@@ -1,0 +1,30 @@
+# One image for every service; docker-compose.yml gives each its command.
+FROM python:3.11-slim
+
+# TENSORFLOW_EXTRA=[and-cuda] adds NVIDIA's libraries (some 3 GB) to the same TensorFlow.
+ARG TENSORFLOW_EXTRA=""
+
+WORKDIR /app
+ENV PYTHONUNBUFFERED=1 DATA_DIR=/data HOST=0.0.0.0
+
+# A named volume takes its owner from the folder in the image.
+RUN useradd --create-home --uid 1000 digits && install --directory --owner=digits /data
+VOLUME /data
+
+# A layer of its own: a change of the code does not install everything again.
+COPY requirements.txt .
+RUN sed "s/^tensorflow==/tensorflow${TENSORFLOW_EXTRA}==/" requirements.txt > /tmp/pins.txt \
+    && pip install --no-cache-dir --disable-pip-version-check -r /tmp/pins.txt \
+    && rm /tmp/pins.txt
+
+COPY manage.py ./
+COPY worker worker
+COPY webapp webapp
+COPY digits digits
+# The user digits cannot write here, so the bytecode is made now.
+RUN python -m compileall -q webapp digits worker
+
+USER digits
+EXPOSE 8000
+# `docker run digits` is a whole installation in one container.
+CMD ["python", "manage.py", "up"]

@@ -1,0 +1,50 @@
+"""Rows for tests, stored as the site stores them."""
+
+import json
+
+import numpy as np
+from django.core.files.base import ContentFile
+
+from digits.models import Digit, ModelVersion, Prediction, Upload
+from digits.models.uploads import Status
+
+
+def make_upload(data: bytes = b"not read here", **fields) -> Upload:
+    upload = Upload(name=fields.pop("name", "image.png"), **fields)
+    upload.file.save("image.png", ContentFile(data), save=True)
+    return upload
+
+
+def make_reading(version: ModelVersion, value: int = 7, digits: int = 1, **fields) -> Upload:
+    """An upload that was read, with its digits and their predictions."""
+    upload = make_upload(
+        status=Status.DONE,
+        reading=str(value) * digits,
+        confidence=0.91,
+        width=28,
+        height=28,
+        **fields,
+    )
+    upload.preview.save("preview.webp", ContentFile(b"a picture"), save=True)
+    for position in range(digits):
+        digit = Digit.objects.create(
+            upload=upload,
+            position=position,
+            x=4,
+            y=4,
+            width=20,
+            height=20,
+            pixels=np.eye(28, dtype=np.uint8).tobytes(),
+        )
+        Prediction.objects.create(
+            digit=digit,
+            version=version,
+            value=value,
+            confidence=0.91,
+            probabilities=[0.91 if i == value else 0.01 for i in range(10)],
+        )
+    return upload
+
+
+def as_json(response) -> dict:
+    return json.loads(response.content)

@@ -1,0 +1,96 @@
+"""Inspection in Django's admin."""
+
+import pytest
+from django.contrib.auth import get_user_model
+
+from digits.models import Digit, ModelVersion, Prediction
+from tests.factories import make_reading, make_upload
+
+pytestmark = pytest.mark.django_db
+LISTS = ["upload", "digit", "prediction", "modelversion"]
+
+
+@pytest.fixture
+def admin(client):
+    client.force_login(get_user_model().objects.create_superuser("root", password="x"))
+    return client
+
+
+@pytest.fixture
+def version():
+    return ModelVersion.active()
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_lists_and_pages_open(admin, version, name):
+    upload = make_reading(version)
+    digit = upload.digits.get()
+    rows = {"upload": upload, "digit": digit, "prediction": digit.predictions.get()}
+    row = rows.get(name, version)
+    assert admin.get(f"/admin/digits/{name}/").status_code == 200
+    assert admin.get(f"/admin/digits/{name}/?q=1").status_code == 200
+    assert admin.get(f"/admin/digits/{name}/{row.pk}/change/").status_code == 200
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("count", [1, 20])
+def test_lists_take_as_many_queries_for_many_rows(
+    admin, version, name, count, django_assert_max_num_queries
+):
+    for _ in range(count):
+        make_reading(version, user=get_user_model().objects.get())
+    with django_assert_max_num_queries(9):
+        admin.get(f"/admin/digits/{name}/")
+
+
+def test_a_prediction_cannot_be_edited_added_or_deleted(admin, version):
+    prediction = make_reading(version).digits.get().predictions.get()
+    url = f"/admin/digits/prediction/{prediction.pk}"
+    assert admin.post(f"{url}/change/", {"value": 1}).status_code == 403
+    assert admin.post(f"{url}/delete/", {"post": "yes"}).status_code == 403
+    assert admin.get("/admin/digits/prediction/add/").status_code == 403
+    prediction.refresh_from_db()
+    assert prediction.value == 7
+
+
+def test_a_true_label_can_be_set_and_nothing_else(admin, version):
+    digit = make_reading(version).digits.get()
+    inline = {
+        "predictions-TOTAL_FORMS": 0,
+        "predictions-INITIAL_FORMS": 0,
+    }
+    url = f"/admin/digits/digit/{digit.pk}/change/"
+    assert admin.post(url, {"label": 1, "x": 99, **inline}).status_code == 302
+    digit.refresh_from_db()
+    assert (digit.label, digit.x) == (1, 4)
+    assert b"less than or equal to 9" in admin.post(url, {"label": 10, **inline}).content
+
+
+def test_a_prediction_shows_its_probabilities_and_version(admin, version):
+    prediction = make_reading(version).digits.get().predictions.get()
+    page = admin.get(f"/admin/digits/prediction/{prediction.pk}/change/").content.decode()
+    assert "7: 91.00%" in page
+    assert "version 1" in page
+
+
+def test_uploads_are_found_by_their_whole_reading(admin, version):
+    make_reading(version, value=4, name="four.png")
+    make_reading(version, value=7, name="seven.png")
+    page = admin.get("/admin/digits/upload/?q=7").content.decode()
+    found = admin.get("/admin/digits/upload/?q=four").content.decode()
+    assert page.count('class="field-reading"') == 1
+    assert found.count('class="field-reading"') == 1
+
+
+def test_an_admin_sees_why_an_upload_failed(admin):
+    upload = make_upload(status="failed", error="It is cut off.", error_detail="Traceback: x")
+    page = admin.get(f"/admin/digits/upload/{upload.pk}/change/").content.decode()
+    assert "It is cut off." in page
+    assert "Traceback: x" in page
+
+
+def test_deleting_an_upload_takes_its_digits_and_predictions(admin, version):
+    upload = make_reading(version)
+    answer = admin.post(f"/admin/digits/upload/{upload.pk}/delete/", {"post": "yes"})
+    assert answer.status_code == 302
+    assert Digit.objects.count() == Prediction.objects.count() == 0

@@ -1,0 +1,221 @@
+"""The pages, through Django's test client; the answers of models are stored rows."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from digits.models import ModelVersion, Upload
+from tests.factories import make_reading, make_upload
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def version():
+    return ModelVersion.active()
+
+
+@pytest.fixture
+def account():
+    return get_user_model().objects.create_user("ada", password="a-long-password")
+
+
+def send(client: Client, data: bytes, name: str = "digit.png"):
+    return client.post("/", {"file": SimpleUploadedFile(name, data)})
+
+
+def test_an_upload_is_stored_and_its_page_waits(client, redis, seven):
+    answer = send(client, seven)
+    upload = Upload.objects.get()
+    assert answer.status_code == 302
+    assert answer.url == upload.get_absolute_url()
+    assert upload.file.read() == seven
+    assert (upload.status, upload.name, upload.source) == ("queued", "digit.png", "file")
+    page = client.get(answer.url).content.decode()
+    assert "Waiting for a worker" in page
+    assert f'hx-get="{answer.url}?wait=10"' in page
+
+
+def test_a_finished_page_asks_no_more(client, version):
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    upload = make_reading(version)
+    page = client.get(upload.get_absolute_url(), headers={"HX-Request": "true"}).content.decode()
+    assert "hx-get" not in page
+    assert "<html" not in page
+    assert '<p class="answer">7</p>' in page
+    assert "91.0 %" in page
+
+
+def test_a_bad_file_leaves_no_row_and_no_file(client, settings):
+    answer = send(client, b"words")
+    assert answer.status_code == 400
+    assert "not an image" in answer.content.decode()
+    assert Upload.objects.count() == 0
+    assert not settings.MEDIA_ROOT.exists()
+
+
+def test_a_file_over_the_limit_is_refused(client, settings, seven):
+    settings.MAX_UPLOAD_BYTES = 100
+    assert "The file is too large" in send(client, seven).content.decode()
+
+
+def test_a_form_without_a_file_says_so(client):
+    answer = client.post("/", {})
+    assert answer.status_code == 400
+    assert "Choose an image first." in answer.content.decode()
+
+
+def test_the_stored_path_holds_nothing_of_the_senders_name(client, redis, seven):
+    send(client, seven, "../../etc/passwd.png")
+    upload = Upload.objects.get()
+    assert "passwd" not in upload.file.name
+    assert upload.name == "passwd.png"
+
+
+def test_a_stranger_sees_nothing_of_an_upload(client, redis, seven):
+    url = send(client, seven).url
+    stranger = Client()
+    for path in (url, f"{url}preview", f"{url}file"):
+        assert stranger.get(path).status_code == 404
+    assert "digit.png" not in stranger.get("/uploads/").content.decode()
+    assert client.get(url).status_code == 200
+
+
+def test_an_account_sees_its_own_and_staff_sees_all(client, account, version):
+    other = make_reading(version, visitor="somebody else", name="theirs.png")
+    mine = make_reading(version, user=account, name="mine.png")
+    client.force_login(account)
+    page = client.get("/uploads/").content.decode()
+    assert "mine.png" in page
+    assert "theirs.png" not in page
+    assert client.get(mine.get_absolute_url()).status_code == 200
+    assert client.get(other.get_absolute_url()).status_code == 404
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    page = client.get("/uploads/").content.decode()
+    assert "mine.png" in page
+    assert "theirs.png" in page
+
+
+def test_the_history_is_newest_first_in_pages(client, account):
+    for number in range(30):
+        make_upload(user=account, name=f"image-{number}.png")
+    client.force_login(account)
+    first = client.get("/uploads/").content.decode()
+    second = client.get("/uploads/?page=2").content.decode()
+    assert first.index("image-29.png") < first.index("image-6.png")
+    assert "image-5.png" not in first
+    assert "image-5.png" in second
+
+
+def test_the_history_filters_by_state(client, account, version):
+    client.force_login(account)
+    make_upload(user=account, name="waits.png")
+    make_reading(version, user=account, name="read.png")
+    page = client.get("/uploads/?state=done").content.decode()
+    assert "read.png" in page
+    assert "waits.png" not in page
+    assert "No upload is failed." in client.get("/uploads/?state=failed").content.decode()
+    assert client.get("/uploads/?state=nonsense").status_code == 404
+
+
+def test_an_empty_history_says_what_to_do(client):
+    assert "Read the first image" in client.get("/uploads/").content.decode()
+
+
+@pytest.mark.parametrize("count", [1, 24])
+def test_the_history_takes_as_many_queries_for_many_rows(
+    client, account, version, count, django_assert_max_num_queries
+):
+    client.force_login(account)
+    for _ in range(count):
+        make_reading(version, user=account)
+    with django_assert_max_num_queries(4):
+        client.get("/uploads/")
+
+
+def test_a_result_of_many_digits_takes_few_queries(
+    client, account, version, django_assert_max_num_queries
+):
+    client.force_login(account)
+    upload = make_reading(version, user=account, digits=8)
+    with django_assert_max_num_queries(6):
+        page = client.get(upload.get_absolute_url()).content.decode()
+    assert page.count("<meter") == 80
+
+
+def test_digit_pixels_are_a_png_that_browsers_keep(client, account, version):
+    client.force_login(account)
+    digit = make_reading(version, user=account).digits.get()
+    answer = client.get(f"/digits/{digit.pk}.png")
+    assert answer.content.startswith(b"\x89PNG")
+    assert "immutable" in answer["Cache-Control"]
+    assert Client().get(f"/digits/{digit.pk}.png").status_code == 404
+
+
+def test_an_original_is_only_ever_downloaded(client, account):
+    client.force_login(account)
+    upload = make_upload(b"<script>alert(1)</script>", user=account, name="evil.html")
+    answer = client.get(f"{upload.get_absolute_url()}file")
+    assert answer["Content-Type"] == "application/octet-stream"
+    assert "attachment" in answer["Content-Disposition"]
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert b"".join(answer.streaming_content) == b"<script>alert(1)</script>"
+
+
+def test_the_reason_of_a_failure_is_shown_and_its_traceback_to_staff_only(client, account):
+    upload = make_upload(
+        user=account, status="failed", error="It is cut off.", error_detail="Traceback: x"
+    )
+    client.force_login(account)
+    page = client.get(upload.get_absolute_url()).content.decode()
+    assert "It is cut off." in page
+    assert "Traceback: x" not in page
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    assert "Traceback: x" in client.get(upload.get_absolute_url()).content.decode()
+
+
+def test_a_page_that_is_not_there_is_a_page_of_ours(client):
+    answer = client.get("/nothing/")
+    assert answer.status_code == 404
+    assert "Back to the start" in answer.content.decode()
+
+
+def test_an_error_of_ours_is_a_page_of_ours(client, account, settings):
+    client.raise_request_exception = False
+    client.force_login(account)
+    upload = make_reading(ModelVersion.active(), user=account)
+    Upload.objects.filter(pk=upload.pk).update(preview="previews")
+    (settings.MEDIA_ROOT / "previews").mkdir(exist_ok=True)  # a folder where a file should be
+    answer = client.get(f"{upload.get_absolute_url()}preview")
+    assert answer.status_code == 500
+    assert "Something broke" in answer.content.decode()
+
+
+def test_a_form_without_its_token_is_refused_with_a_page():
+    answer = Client(enforce_csrf_checks=True).post("/", {})
+    assert answer.status_code == 403
+    assert "The form is too old" in answer.content.decode()
+
+
+def test_pages_have_a_strict_content_security_policy(client):
+    policy = client.get("/")["Content-Security-Policy"]
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+
+
+def test_people_sign_in_and_out(client, account):
+    fields = {"username": "ada", "password": "a-long-password"}
+    assert client.post("/accounts/login/", fields).url == "/"
+    assert "Sign out" in client.get("/").content.decode()
+    client.post("/accounts/logout/")
+    assert "Sign in" in client.get("/").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_files_go_with_their_row(version, settings):
+    upload = make_reading(version)
+    paths = [settings.MEDIA_ROOT / upload.file.name, settings.MEDIA_ROOT / upload.preview.name]
+    assert all(path.exists() for path in paths)
+    upload.delete()
+    assert not any(path.exists() for path in paths)
