@@ -118,5 +118,6 @@ def test_a_generated_password_is_printed_once_and_works(manage, tmp_path):
     password = first.split("password: ")[1].strip()
     again = manage("ensure_admin", DATA_DIR=tmp_path).stdout
     assert password not in again
-    code = f"from django.contrib.auth import authenticate as a; print(a(None, username='admin', password='{password}'))"
+    who = f"None, username='admin', password='{password}'"
+    code = f"from django.contrib.auth import authenticate; print(authenticate({who}))"
     assert "admin" in manage("shell", "--no-imports", "--command", code, DATA_DIR=tmp_path).stdout

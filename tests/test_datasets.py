@@ -78,7 +78,7 @@ def test_it_refuses_a_label_that_is_no_digit(tmp_path):
 def test_it_refuses_counts_that_differ(tmp_path):
     images = idx(tmp_path / "images", 2051, (2, 1, 1), bytes(2))
     labels = idx(tmp_path / "labels", 2049, (1,), bytes(1))
-    with pytest.raises(DatasetError, match="received 2 images .* and 1 labels"):
+    with pytest.raises(DatasetError, match=r"received 2 images .* and 1 labels"):
         load_idx(images, labels)
 
 

@@ -42,9 +42,13 @@ def test_metrics_json_is_what_the_model_scores(figures):
 
 
 def test_the_readmes_figures_are_those_of_metrics_json():
-    rows = dict(re.findall(r"^\| (MNIST test set[^|]*?) *\| *([\d.]+) % *\|$", README.read_text(), re.M))
+    rows = dict(
+        re.findall(r"^\| (MNIST test set[^|]*?) *\| *([\d.]+) % *\|$", README.read_text(), re.M)
+    )
     assert rows == {
-        "MNIST test set, pixels through the network": f"{METRICS['mnist_test']['accuracy']:.2%}"[:-1],
+        "MNIST test set, pixels through the network": f"{METRICS['mnist_test']['accuracy']:.2%}"[
+            :-1
+        ],
         "MNIST test set, PNG files through the whole path": (
             f"{METRICS['mnist_test_files']['accuracy']:.2%}"[:-1]
         ),

@@ -30,7 +30,8 @@ def test_an_upload_is_stored_and_its_page_waits(client, redis, seven):
     upload = Upload.objects.get()
     assert answer.status_code == 302
     assert answer.url == upload.get_absolute_url()
-    assert upload.file.read() == seven
+    with upload.file.open("rb") as file:
+        assert file.read() == seven
     assert (upload.status, upload.name, upload.source) == ("queued", "digit.png", "file")
     page = client.get(answer.url).content.decode()
     assert "Waiting for a worker" in page

@@ -50,7 +50,7 @@ def test_claims_at_the_same_time_never_share_a_row():
         return mine
 
     with ThreadPoolExecutor(4) as pool:
-        claimed = sum(pool.map(claim_all, range(4)), [])
+        claimed = [pk for mine in pool.map(claim_all, range(4)) for pk in mine]
     assert len(claimed) == 60
     assert len(set(claimed)) == 60
 
