@@ -33,7 +33,7 @@ $(BIN)/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: requirements.txt | $(BIN)/python
-	@echo "Installing what requirements.txt names (some 600 MB, once)"
+	@echo "Installing what requirements.txt names (once, a few minutes)"
 	@$(PIP) -r requirements.txt
 	@touch $@
 
