@@ -11,18 +11,19 @@ from django.db import DatabaseError, connection
 
 from digits import signs
 from digits.models import ModelVersion
+from worker.bundle import ModelError
 
 logger = logging.getLogger(__name__)
-_state: dict = {"device": "CPU", "engine": None, "version": None}
+_state: dict = {"device": "CPU", "engine": None, "version": None, "refused": None}
 
 
 def start(index: int):
     """Pin this process, load the active version, and begin to give signs of life."""
     from worker import devices
-    from worker.bundle import ModelError
 
-    _state["device"] = devices.pin(index, settings.GPUS)
+    pinned = devices.pin(index, settings.GPUS)
     devices.load_backend()
+    _state["device"] = devices.describe(pinned)
     try:
         engine_and_version()
     except ModelError as error:  # The sweeper's wake-ups try again; uploads stay queued.
@@ -34,26 +35,41 @@ def start(index: int):
 def engine_and_version():
     """Give the engine of the active version, which is loaded if it is not yet.
 
+    A version that cannot be loaded is refused, and the one before it goes on.
+
     Raises:
-        ModelError: it cannot be loaded, and no other version was loaded before.
+        ModelError: it cannot be loaded, and there is none before it.
     """
-    from worker.bundle import ModelError
+    version = ModelVersion.active()
+    if version is None and _state["engine"] is None:
+        raise ModelError("no model version is active")
+    if version is not None and version.pk not in (_loaded(), _state["refused"]):
+        try:
+            _load(version)
+        except ModelError as error:
+            if _state["engine"] is None:
+                raise
+            _state["refused"] = version.pk
+            logger.error("refused %s, %s goes on: %s", version, _state["version"], error)
+    return _state["engine"], _state["version"]
+
+
+def _loaded() -> int | None:
+    return _state["version"] and _state["version"].pk
+
+
+def _load(version: ModelVersion):
     from worker.engine import Engine
 
-    version = ModelVersion.active()
-    if version is None:
-        raise ModelError("no model version is active")
-    if _state["version"] is None or _state["version"].pk != version.pk:
-        engine = Engine(Path(default_storage.path(version.file.name)), version.sha256)
-        _state.update(engine=engine, version=version)
-        logger.info(
-            "loaded model version %d on %s in %.1f s (process %d)",
-            version.number,
-            _state["device"],
-            engine.load_seconds,
-            os.getpid(),
-        )
-    return _state["engine"], _state["version"]
+    engine = Engine(Path(default_storage.path(version.file.name)), version.sha256)
+    _state.update(engine=engine, version=version, refused=None)
+    logger.info(
+        "loaded model version %d on %s in %.1f s (process %d)",
+        version.number,
+        _state["device"],
+        engine.load_seconds,
+        os.getpid(),
+    )
 
 
 def local_engine(path: Path | None = None):

@@ -11,7 +11,7 @@ class DeviceError(RuntimeError):
     """The device that was asked for is not there."""
 
 
-def pin(index: int, gpus: list[str]) -> str:
+def pin(index: int, gpus: list[str]) -> str | None:
     """Let this process see one GPU of those given, or none. Call it before Keras is imported.
 
     Args:
@@ -19,15 +19,15 @@ def pin(index: int, gpus: list[str]) -> str:
         gpus: the GPUs as CUDA numbers them (or their UUIDs); empty means the CPU.
 
     Returns:
-        What the process is pinned to: "GPU 1" or "CPU".
+        The GPU that the process is pinned to; None for the CPU.
     """
     if "tensorflow" in sys.modules:
         raise DeviceError("a process must be pinned before TensorFlow is imported")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
-    chosen = gpus[index % len(gpus)] if gpus else "-1"
-    os.environ["CUDA_VISIBLE_DEVICES"] = chosen
-    return f"GPU {chosen}" if gpus else "CPU"
+    chosen = gpus[index % len(gpus)] if gpus else None
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if chosen is None else chosen
+    return chosen
 
 
 def load_backend():
@@ -60,6 +60,13 @@ def _quiet_unless_it_fails():
         finally:
             os.dup2(kept, 2)
             os.close(kept)
+
+
+def describe(pinned: str | None) -> str:
+    """Say where this process really computes: "GPU 1", or "CPU" and why."""
+    if pinned is None:
+        return "CPU"
+    return f"GPU {pinned}" if count_gpus() else f"CPU (GPU {pinned} cannot be used)"
 
 
 def count_gpus() -> int:

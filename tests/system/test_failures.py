@@ -130,3 +130,26 @@ def test_two_installations_never_share_a_folder(site):
 def test_the_environment_of_tests_is_not_that_of_sites():
     assert "DATA_DIR" not in environment()
     assert json.dumps(environment(PORT=1)).count('"PORT": "1"') == 1
+
+
+def test_a_changed_model_file_is_refused_and_the_loaded_version_goes_on(own_site, seven):
+    site = own_site
+    site.query(
+        "from digits import versions; from digits.models import ModelVersion;"
+        "from worker.bundle import BUNDLED_MODEL;"
+        "v = versions.register(BUNDLED_MODEL, {'architecture': 'cnn'});"
+        "path = v.file.path; data = bytearray(open(path, 'rb').read()); data[999] ^= 1;"
+        "open(path, 'wb').write(data);"
+        "ModelVersion.objects.update(is_active=False);"
+        "ModelVersion.objects.filter(pk=v.pk).update(is_active=True)"
+    )
+    assert classify(site, seven) == (200, "Predicted number for input image: 7")
+    assert "refused version 2, version 1 goes on" in site.log()
+    assert "was changed: expected SHA-256" in site.log()
+
+
+def test_each_process_of_a_worker_is_pinned_to_its_own_gpu(tmp_path):
+    with Site(tmp_path / "data", GPUS="7,8") as site:
+        eventually(lambda: site.log().count("loaded model version 1 on") == 2)
+        assert "on CPU (GPU 7 cannot be used)" in site.log()
+        assert "on CPU (GPU 8 cannot be used)" in site.log()
