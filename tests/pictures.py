@@ -29,3 +29,16 @@ def on_paper(digit: np.ndarray, size: int = 400, paper: int = 230, ink: int = 40
     area = (slice(start, start + size // 2),) * 2
     page[area] += (ink - paper) * part
     return page.astype(np.uint8)
+
+
+def in_lines(mnist, lines: list[list[int]], size: int = 60) -> np.ndarray:
+    """Lay digits, by their index in MNIST, in lines on white paper: uint8."""
+    step = size + size // 4
+    width = step * max(map(len, lines)) + size
+    page = np.full((step * 3 // 2 * len(lines) + size, width), 250, np.uint8)
+    for row, line in enumerate(lines):
+        for column, index in enumerate(line):
+            digit = Image.fromarray(255 - mnist.images[index]).resize((size, size))
+            y, x = size // 2 + row * step * 3 // 2, size // 2 + column * step
+            page[y : y + size, x : x + size] = np.minimum(digit, page[y : y + size, x : x + size])
+    return page

@@ -6,10 +6,13 @@ import cv2
 import numpy as np
 
 from worker.decoding import ImageError
+from worker.layout import Piece, find_lines
 
 SIZE = 28
 BOX = 20
 WORKING_SIDE = 800  # ink is looked for at this size at most
+CLEAR = 24  # ink above this, of 255, belongs to a stroke
+FAINT = 4  # in a small picture, which is all edge: keep its faint ink
 LEAST_CONTRAST = 16  # grey levels between paper and ink; less is called blank
 
 
@@ -19,30 +22,38 @@ class Glyph:
 
     box: (x, y, width, height) in pixels of the image.
     pixels: uint8, shape (28, 28); 0 is paper, 255 is full ink.
+    line: the number of its line in the image, from 0.
     """
 
     box: tuple[int, int, int, int]
     pixels: np.ndarray
+    line: int = 0
 
 
 def find_digits(grey: np.ndarray) -> list[Glyph]:
-    """Find the digit in an image; an image without ink has none.
+    """Find the digits in an image; an image without ink has none.
 
     Args:
         grey: uint8, shape (height, width), of any polarity.
 
     Returns:
-        The digits in reading order.
+        The digits in reading order: line by line, each from left to right.
     """
     small, scale = _shrink(grey)
     ink = extract_ink(small)
-    mask = _digit_mask(ink)
-    if not mask.any():
-        return []
-    x, y, width, height = cv2.boundingRect(mask)
-    part = np.where(mask, ink, 0)[y : y + height, x : x + width]
-    box = (x * scale, y * scale, width * scale, height * scale)
-    return [Glyph(_whole(box, grey.shape), normalize(part))]
+    labels, lines = find_lines(ink, CLEAR if min(ink.shape) >= 64 else FAINT)
+    return [
+        _glyph(ink, labels, digit, scale, grey.shape, number)
+        for number, line in enumerate(lines)
+        for digit in line
+    ]
+
+
+def _glyph(ink, labels, digit: Piece, scale: float, shape, line: int) -> Glyph:
+    area = (slice(digit.y, digit.bottom), slice(digit.x, digit.right))
+    own = np.where(np.isin(labels[area], digit.parts), ink[area], 0)
+    box = tuple(length * scale for length in (digit.x, digit.y, digit.width, digit.height))
+    return Glyph(_whole(box, shape), normalize(own), line)
 
 
 def extract_ink(grey: np.ndarray) -> np.ndarray:
@@ -154,25 +165,6 @@ def _basis(height: int, width: int) -> np.ndarray:
 
 def _edges(grey: np.ndarray) -> list[np.ndarray]:
     return [grey[0], grey[-1], grey[:, 0], grey[:, -1]]
-
-
-def _digit_mask(ink: np.ndarray) -> np.ndarray:
-    """Mark the pixels of the digit: connected ink that is dark enough somewhere, less specks."""
-    threshold = 24 if min(ink.shape) >= 64 else 4  # a small picture is all edge: keep its faint ink
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).astype(np.uint8))
-    if count == 1:
-        return np.zeros_like(ink)
-    darkest = np.zeros(count, np.uint8)
-    np.maximum.at(darkest, labels.ravel(), ink.ravel())
-    sides = np.maximum(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    areas = stats[:, cv2.CC_STAT_AREA]
-    kept = darkest >= 110
-    kept[0] = False
-    if not kept.any():
-        return np.zeros_like(ink)
-    largest = sides[kept].max()
-    kept &= (sides >= 0.2 * largest) | (areas >= 0.1 * areas[kept].max())
-    return kept[labels].astype(np.uint8)
 
 
 def _whole(box, shape) -> tuple[int, int, int, int]:

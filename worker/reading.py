@@ -1,6 +1,7 @@
 """Image files -> readings: the path that the site, the commands and the notebook share."""
 
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import numpy as np
 from PIL import Image
@@ -37,7 +38,10 @@ class Reading:
 
     @property
     def text(self) -> str:
-        return "".join(str(digit.value) for digit in self.digits if digit.value is not None)
+        """The digits as text; a space stands between two lines."""
+        lines = groupby(self.digits, key=lambda digit: digit.glyph.line)
+        words = ("".join(str(d.value) for d in line if d.value is not None) for _, line in lines)
+        return " ".join(word for word in words if word)
 
     @property
     def confidence(self) -> float | None:

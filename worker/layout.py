@@ -1,0 +1,153 @@
+"""Which pieces of ink are one digit, and in which order the digits are read."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+DARK = 110  # a piece must be this dark somewhere, of 255, to count as ink
+# Lengths below are shares of the height of the image's digits.
+DUST = 0.06  # smaller pieces are dropped before strokes are joined
+SPECK = 0.22  # smaller digits are dropped after it
+LOWEST = 0.3  # digits that are less high are dashes
+NEAR = 0.12  # a small piece this near to another is a part of its broken stroke
+STACKED = 0.3  # a piece this near above another is a part of it, as the bar of a 5
+MOST_PIECES = 200  # of a picture full of noise, the largest
+TALLEST = 1.35  # what would be higher is two digits, one above the other
+
+
+@dataclass(eq=False)
+class Piece:
+    """Connected ink, or several such pieces that are one digit.
+
+    x, y, width, height: its box in pixels.
+    parts: the numbers of its components.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+    parts: list[int]
+
+    @property
+    def right(self) -> int:
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        return self.y + self.height
+
+    @property
+    def side(self) -> int:
+        return max(self.width, self.height)
+
+    def joined(self, other: "Piece") -> "Piece":
+        x, y = min(self.x, other.x), min(self.y, other.y)
+        right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
+        return Piece(x, y, right - x, bottom - y, self.parts + other.parts)
+
+
+def find_lines(ink: np.ndarray, threshold: int) -> tuple[np.ndarray, list[list[Piece]]]:
+    """Find the digits in an image of ink.
+
+    Args:
+        ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
+        threshold: connected pixels above this are one component.
+
+    Returns:
+        The component number of each pixel (int32, the shape of ink; 0 is paper), and the lines from
+        top to bottom, each with its digits from left to right.
+    """
+    labels, pieces, areas = _components(ink, threshold)
+    if not pieces:
+        return labels, []
+    height = _digit_height(pieces, areas)
+    digits = _join([piece for piece in pieces if piece.side >= DUST * height], height)
+    digits = [
+        digit
+        for digit in digits
+        if digit.side >= SPECK * height and digit.height >= LOWEST * height
+    ]
+    # A dash alone in an image may still be meant: it is left to the model.
+    return labels, _lines(digits or [max(pieces, key=lambda piece: piece.side)])
+
+
+def _components(ink: np.ndarray, threshold: int):
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).astype(np.uint8))
+    darkest = np.zeros(count, np.uint8)
+    np.maximum.at(darkest, labels.ravel(), ink.ravel())
+    numbers = [number for number in range(1, count) if darkest[number] >= DARK]
+    pieces = [Piece(*map(int, stats[number, :4]), [number]) for number in numbers]
+    return labels, pieces, stats[numbers, cv2.CC_STAT_AREA].astype(float)
+
+
+def _digit_height(pieces: list[Piece], areas: np.ndarray) -> float:
+    """Give the size of the image's digits: the 60th percentile of the pieces, weighed by ink."""
+    sides = np.array([piece.side for piece in pieces])
+    order = np.argsort(sides)
+    ink = np.cumsum(areas[order])
+    return float(sides[order][np.searchsorted(ink, ink[-1] * 0.6)])
+
+
+def _join(pieces: list[Piece], height: float) -> list[Piece]:
+    """Join pieces to digits, the smallest and nearest first, until no two belong together."""
+    pieces = sorted(pieces, key=lambda piece: -piece.side)[:MOST_PIECES]
+    while pair := min(_pairs_to_join(pieces, height), default=None):
+        *_, i, j = pair
+        joined = pieces[i].joined(pieces[j])
+        pieces = [piece for k, piece in enumerate(pieces) if k not in (i, j)] + [joined]
+    return pieces
+
+
+def _pairs_to_join(pieces: list[Piece], height: float):
+    """Yield (size of the smaller, distance, index, index) of each two pieces of one digit."""
+    boxes = np.array([(p.x, p.right, p.y, p.bottom) for p in pieces])
+    left, right, top, bottom = boxes.T
+    across = np.maximum(left[:, None] - right, left - right[:, None])
+    along = np.maximum(top[:, None] - bottom, top - bottom[:, None])
+    near = np.triu(np.maximum(across, along) <= STACKED * height, 1)
+    for i, j in np.argwhere(near):
+        if _are_one(pieces[i], pieces[j], height):
+            yield min(pieces[i].side, pieces[j].side), _distance(pieces[i], pieces[j]), i, j
+
+
+def _are_one(a: Piece, b: Piece, height: float) -> bool:
+    """Tell whether two pieces are strokes of one digit."""
+    small, large = sorted((a, b), key=lambda piece: piece.side)
+    both, distance = a.joined(b), _distance(a, b)
+    if both.height > TALLEST * height and both.height > 1.15 * large.height:
+        return False
+    shared = _shared(a.x, a.right, b.x, b.right)
+    if shared >= 0.5 and small.height < 0.7 * height:
+        return distance <= STACKED * height
+    if small.side < 0.45 * height and both.width <= 1.1 * max(height, large.width):
+        return distance <= NEAR * height
+    return shared >= 0.25 and small.height < 0.45 * height and distance <= NEAR * height
+
+
+def _lines(digits: list[Piece]) -> list[list[Piece]]:
+    """Chain digits that stand side by side, so that a line may climb or fall."""
+    lines: list[list[Piece]] = []
+    for digit in sorted(digits, key=lambda digit: digit.x):
+        beside = [
+            line
+            for line in lines
+            if _shared(line[-1].y, line[-1].bottom, digit.y, digit.bottom) >= 0.3
+        ]
+        if beside:
+            min(beside, key=lambda line: _distance(line[-1], digit)).append(digit)
+        else:
+            lines.append([digit])
+    return sorted(lines, key=lambda line: float(np.mean([d.y + d.height / 2 for d in line])))
+
+
+def _distance(a: Piece, b: Piece) -> int:
+    """Give the distance of two boxes along the farther axis; 0 where they overlap."""
+    return max(a.x - b.right, b.x - a.right, a.y - b.bottom, b.y - a.bottom, 0)
+
+
+def _shared(start: int, end: int, other_start: int, other_end: int) -> float:
+    """Give the overlap of two spans as a share of the shorter; negative where they are apart."""
+    overlap = min(end, other_end) - max(start, other_start)
+    return overlap / min(end - start, other_end - other_start)
