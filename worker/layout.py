@@ -10,10 +10,10 @@ DARK = 110  # a piece must be this dark somewhere, of 255, to count as ink
 DUST = 0.06  # smaller pieces are dropped before strokes are joined
 SPECK = 0.22  # smaller digits are dropped after it
 LOWEST = 0.3  # digits that are less high are dashes
-NEAR = 0.12  # a small piece this near to another is a part of its broken stroke
+NEAR = 0.14  # a small piece this near to another is a part of its broken stroke
 STACKED = 0.3  # a piece this near above another is a part of it, as the bar of a 5
 MOST_PIECES = 200  # of a picture full of noise, the largest
-TALLEST = 1.35  # what would be higher is two digits, one above the other
+TALLEST = 1.6  # what would be higher is two digits, one above the other
 
 
 @dataclass(eq=False)
@@ -21,6 +21,7 @@ class Piece:
     """Connected ink, or several such pieces that are one digit.
 
     x, y, width, height: its box in pixels.
+    area: its pixels of ink.
     parts: the numbers of its components.
     """
 
@@ -28,6 +29,7 @@ class Piece:
     y: int
     width: int
     height: int
+    area: int
     parts: list[int]
 
     @property
@@ -45,7 +47,8 @@ class Piece:
     def joined(self, other: "Piece") -> "Piece":
         x, y = min(self.x, other.x), min(self.y, other.y)
         right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
-        return Piece(x, y, right - x, bottom - y, self.parts + other.parts)
+        area, parts = self.area + other.area, self.parts + other.parts
+        return Piece(x, y, right - x, bottom - y, area, parts)
 
 
 def find_lines(ink: np.ndarray, threshold: int) -> tuple[np.ndarray, list[list[Piece]]]:
@@ -59,16 +62,13 @@ def find_lines(ink: np.ndarray, threshold: int) -> tuple[np.ndarray, list[list[P
         The component number of each pixel (int32, the shape of ink; 0 is paper), and the lines from
         top to bottom, each with its digits from left to right.
     """
-    labels, pieces, areas = _components(ink, threshold)
+    labels, pieces = _components(ink, threshold)
     if not pieces:
         return labels, []
-    height = _digit_height(pieces, areas)
+    height = _digit_height(pieces)
     digits = _join([piece for piece in pieces if piece.side >= DUST * height], height)
-    digits = [
-        digit
-        for digit in digits
-        if digit.side >= SPECK * height and digit.height >= LOWEST * height
-    ]
+    most = max(digit.area for digit in digits)
+    digits = [digit for digit in digits if not _is_dirt(digit, height, most)]
     # A dash alone in an image may still be meant: it is left to the model.
     return labels, _lines(digits or [max(pieces, key=lambda piece: piece.side)])
 
@@ -78,16 +78,26 @@ def _components(ink: np.ndarray, threshold: int):
     darkest = np.zeros(count, np.uint8)
     np.maximum.at(darkest, labels.ravel(), ink.ravel())
     numbers = [number for number in range(1, count) if darkest[number] >= DARK]
-    pieces = [Piece(*map(int, stats[number, :4]), [number]) for number in numbers]
-    return labels, pieces, stats[numbers, cv2.CC_STAT_AREA].astype(float)
+    return labels, [Piece(*map(int, stats[number]), [number]) for number in numbers]
 
 
-def _digit_height(pieces: list[Piece], areas: np.ndarray) -> float:
+def _digit_height(pieces: list[Piece]) -> float:
     """Give the size of the image's digits: the 60th percentile of the pieces, weighed by ink."""
     sides = np.array([piece.side for piece in pieces])
     order = np.argsort(sides)
-    ink = np.cumsum(areas[order])
+    ink = np.cumsum(np.array([piece.area for piece in pieces])[order])
     return float(sides[order][np.searchsorted(ink, ink[-1] * 0.6)])
+
+
+def _is_dirt(digit: Piece, height: float, most: int) -> bool:
+    """Tell a speck, a dash, or the edge of something else from a digit.
+
+    Args:
+        height: of the image's digits.
+        most: the area of the largest digit.
+    """
+    sliver = digit.width < 0.3 * digit.height < 0.24 * height and digit.area < 0.12 * most
+    return digit.side < SPECK * height or digit.height < LOWEST * height or sliver
 
 
 def _join(pieces: list[Piece], height: float) -> list[Piece]:
@@ -114,15 +124,17 @@ def _pairs_to_join(pieces: list[Piece], height: float):
 
 def _are_one(a: Piece, b: Piece, height: float) -> bool:
     """Tell whether two pieces are strokes of one digit."""
-    small, large = sorted((a, b), key=lambda piece: piece.side)
+    small, large = sorted((a, b), key=lambda piece: piece.height)
     both, distance = a.joined(b), _distance(a, b)
     if both.height > TALLEST * height and both.height > 1.15 * large.height:
         return False
     shared = _shared(a.x, a.right, b.x, b.right)
     if shared >= 0.5 and small.height < 0.7 * height:
         return distance <= STACKED * height
-    if small.side < 0.45 * height and both.width <= 1.1 * max(height, large.width):
-        return distance <= NEAR * height
+    flat = small.width >= 1.3 * small.height  # as the bar of a 5 is
+    if small.side < (0.85 if flat else 0.45) * height:
+        widest = (1.35 if flat else 1.1) * max(height, large.width)
+        return distance <= NEAR * height and both.width <= widest
     return shared >= 0.25 and small.height < 0.45 * height and distance <= NEAR * height
 
 
