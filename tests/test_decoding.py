@@ -7,7 +7,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
-from tests.pictures import encoded, png
+from tests.pictures import encoded
 from worker.decoding import MAX_SIDE, ImageError, decode, read_header, to_grey
 
 GRADIENT = np.tile(np.linspace(0, 255, 64, dtype=np.uint8), (48, 1))
@@ -18,7 +18,7 @@ PICTURE = Image.fromarray(GRADIENT)
 def test_it_decodes_each_format(kind):
     data = encoded(PICTURE.convert("RGB"), kind)
     assert (read_header(data).width, read_header(data).height) == (64, 48)
-    grey = to_grey(decode(data))
+    grey = to_grey(decode(data).image)
     assert grey.shape == (48, 64)
     assert np.abs(grey.astype(int) - GRADIENT).mean() < 4
 
@@ -76,34 +76,44 @@ def test_it_believes_real_webp_headers():
 def test_it_turns_a_photo_upright():
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by 90 degrees
-    assert decode(encoded(PICTURE, "JPEG", exif=exif)).size == (48, 64)
+    picture = decode(encoded(PICTURE, "JPEG", exif=exif))
+    assert picture.image.size == (picture.width, picture.height) == (48, 64)
 
 
 def test_it_lays_dark_ink_on_white_and_light_ink_on_black():
     for ink, paper in ((0, 255), (255, 0)):
         drawing = Image.new("RGBA", (40, 40), (ink, ink, ink, 0))
         drawing.paste((ink, ink, ink, 255), (15, 5, 25, 35))
-        grey = to_grey(decode(encoded(drawing, "PNG")))
+        grey = to_grey(decode(encoded(drawing, "PNG")).image)
         assert grey[0, 0] == paper
         assert grey[20, 20] == ink
 
 
 def test_it_keeps_the_levels_of_16_bit_images():
     levels = (GRADIENT.astype(np.uint16) * 257).astype(np.uint16)
-    grey = to_grey(decode(encoded(Image.fromarray(levels), "PNG")))
+    grey = to_grey(decode(encoded(Image.fromarray(levels), "PNG")).image)
     assert np.abs(grey.astype(int) - GRADIENT).max() <= 1
 
 
 def test_it_takes_the_first_frame():
     frames = [Image.new("L", (20, 20), level) for level in (200, 10)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert to_grey(decode(data)).mean() == 200
+    assert to_grey(decode(data).image).mean() == 200
 
 
-def test_it_reduces_large_images():
-    large = encoded(Image.new("L", (6000, 3000), 128), "JPEG")
-    assert max(decode(large).size) <= MAX_SIDE
-    assert max(decode(png(np.zeros((10, 5000)))).size) <= MAX_SIDE
+@pytest.mark.parametrize("mode", ["1", "P", "L", "LA", "RGB", "RGBA", "I;16"])
+def test_it_reduces_large_images_of_any_mode_and_keeps_their_size(mode):
+    picture = decode(encoded(Image.new(mode, (5000, 2500)), "PNG"))
+    assert max(picture.image.size) <= MAX_SIDE
+    assert (picture.width, picture.height) == (5000, 2500)
+
+
+def test_it_reduces_a_large_photo_that_lies_on_its_side():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    picture = decode(encoded(Image.new("L", (6000, 3000), 128), "JPEG", exif=exif))
+    assert picture.image.width * 2 == picture.image.height <= MAX_SIDE
+    assert (picture.width, picture.height) == (3000, 6000)
 
 
 def test_heif_is_really_registered():

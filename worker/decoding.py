@@ -43,8 +43,21 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
         return Header(image.format, image.width, image.height)
 
 
-def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Decode an image, upright and at most MAX_SIDE pixels long, as Pillow image of mode RGB.
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image.
+
+    image: of mode RGB, upright, at most MAX_SIDE pixels long.
+    width, height: the size of the whole, upright image, in pixels.
+    """
+
+    image: Image.Image
+    width: int
+    height: int
+
+
+def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Decode an image.
 
     The first frame counts. What is transparent becomes white, or black where the drawing itself is
     light, so that it stays visible.
@@ -53,25 +66,37 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Image.Image:
         ImageError: as read_header, or the file is cut off or damaged.
     """
     with _open(data, max_pixels) as image:
+        kind = image.format
         try:
-            image.draft(
-                "RGB", (MAX_SIDE, MAX_SIDE)
-            )  # JPEG only: decodes at a half, quarter, eighth
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # on metadata that we do not use
-                image.load()
-                image = ImageOps.exif_transpose(image)
-            image = _eight_bits(image)
-            if max(image.size) > MAX_SIDE:
-                image = image.reduce(max(1, max(image.size) // MAX_SIDE))
-                image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
-            return _on_paper(image)
+            return _decode(image)
         except MemoryError as error:
             raise ImageError("The image is too large to be decoded.") from error
         except Exception as error:  # a damaged file may raise anything, by format
             raise ImageError(
-                f"The {image.format or 'image'} file is cut off or damaged and cannot be decoded."
+                f"The {kind} file is cut off or damaged and cannot be decoded."
             ) from error
+
+
+def _decode(image: Image.Image) -> Picture:
+    width, height = image.size
+    image.draft("RGB", (MAX_SIDE, MAX_SIDE))  # JPEG only: decodes at a half, quarter, eighth
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on metadata that we do not use
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+    if (upright.width > upright.height) != (image.width > image.height):
+        width, height = height, width
+    return Picture(_on_paper(_reduced(_eight_bits(upright))), width, height)
+
+
+def _reduced(image: Image.Image) -> Image.Image:
+    if max(image.size) <= MAX_SIDE:
+        return image
+    if image.mode in ("1", "P", "PA"):  # between whose levels there are no others
+        image = image.convert("L" if image.mode == "1" else "RGBA")
+    image = image.reduce(max(1, max(image.size) // MAX_SIDE))
+    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
+    return image
 
 
 def to_grey(image: Image.Image) -> np.ndarray:

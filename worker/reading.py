@@ -1,12 +1,12 @@
 """Image files -> readings: the path that the site, the commands and the notebook share."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 import numpy as np
 from PIL import Image
 
-from worker.decoding import MAX_PIXELS, ImageError, decode, to_grey
+from worker.decoding import MAX_PIXELS, ImageError, Picture, decode, to_grey
 from worker.images import Glyph, find_digits
 
 
@@ -29,12 +29,15 @@ class ReadDigit:
 class Reading:
     """The answer for one image: its digits in reading order, or the error that stopped it.
 
-    image: the decoded image (RGB, upright, perhaps reduced); boxes are in its pixels.
+    image: the decoded image: RGB, upright, perhaps reduced.
+    width, height: the size of the whole, upright image; boxes are in its pixels.
     """
 
     digits: list[ReadDigit] = field(default_factory=list)
     error: ImageError | None = None
     image: Image.Image | None = None
+    width: int = 0
+    height: int = 0
 
     @property
     def text(self) -> str:
@@ -65,17 +68,34 @@ def read_images(engine, files: list[bytes], max_pixels: int = MAX_PIXELS) -> lis
     pixels = [glyph.pixels for glyph in glyphs]
     answers = iter(engine.predict(np.stack(pixels)) if pixels else ())
     return [
-        Reading([_read_digit(glyph, next(answers)) for glyph in glyphs], error, image)
-        for image, glyphs, error in found
+        _reading(picture, [_read_digit(glyph, next(answers)) for glyph in glyphs], error)
+        for picture, glyphs, error in found
     ]
+
+
+def _reading(picture: Picture | None, digits: list[ReadDigit], error) -> Reading:
+    if picture is None:
+        return Reading(error=error)
+    return Reading(digits, None, picture.image, picture.width, picture.height)
 
 
 def _look(data: bytes, max_pixels: int):
     try:
-        image = decode(data, max_pixels)
-        return image, find_digits(to_grey(image)), None
+        picture = decode(data, max_pixels)
+        return picture, _in_whole_image(find_digits(to_grey(picture.image)), picture), None
     except ImageError as error:
         return None, [], error
+
+
+def _in_whole_image(glyphs: list[Glyph], picture: Picture) -> list[Glyph]:
+    """Give the boxes in pixels of the image as it was sent, where a smaller one was looked at."""
+    across = picture.width / picture.image.width
+    along = picture.height / picture.image.height
+
+    def scaled(x: int, y: int, width: int, height: int) -> tuple[int, int, int, int]:
+        return round(x * across), round(y * along), round(width * across), round(height * along)
+
+    return [replace(glyph, box=scaled(*glyph.box)) for glyph in glyphs]
 
 
 def _read_digit(glyph: Glyph, probabilities: np.ndarray) -> ReadDigit:
