@@ -57,3 +57,20 @@ def test_a_required_gpu_must_be_named_and_be_there():
         require_gpu([])
     with pytest.raises(DeviceError, match="of the GPUs 77,78 only 0 can be used"):
         require_gpu(["77", "78"])
+
+
+def test_memory_growth_is_set_before_tensorflow_computes():
+    """TensorFlow refuses it afterwards; a device that it is told of stands for the GPU."""
+    done = python(
+        "import tensorflow as tf\n"
+        "from tensorflow.python.eager import context\n"
+        "running = context.context()\n"
+        "running._initialize_physical_devices()\n"
+        "gpu = context.PhysicalDevice(name='/physical_device:GPU:0', device_type='GPU')\n"
+        "running._physical_devices.append(gpu)\n"
+        "tf.config.set_visible_devices(tf.config.list_physical_devices('CPU'))\n"
+        "from worker import devices\n"
+        "devices.load_backend()\n"
+        "print(tf.config.experimental.get_memory_growth(gpu))\n"
+    )
+    assert done.stdout.strip() == "True", done.stderr

@@ -35,13 +35,13 @@ def load_backend():
     with _quiet_unless_it_fails():
         import keras
 
-        keras.ops.zeros(1)
-    if keras.backend.backend() != "tensorflow":
-        return
-    import tensorflow as tf
+        if keras.backend.backend() == "tensorflow":
+            import tensorflow as tf
 
-    for gpu in tf.config.list_physical_devices("GPU"):
-        tf.config.experimental.set_memory_growth(gpu, True)
+            # Before the first tensor: after it, TensorFlow refuses the setting.
+            for gpu in tf.config.list_physical_devices("GPU"):
+                tf.config.experimental.set_memory_growth(gpu, True)
+        keras.ops.zeros(1)
 
 
 @contextlib.contextmanager
