@@ -27,7 +27,7 @@ SLICE_SECONDS = 1.0
 
 
 def wake_up_after_commit():
-    transaction.on_commit(wake_up)
+    transaction.on_commit(wake_up, robust=True)
 
 
 def wake_up(*, force: bool = False) -> bool:
@@ -81,19 +81,32 @@ def claim(limit: int | None = None) -> list[Upload]:
 
 def finish(upload: Upload, **fields) -> bool:
     """End a claimed upload in one UPDATE. False: its lease was lost to another worker."""
-    rows = Upload.objects.filter(pk=upload.pk, status=Status.RUNNING, lease=upload.lease)
-    return rows.update(lease=None, lease_expires_at=None, finished_at=timezone.now(), **fields) == 1
+    ended = _held(upload).update(
+        lease=None, lease_expires_at=None, finished_at=timezone.now(), **fields
+    )
+    return ended == 1
 
 
-def give_back(uploads: list[Upload], *, count_attempt: bool = True):
-    """Queue claimed uploads again."""
+def give_back(uploads: list[Upload]):
+    """Queue claimed uploads again, as if they had not been claimed."""
     for upload in uploads:
-        Upload.objects.filter(pk=upload.pk, status=Status.RUNNING, lease=upload.lease).update(
-            status=Status.QUEUED,
-            lease=None,
-            lease_expires_at=None,
-            attempts=upload.attempts if count_attempt else upload.attempts - 1,
+        _held(upload).update(
+            status=Status.QUEUED, lease=None, lease_expires_at=None, attempts=upload.attempts - 1
         )
+
+
+def retry_later(upload: Upload, seconds: float, detail: str, *, count_attempt: bool = True):
+    """Let the sweeper queue a claimed upload again, once its lease is over in so many seconds."""
+    _held(upload).update(
+        lease_expires_at=timezone.now() + timedelta(seconds=seconds),
+        attempts=upload.attempts if count_attempt else upload.attempts - 1,
+        error_detail=detail,
+    )
+
+
+def _held(upload: Upload):
+    """The upload's row, while it is under the lease that it was claimed with."""
+    return Upload.objects.filter(pk=upload.pk, status=Status.RUNNING, lease=upload.lease)
 
 
 def sweep() -> int:

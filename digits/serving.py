@@ -24,12 +24,12 @@ def start(index: int):
     pinned = devices.pin(index, settings.GPUS)
     devices.load_backend()
     _state["device"] = devices.describe(pinned)
+    threading.Thread(target=signs.give, args=[_sign], name="signs-of-life", daemon=True).start()
     try:
         engine_and_version()
-    except ModelError as error:  # The sweeper's wake-ups try again; uploads stay queued.
-        logger.error("no model could be loaded: %s", error)
+    except Exception:  # The sweeper's wake-ups try again; uploads stay queued.
+        logger.exception("the active model version could not be loaded")
     connection.close()  # Each task opens its own.
-    threading.Thread(target=signs.give, args=[_sign], name="signs-of-life", daemon=True).start()
 
 
 def engine_and_version():

@@ -13,14 +13,17 @@ from django.db import transaction
 from digits import queue, serving
 from digits.models import Digit, Prediction, Upload
 from digits.models.uploads import Status, preview_path
-from worker.bundle import ModelError
 
 logger = logging.getLogger(__name__)
 SLICE_SECONDS = 2  # then another wake-up follows, so that a worker can stop between two
 PREVIEW_SIDE = 640
+PAUSE_SECONDS = 10  # before what went wrong is tried again
+TIME_LIMIT = 300  # a hung process is replaced, and its uploads are read by the next
 
 
-@shared_task(name="digits.classify", acks_late=True, reject_on_worker_lost=True)
+@shared_task(
+    name="digits.classify", acks_late=True, reject_on_worker_lost=True, time_limit=TIME_LIMIT
+)
 def classify():
     """Read what is queued, batch by batch."""
     queue.wake_up_taken()
@@ -46,51 +49,65 @@ def read(uploads: list[Upload]):
     """Read claimed uploads as one batch and save what was found."""
     try:
         engine, version = serving.engine_and_version()
-    except ModelError:
-        queue.give_back(uploads, count_attempt=False)  # It is not the uploads' fault.
+    except Exception:
+        queue.give_back(uploads)  # It is not the uploads' fault; the sweeper wakes us again.
         raise
+    contents = {upload: content for upload in uploads if (content := _content(upload)) is not None}
     try:
-        _read(uploads, engine, version)
+        _read(contents, engine, version)
     except Exception as error:
-        _retry_or_fail(uploads, error)
+        logger.exception("a batch of %d uploads could not be read", len(contents))
+        for upload in contents:
+            _retry_or_fail(upload, error)
     queue.notify(uploads)
 
 
-def _read(uploads: list[Upload], engine, version):
+def _read(contents: dict[Upload, bytes], engine, version):
     from worker.reading import read_images
 
-    contents = [_content(upload) for upload in uploads]
-    present = [content for content in contents if content is not None]
-    readings = iter(read_images(engine, present, settings.MAX_PIXELS))
-    for upload, content in zip(uploads, contents, strict=True):
-        if content is None:
-            _fail(upload, "The uploaded file is gone from the storage.", "FileNotFoundError")
-        else:
-            _save(upload, next(readings), version)
-
-
-def _retry_or_fail(uploads: list[Upload], error: Exception):
-    """After an error that nobody foresaw: try each upload alone, and fail the one at its limit."""
-    logger.exception("a batch of %d uploads could not be read", len(uploads))
-    spent = [upload for upload in uploads if upload.attempts >= settings.MAX_ATTEMPTS]
-    queue.give_back([upload for upload in uploads if upload not in spent])
-    detail = "".join(traceback.format_exception(error))
-    for upload in spent:
-        _fail(upload, "The image could not be read because of an internal error.", detail)
+    readings = read_images(engine, list(contents.values()), settings.MAX_PIXELS)
+    for upload, reading in zip(contents, readings, strict=True):
+        try:
+            _save(upload, reading, version)
+        except OSError as error:
+            _storage_fails(upload, error)
 
 
 def _content(upload: Upload) -> bytes | None:
+    """Get an upload's file; None if there is none, or the storage does not give it now."""
     try:
         with upload.file.open("rb") as file:
             return file.read()
-    except FileNotFoundError:
-        return None
+    except FileNotFoundError as error:
+        _fail(upload, "The uploaded file is gone from the storage.", _described(error))
+    except OSError as error:
+        _storage_fails(upload, error)
+    return None
+
+
+def _storage_fails(upload: Upload, error: OSError):
+    """A full or absent disk is not the upload's fault: it is tried again until there is one."""
+    logger.error("the storage fails for %s, tried again in %d s: %s", upload, PAUSE_SECONDS, error)
+    queue.retry_later(upload, PAUSE_SECONDS, _described(error), count_attempt=False)
+
+
+def _retry_or_fail(upload: Upload, error: Exception):
+    """After an error that nobody foresaw: try the upload again, alone, and then fail it."""
+    if upload.attempts < settings.MAX_ATTEMPTS:
+        queue.retry_later(upload, PAUSE_SECONDS, _described(error))
+    else:
+        _fail(
+            upload, "The image could not be read because of an internal error.", _described(error)
+        )
+
+
+def _described(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))
 
 
 def _save(upload: Upload, reading, version):
     if reading.error:
-        detail = "".join(traceback.format_exception(reading.error))
-        _fail(upload, str(reading.error), detail)
+        _fail(upload, str(reading.error), _described(reading.error))
         return
     name = upload.preview.storage.save(*_preview(reading.image))
     with transaction.atomic():
@@ -100,8 +117,8 @@ def _save(upload: Upload, reading, version):
             status=Status.DONE,
             reading=reading.text[:500],
             confidence=reading.confidence,
-            width=reading.image.width,
-            height=reading.image.height,
+            width=reading.width,
+            height=reading.height,
             preview=name,
             error="",
             error_detail="",

@@ -104,12 +104,21 @@ def test_the_sweeper_fails_what_was_tried_three_times(redis):
 
 def test_what_is_given_back_can_be_claimed_again():
     upload = make_upload()
-    queue.give_back(queue.claim(), count_attempt=False)
-    upload.refresh_from_db()
-    assert (upload.status, upload.attempts) == (Status.QUEUED, 0)
     queue.give_back(queue.claim())
     upload.refresh_from_db()
-    assert (upload.status, upload.attempts) == (Status.QUEUED, 1)
+    assert (upload.status, upload.attempts) == (Status.QUEUED, 0)
+
+
+@pytest.mark.parametrize("count_attempt", [True, False])
+def test_what_is_to_be_retried_waits_for_the_sweeper(redis, count_attempt):
+    upload = make_upload()
+    (claimed,) = queue.claim()
+    queue.retry_later(claimed, -1, "no space left", count_attempt=count_attempt)
+    assert queue.claim() == []
+    queue.sweep()
+    upload.refresh_from_db()
+    assert (upload.status, upload.attempts) == (Status.QUEUED, int(count_attempt))
+    assert upload.error_detail == "no space left"
 
 
 def messages(redis) -> list[dict]:

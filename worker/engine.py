@@ -20,7 +20,11 @@ class Engine:
             ModelError: the file is missing, does not have this SHA-256, or is no digit model.
         """
         started = time.monotonic()
-        self._use(load_model(Path(path), sha256))
+        model = load_model(Path(path), sha256)
+        try:
+            self._use(model)
+        except Exception as error:
+            raise ModelError(f"the model in {Path(path).name} cannot read: {error}") from error
         self.load_seconds = time.monotonic() - started
 
     @classmethod
@@ -82,11 +86,12 @@ def load_model(path: Path, sha256: str | None = None):
 
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
+        shapes = model.input_shape[1:], model.output_shape[1:]
     except Exception as error:  # Keras raises many kinds for a damaged file
         raise ModelError(f"the model file {path.name} cannot be loaded: {error}") from error
-    if model.input_shape[1:] != (28, 28, 1) or model.output_shape[1:] != (10,):
+    if shapes != ((28, 28, 1), (10,)):
         raise ModelError(
             f"expected a model from (28, 28, 1) to (10,), received one from"
-            f" {model.input_shape[1:]} to {model.output_shape[1:]}"
+            f" {shapes[0]} to {shapes[1]}"
         )
     return model

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 
 import requests
 
@@ -130,6 +131,26 @@ def test_two_installations_never_share_a_folder(site):
 def test_the_environment_of_tests_is_not_that_of_sites():
     assert "DATA_DIR" not in environment()
     assert json.dumps(environment(PORT=1)).count('"PORT": "1"') == 1
+
+
+def test_a_failing_storage_costs_no_upload(own_site, seven):
+    """A folder in the file's place stands for a disk that gives no data now."""
+    site = own_site
+    visitor = site.visitor()
+    reader = site.reader()
+    os.kill(reader, signal.SIGSTOP)
+    visitor.send(seven, "disk-0.png")
+    path = Path(
+        site.query("from digits.models import Upload; print(Upload.objects.get().file.path)")
+    )
+    path.unlink()
+    path.mkdir()
+    os.kill(reader, signal.SIGCONT)
+    eventually(lambda: site.log().count("the storage fails for upload 1") == 2, 40)
+    assert classify(site, seven)[0] == 200  # others are read meanwhile
+    path.rmdir()
+    path.write_bytes(seven)
+    eventually(lambda: finished(site, "disk") == 1, 30)
 
 
 def test_a_changed_model_file_is_refused_and_the_loaded_version_goes_on(own_site, seven):
