@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_delete, post_migrate
 
 
@@ -7,9 +8,10 @@ class DigitsConfig(AppConfig):
     verbose_name = "Digits"
 
     def ready(self):
-        from digits import files, versions
+        from digits import accounts, files, versions
         from digits.models import ModelVersion, Upload
 
         post_migrate.connect(versions.register_bundled_after_migrate, sender=self)
+        user_logged_in.connect(accounts.take_uploads_along)
         for model in (Upload, ModelVersion):
             post_delete.connect(files.delete_files_of, sender=model)

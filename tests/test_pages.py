@@ -220,3 +220,34 @@ def test_files_go_with_their_row(version, settings):
     assert all(path.exists() for path in paths)
     upload.delete()
     assert not any(path.exists() for path in paths)
+
+
+def test_what_was_sent_before_signing_in_comes_along(client, account, redis, seven):
+    url = send(client, seven).url
+    client.post("/accounts/login/", {"username": "ada", "password": "a-long-password"})
+    assert client.get(url).status_code == 200
+    client.post("/accounts/logout/")
+    assert client.get(url).status_code == 404
+    client.post("/accounts/login/", {"username": "ada", "password": "a-long-password"})
+    assert client.get(url).status_code == 200
+
+
+@pytest.mark.parametrize("wait", ["nan", "inf", "-1", "soon", ""])
+def test_a_wait_that_is_no_number_of_seconds_is_no_wait(client, redis, seven, wait):
+    url = send(client, seven).url
+    assert client.get(f"{url}?wait={wait}").status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/uploads/", "upload"])
+def test_a_part_of_a_page_is_never_kept_in_its_place(client, redis, seven, path):
+    url = send(client, seven).url if path == "upload" else path
+    part = client.get(url, headers={"HX-Request": "true"})
+    assert part["Cache-Control"] == "no-store"
+    assert "HX-Request" in part["Vary"]
+    assert "HX-Request" in client.get(url)["Vary"]
+
+
+def test_staff_finds_its_own_latest_on_the_start_page(client, account, version):
+    make_reading(version, user=account, name="theirs.png")
+    client.force_login(get_user_model().objects.create_superuser("root"))
+    assert "theirs.png" not in client.get("/").content.decode()

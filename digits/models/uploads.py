@@ -46,8 +46,10 @@ class UploadQuerySet(models.QuerySet):
 
     def visible_to(self, owner):
         """The uploads that an owner may see: all for staff, else their own."""
-        if owner.is_staff:
-            return self
+        return self if owner.is_staff else self.sent_by(owner)
+
+    def sent_by(self, owner):
+        """The uploads that an owner sent."""
         if owner.user:
             return self.filter(user=owner.user)
         return self.filter(visitor=owner.visitor) if owner.visitor else self.none()
