@@ -3,6 +3,8 @@
 import json
 
 from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils.html import format_html
 
@@ -26,6 +28,14 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return False
+
+
+class Cascades:
+    """An upload's digits and predictions go with it and its owner, although none goes alone."""
+
+    def get_deleted_objects(self, objs, request):
+        tree, counts, _, protected = super().get_deleted_objects(objs, request)
+        return tree, counts, set(), protected
 
 
 def _thumbnail(url: str, text: str):
@@ -72,8 +82,16 @@ class PredictionInline(Inline):
         return super().get_queryset(request).select_related("version")
 
 
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class AccountAdmin(Cascades, UserAdmin):
+    """Django's own, but accounts can be deleted with what they sent."""
+
+
 @admin.register(Upload)
-class UploadAdmin(ReadOnlyAdmin):
+class UploadAdmin(Cascades, ReadOnlyAdmin):
     list_display = [
         "id",
         "image",
@@ -90,21 +108,26 @@ class UploadAdmin(ReadOnlyAdmin):
     search_fields = ["=id", "=reading", "name__icontains", "user__username"]
     search_help_text = "a number, a whole reading, a part of a file name or a user name"
     inlines = [DigitInline]
-    readonly_fields = ["image", "on_the_site", "waited", "ran"]
+    fields = [
+        *("on_the_site", "image", "name", "reading", "confidence", "status"),
+        *("error", "error_detail", "user", "visitor", "source", "stored_as", "width", "height"),
+        *("created_at", "started_at", "finished_at", "waited", "ran"),
+        *("attempts", "lease", "lease_expires_at"),
+    ]
+    readonly_fields = ["image", "on_the_site", "stored_as", "waited", "ran"]
 
     def has_delete_permission(self, request, obj=None):
         return request.user.has_perm("digits.delete_upload")
-
-    def get_deleted_objects(self, objs, request):
-        """Let an upload's digits and predictions go with it, although none goes alone."""
-        tree, counts, _, protected = super().get_deleted_objects(objs, request)
-        return tree, counts, set(), protected
 
     @admin.display(description="image")
     def image(self, upload):
         if not upload.preview:
             return "-"
         return _thumbnail(reverse("preview", args=[upload.pk]), f"{upload}")
+
+    @admin.display(description="stored as")
+    def stored_as(self, upload):
+        return upload.file.name
 
     @admin.display(description="on the site")
     def on_the_site(self, upload):
@@ -181,18 +204,22 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         "architecture",
         "accuracy",
         "sha256",
-        "file",
+        "stored_as",
         "parent",
         "note",
         "measured",
         "created_at",
     ]
-    readonly_fields = ["accuracy", "measured"]
+    readonly_fields = ["accuracy", "measured", "stored_as"]
 
     @admin.display(description="accuracy on MNIST's test set")
     def accuracy(self, version):
         accuracy = version.metrics.get("mnist_test", {}).get("accuracy")
         return "-" if accuracy is None else f"{accuracy:.2%}"
+
+    @admin.display(description="stored as")
+    def stored_as(self, version):
+        return version.file.name
 
     @admin.display(description="metrics")
     def measured(self, version):

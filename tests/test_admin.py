@@ -94,3 +94,18 @@ def test_deleting_an_upload_takes_its_digits_and_predictions(admin, version):
     answer = admin.post(f"/admin/digits/upload/{upload.pk}/delete/", {"post": "yes"})
     assert answer.status_code == 302
     assert Digit.objects.count() == Prediction.objects.count() == 0
+
+
+def test_an_account_can_be_deleted_with_what_it_sent(admin, version):
+    bob = get_user_model().objects.create_user("bob")
+    make_reading(version, user=bob)
+    assert admin.post(f"/admin/auth/user/{bob.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert Digit.objects.count() == 0
+
+
+@pytest.mark.parametrize("name", ["upload", "modelversion"])
+def test_no_page_links_to_a_stored_file(admin, version, name):
+    row = make_reading(version) if name == "upload" else version
+    page = admin.get(f"/admin/digits/{name}/{row.pk}/change/").content.decode()
+    assert row.file.name in page
+    assert f'{row.file.name}"' not in page
