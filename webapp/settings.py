@@ -36,8 +36,9 @@ SECRET_KEY = env.str("SECRET_KEY", default="") or secret_key(DATA_DIR)
 _visible_outside = HOST not in ("127.0.0.1", "localhost", "::1")
 ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS",
-    default=["*"] if _visible_outside else ["localhost", "127.0.0.1", "[::1]"],
+    default=["*"] if _visible_outside else ["127.0.0.1", "[::1]"],
 )
+ALLOWED_HOSTS.append("localhost")  # for health checks on the machine itself
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 365

@@ -4,10 +4,10 @@ from django.http import HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from digits import queue
 from digits.forms import UploadForm
 from digits.middleware import Owner
 from digits.models.uploads import Source, Status
-from digits.views.site import wait_for_a_free_thread
 
 WAIT_SECONDS = 20
 
@@ -23,7 +23,7 @@ def classify(request):
     if not form.is_valid():
         return _text(form.errors["file"][0], 400)
     upload = form.save(Owner(None, {}), source=Source.API)
-    wait_for_a_free_thread(upload.pk, WAIT_SECONDS)
+    queue.wait_for(upload.pk, WAIT_SECONDS)
     upload.refresh_from_db()
     if not upload.is_finished:
         return _text(

@@ -1,6 +1,7 @@
 """The pages that people use."""
 
 import io
+import math
 import threading
 
 from django.conf import settings
@@ -8,6 +9,7 @@ from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 from PIL import Image
 
@@ -30,7 +32,7 @@ def index(request):
         form = UploadForm(request.POST, request.FILES)
         if form.is_valid():
             return redirect(form.save(request.owner))
-    recent = Upload.objects.visible_to(request.owner)[:6]
+    recent = Upload.objects.sent_by(request.owner)[:6]
     context = {
         "form": form,
         "recent": recent,
@@ -44,15 +46,13 @@ def index(request):
 def upload(request, pk: int):
     """One upload's page, or the part of it that changes. ?wait=SECONDS holds the answer."""
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
-    if not mine.is_finished and wait_for_a_free_thread(pk, _seconds(request)):
-        mine.refresh_from_db()
+    seconds, held = _seconds(request), True
+    if seconds and not mine.is_finished:
+        held = hold_until_finished(mine, seconds)
     predictions = Prediction.objects.select_related("version").order_by("-id")
     digits = mine.digits.prefetch_related(Prefetch("predictions", predictions))
-    context = {"upload": mine, "digits": digits}
-    template = "digits/_result.html" if request.htmx else "digits/upload.html"
-    response = render(request, template, context)
-    response.headers["Vary"] = "HX-Request"
-    return response
+    context = {"upload": mine, "digits": digits, "again_after": "150ms" if held else "2s"}
+    return _page_or_part(request, "digits/upload.html", "digits/_result.html", context)
 
 
 @require_safe
@@ -72,8 +72,7 @@ def history(request):
         "states": Status.choices,
         "live": any(not upload.is_finished for upload in page),
     }
-    template = "digits/_history.html" if request.htmx else "digits/history.html"
-    return render(request, template, context)
+    return _page_or_part(request, "digits/history.html", "digits/_history.html", context)
 
 
 @require_GET
@@ -105,21 +104,37 @@ def digit_pixels(request, pk: int):
     return _kept(HttpResponse(buffer.getvalue(), content_type="image/png"))
 
 
-def wait_for_a_free_thread(pk: int, seconds: float) -> bool:
-    """Wait for an upload, unless too many wait already; True if it is finished."""
+def hold_until_finished(upload: Upload, seconds: float) -> bool:
+    """Wait for an upload to be finished, and load its end state.
+
+    Returns:
+        False: too many wait already, so nobody waited.
+    """
     if not _waiting.acquire(blocking=False):
         return False
     try:
-        return queue.wait_for(pk, seconds)
+        queue.wait_for(upload.pk, seconds)
     finally:
         _waiting.release()
+    upload.refresh_from_db()
+    return True
+
+
+def _page_or_part(request, page: str, part: str, context: dict):
+    """Render a whole page, or for htmx the part that changes, which no browser may keep."""
+    response = render(request, part if request.htmx else page, context)
+    patch_vary_headers(response, ["HX-Request"])
+    if request.htmx:
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _seconds(request) -> float:
     try:
-        return min(max(float(request.GET.get("wait", 0)), 0), LONGEST_WAIT)
+        seconds = float(request.GET.get("wait", 0))
     except ValueError:
         return 0
+    return min(max(seconds, 0), LONGEST_WAIT) if math.isfinite(seconds) else 0
 
 
 def _file(stored, **options):

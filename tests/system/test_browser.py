@@ -83,6 +83,33 @@ def test_the_reading_appears_while_the_page_is_open(watched, photo, site):
     assert page.evaluate("window.sameDocument") is True
 
 
+def test_the_page_goes_on_after_the_web_server_was_away(chromium, own_site, photo):
+    site = own_site
+    context = chromium.new_context(base_url=site.url)
+    page = context.new_page()
+    page.goto("/")
+    reader = site.reader()
+    os.kill(reader, signal.SIGSTOP)
+    page.get_by_label("Image").set_input_files(photo)
+    expect(page.locator(".busy-dots")).to_be_visible()
+    (web,) = site.processes("manage.py serve")
+    os.kill(web, signal.SIGKILL)
+    os.kill(reader, signal.SIGCONT)
+    expect(page.locator(".answer")).to_have_text("7", timeout=40_000)
+    context.close()
+
+
+def test_back_shows_the_whole_history(watched, photo):
+    page = watched.page
+    page.goto("/")
+    page.get_by_label("Image").set_input_files(photo)
+    expect(page.locator(".answer")).to_have_text("7")
+    page.goto("/uploads/")
+    page.locator(".tile").first.click()
+    page.go_back()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+
+
 def test_a_dropped_file_is_read(watched, mnist):
     page = watched.page
     page.goto("/")

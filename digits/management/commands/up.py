@@ -27,8 +27,8 @@ class Command(BaseCommand):
     def handle(self, **_):
         check_port(settings.HOST, settings.PORT)
         with only_one(settings.DATA_DIR / "up.lock"):
-            sign_in = prepare()
-            threading.Thread(target=self.announce, args=[sign_in], daemon=True).start()
+            self.say(prepare())
+            threading.Thread(target=self.announce, daemon=True).start()
             try:
                 Supervisor(services(), self.say).run()
             except CannotRun as error:
@@ -39,11 +39,11 @@ class Command(BaseCommand):
         self.stdout.write(f"digits: {line}")
         self.stdout.flush()
 
-    def announce(self, sign_in: str):
+    def announce(self):
         """Print the address once the site answers, and again when it can read."""
         while not _answers("/health/live"):
             time.sleep(0.2)
-        self.say(f"open {address()} ; {sign_in} at {address()}admin/")
+        self.say(f"open {address()} ; the admin is at {address()}admin/")
         while not _answers("/health/ready"):
             time.sleep(0.5)
         self.say("ready to read; Ctrl-C stops everything")
