@@ -1,5 +1,6 @@
 """From a grey image to digits as the model sees them."""
 
+import cv2
 import numpy as np
 import pytest
 
@@ -52,6 +53,27 @@ def test_it_finds_a_digit_under_uneven_light(mnist):
 @pytest.mark.parametrize("shape", [(1, 1), (8, 8), (200, 300)])
 def test_it_finds_nothing_on_blank_paper(level, shape):
     assert find_digits(np.full(shape, level, np.uint8)) == []
+
+
+def test_it_finds_a_broad_stroke_that_fills_a_tight_crop(mnist):
+    """Where two pixels of five are ink, the paper is found all the same."""
+    pixels = mnist.images[61]  # an 8
+    large = cv2.resize(255 - pixels[4:24, 4:24] // 2, (80, 80)).astype(float)
+    large -= np.linspace(0, 40, 80)[None, :]
+    large += np.random.default_rng(1).normal(0, 2, large.shape)
+    thick = cv2.erode(np.clip(large, 0, 255).astype(np.uint8), np.ones((3, 3), np.uint8))
+    (glyph,) = find_digits(thick)
+    assert glyph.box[2] > 50
+    assert glyph.box[3] > 60
+
+
+def test_the_shadow_at_the_rim_is_no_digit(mnist):
+    page = on_paper(mnist.images[0])
+    (clean,) = find_digits(page)
+    page[:12, 100:] = 60
+    page[150:, 390:] = 90
+    (shaded,) = find_digits(page)
+    assert np.abs(np.subtract(clean.box, shaded.box)).max() <= 2
 
 
 def test_it_finds_nothing_in_a_noisy_blank_photo():

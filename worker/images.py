@@ -66,9 +66,11 @@ def extract_ink(grey: np.ndarray) -> np.ndarray:
         uint8, same shape: 0 is paper, 255 is full ink; all 0 where there is no ink.
     """
     difference = grey.astype(np.float32) - _paper(grey)
-    sign = 1.0 if float((difference**3).sum()) > 0 else -1.0
-    difference *= sign
-    noise = 1.4826 * float(np.median(np.abs(difference - np.median(difference))))
+    if float((difference**3).sum()) < 0:
+        difference = -difference
+    # What lies on paper's side of the surface is noise alone, however much of the image is ink.
+    paper_side = -difference[difference < 0]
+    noise = 1.4826 * float(np.median(paper_side)) if paper_side.size else 0.0
     smooth = cv2.GaussianBlur(difference, (3, 3), 0) if min(grey.shape) >= 64 else difference
     rank = min(max(4, smooth.size // 500), smooth.size)
     contrast = float(np.partition(smooth.ravel(), -rank)[-rank])
@@ -140,21 +142,28 @@ def _paper(grey: np.ndarray) -> np.ndarray:
         return np.full(grey.shape, np.float32(np.median(np.concatenate(_edges(grey)))))
     side = 96
     coarse = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+    flat = coarse.ravel()
     basis = _basis(side, side)
-    flat, level = coarse.ravel(), float(np.median(coarse))
-    keep = np.abs(flat - level) <= max(8.0, float(np.median(np.abs(flat - level))) * 3)
-    surface = np.full(flat.shape, level, np.float32)
-    for _ in range(8):
-        weights, *_ = np.linalg.lstsq(basis[keep], flat[keep], rcond=None)
-        surface = basis @ weights
-        distance = np.abs(flat - surface)
-        spread = 1.4826 * float(np.median(distance[keep]))
-        closer = distance <= max(4.0, 2.5 * spread)
-        if closer.sum() < 0.2 * flat.size or (closer == keep).all():
-            break
-        keep = closer
+    surface = _fitted(basis, flat, np.full(flat.shape, np.median(flat)), ink_sign=0)
+    ink_sign = 1 if float(((flat - surface) ** 3).sum()) > 0 else -1
+    surface = _fitted(basis, flat, surface, ink_sign)
     surface = surface.reshape(side, side).astype(np.float32)
     return cv2.resize(surface, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _fitted(basis, flat: np.ndarray, surface: np.ndarray, ink_sign: int) -> np.ndarray:
+    """Fit the surface to what is near it, nearer on the side of the ink (1 lighter, -1 darker)."""
+    for _ in range(8):
+        distance = flat - surface
+        spread = max(2.0, 1.4826 * float(np.median(np.abs(distance[distance * ink_sign <= 0]))))
+        near = np.abs(distance) <= 2.5 * spread
+        if ink_sign:
+            near &= distance * ink_sign <= spread
+        if near.sum() < 0.1 * flat.size:
+            break
+        weights, *_ = np.linalg.lstsq(basis[near], flat[near], rcond=None)
+        surface = basis @ weights
+    return surface
 
 
 def _basis(height: int, width: int) -> np.ndarray:

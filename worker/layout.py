@@ -12,6 +12,7 @@ SPECK = 0.22  # smaller digits are dropped after it
 LOWEST = 0.3  # digits that are less high are dashes
 NEAR = 0.14  # a small piece this near to another is a part of its broken stroke
 STACKED = 0.3  # a piece this near above another is a part of it, as the bar of a 5
+EDGE = 0.25  # of the image: a piece along its rim that is longer is no digit
 MOST_PIECES = 200  # of a picture full of noise, the largest
 TALLEST = 1.6  # what would be higher is two digits, one above the other
 
@@ -63,6 +64,7 @@ def find_lines(ink: np.ndarray, threshold: int) -> tuple[np.ndarray, list[list[P
         top to bottom, each with its digits from left to right.
     """
     labels, pieces = _components(ink, threshold)
+    pieces = _without_edges(pieces, ink.shape)
     if not pieces:
         return labels, []
     height = _digit_height(pieces)
@@ -79,6 +81,20 @@ def _components(ink: np.ndarray, threshold: int):
     np.maximum.at(darkest, labels.ravel(), ink.ravel())
     numbers = [number for number in range(1, count) if darkest[number] >= DARK]
     return labels, [Piece(*map(int, stats[number]), [number]) for number in numbers]
+
+
+def _without_edges(pieces: list[Piece], shape) -> list[Piece]:
+    """Leave out the edge of the page and the shadow at the rim, where there is other ink."""
+    height, width = shape
+
+    def is_edge(piece: Piece) -> bool:
+        at_side = piece.x == 0 or piece.right == width
+        at_end = piece.y == 0 or piece.bottom == height
+        return (at_end and piece.width > EDGE * width) or (at_side and piece.height > EDGE * height)
+
+    inner = [piece for piece in pieces if not is_edge(piece)]
+    tall = [piece for piece in inner if piece.side >= 0.05 * max(shape)]
+    return inner if tall else pieces
 
 
 def _digit_height(pieces: list[Piece]) -> float:
