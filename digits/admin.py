@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from digits.models import Digit, ModelVersion, Prediction, Upload
+from digits.templatetags.digits import percent
 
 admin.site.site_header = "Digits"
 admin.site.site_title = "Digits admin"
@@ -28,6 +29,14 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return False
+
+
+class SureAdmin(ReadOnlyAdmin):
+    """Shows `confidence` as people read it."""
+
+    @admin.display(description="confidence", ordering="confidence")
+    def sure(self, row):
+        return percent(row.confidence)
 
 
 class Cascades:
@@ -91,12 +100,12 @@ class AccountAdmin(Cascades, UserAdmin):
 
 
 @admin.register(Upload)
-class UploadAdmin(Cascades, ReadOnlyAdmin):
+class UploadAdmin(Cascades, SureAdmin):
     list_display = [
         "id",
         "image",
         "reading",
-        "confidence",
+        "sure",
         "status",
         "source",
         "user",
@@ -109,12 +118,12 @@ class UploadAdmin(Cascades, ReadOnlyAdmin):
     search_help_text = "a number, a whole reading, a part of a file name or a user name"
     inlines = [DigitInline]
     fields = [
-        *("on_the_site", "image", "name", "reading", "confidence", "status"),
+        *("on_the_site", "image", "name", "reading", "sure", "status"),
         *("error", "error_detail", "user", "visitor", "source", "stored_as", "width", "height"),
         *("created_at", "started_at", "finished_at", "waited", "ran"),
         *("attempts", "lease", "lease_expires_at"),
     ]
-    readonly_fields = ["image", "on_the_site", "stored_as", "waited", "ran"]
+    readonly_fields = ["image", "sure", "on_the_site", "stored_as", "waited", "ran"]
 
     def has_delete_permission(self, request, obj=None):
         return request.user.has_perm("digits.delete_upload")
@@ -161,12 +170,12 @@ class DigitAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Prediction)
-class PredictionAdmin(ReadOnlyAdmin):
+class PredictionAdmin(SureAdmin):
     list_display = [
         "id",
         "pixels_seen",
         "value",
-        "confidence",
+        "sure",
         "version",
         "digit_link",
         "created_at",
@@ -176,8 +185,8 @@ class PredictionAdmin(ReadOnlyAdmin):
     list_per_page = 50
     search_fields = ["=digit__upload__id"]
     search_help_text = "the number of an upload"
-    fields = ["digit_link", "pixels_seen", "version", "value", "confidence", "ten", "created_at"]
-    readonly_fields = ["digit_link", "pixels_seen", "ten"]
+    fields = ["digit_link", "pixels_seen", "version", "value", "sure", "ten", "created_at"]
+    readonly_fields = ["digit_link", "pixels_seen", "sure", "ten"]
 
     @admin.display(description="as the model sees it")
     def pixels_seen(self, prediction):

@@ -70,6 +70,7 @@ def test_a_prediction_shows_its_probabilities_and_version(admin, version):
     prediction = make_reading(version).digits.get().predictions.get()
     page = admin.get(f"/admin/digits/prediction/{prediction.pk}/change/").content.decode()
     assert "7: 91.00%" in page
+    assert "91.0 %" in page
     assert "version 1" in page
 
 
