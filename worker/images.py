@@ -7,13 +7,14 @@ import numpy as np
 
 from worker.decoding import ImageError
 from worker.layout import Piece, find_lines
+from worker.paper import LEAST_CONTRAST, find_paper, without_rules
+from worker.segmentation import Shape
 
 SIZE = 28
 BOX = 20
 WORKING_SIDE = 800  # ink is looked for at this size at most
 CLEAR = 24  # ink above this, of 255, belongs to a stroke
 FAINT = 4  # in a small picture, which is all edge: keep its faint ink
-LEAST_CONTRAST = 16  # grey levels between paper and ink; less is called blank
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,41 @@ class Glyph:
     line: int = 0
 
 
+@dataclass(frozen=True)
+class Page:
+    """The ink of an image, in lines from top to bottom, each with its shapes from left to right.
+
+    scale: how many pixels of the image are one of its shapes'.
+    size: (height, width) of the image.
+    """
+
+    lines: list[list[Shape]]
+    scale: float
+    size: tuple[int, int]
+
+    def glyph(self, shape: Shape, line: int) -> Glyph:
+        """Give a shape as a digit of the image."""
+        box = (shape.x, shape.y, shape.width, shape.height)
+        return Glyph(
+            _whole([length * self.scale for length in box], self.size), normalize(shape.ink), line
+        )
+
+
+def find_ink(grey: np.ndarray) -> Page:
+    """Find what may be the digits in an image; an image without ink has none.
+
+    Args:
+        grey: uint8, shape (height, width), of any polarity.
+    """
+    small, scale = _shrink(grey)
+    ink = without_rules(extract_ink(small))
+    labels, lines = find_lines(ink, CLEAR if min(ink.shape) >= 64 else FAINT)
+    shapes = [[_shape(ink, labels, piece) for piece in line] for line in lines]
+    return Page(shapes, scale, grey.shape)
+
+
 def find_digits(grey: np.ndarray) -> list[Glyph]:
-    """Find the digits in an image; an image without ink has none.
+    """Find the digits in an image by their ink alone: those that touch are one.
 
     Args:
         grey: uint8, shape (height, width), of any polarity.
@@ -39,21 +73,13 @@ def find_digits(grey: np.ndarray) -> list[Glyph]:
     Returns:
         The digits in reading order: line by line, each from left to right.
     """
-    small, scale = _shrink(grey)
-    ink = extract_ink(small)
-    labels, lines = find_lines(ink, CLEAR if min(ink.shape) >= 64 else FAINT)
-    return [
-        _glyph(ink, labels, digit, scale, grey.shape, number)
-        for number, line in enumerate(lines)
-        for digit in line
-    ]
+    page = find_ink(grey)
+    return [page.glyph(shape, number) for number, line in enumerate(page.lines) for shape in line]
 
 
-def _glyph(ink, labels, digit: Piece, scale: float, shape, line: int) -> Glyph:
-    area = (slice(digit.y, digit.bottom), slice(digit.x, digit.right))
-    own = np.where(np.isin(labels[area], digit.parts), ink[area], 0)
-    box = tuple(length * scale for length in (digit.x, digit.y, digit.width, digit.height))
-    return Glyph(_whole(box, shape), normalize(own), line)
+def _shape(ink: np.ndarray, labels: np.ndarray, piece: Piece) -> Shape:
+    area = (slice(piece.y, piece.bottom), slice(piece.x, piece.right))
+    return Shape(piece.x, piece.y, np.where(np.isin(labels[area], piece.parts), ink[area], 0))
 
 
 def extract_ink(grey: np.ndarray) -> np.ndarray:
@@ -65,9 +91,8 @@ def extract_ink(grey: np.ndarray) -> np.ndarray:
     Returns:
         uint8, same shape: 0 is paper, 255 is full ink; all 0 where there is no ink.
     """
-    difference = grey.astype(np.float32) - _paper(grey)
-    if float((difference**3).sum()) < 0:
-        difference = -difference
+    paper, ink_sign = find_paper(grey)
+    difference = (grey.astype(np.float32) - paper) * ink_sign
     # What lies on paper's side of the surface is noise alone, however much of the image is ink.
     paper_side = -difference[difference < 0]
     noise = 1.4826 * float(np.median(paper_side)) if paper_side.size else 0.0
@@ -130,50 +155,6 @@ def _shrink(grey: np.ndarray) -> tuple[np.ndarray, float]:
         return grey, 1.0
     size = (max(1, round(grey.shape[1] / scale)), max(1, round(grey.shape[0] / scale)))
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA), scale
-
-
-def _paper(grey: np.ndarray) -> np.ndarray:
-    """Estimate the paper's grey level at each pixel: a quadratic surface under the ink.
-
-    Fitted by iterated least squares on a coarse copy; what lies far from the surface, the ink, is
-    left out of the next round.
-    """
-    if min(grey.shape) < 48:
-        return np.full(grey.shape, np.float32(np.median(np.concatenate(_edges(grey)))))
-    side = 96
-    coarse = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
-    flat = coarse.ravel()
-    basis = _basis(side, side)
-    surface = _fitted(basis, flat, np.full(flat.shape, np.median(flat)), ink_sign=0)
-    ink_sign = 1 if float(((flat - surface) ** 3).sum()) > 0 else -1
-    surface = _fitted(basis, flat, surface, ink_sign)
-    surface = surface.reshape(side, side).astype(np.float32)
-    return cv2.resize(surface, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
-
-
-def _fitted(basis, flat: np.ndarray, surface: np.ndarray, ink_sign: int) -> np.ndarray:
-    """Fit the surface to what is near it, nearer on the side of the ink (1 lighter, -1 darker)."""
-    for _ in range(8):
-        distance = flat - surface
-        spread = max(2.0, 1.4826 * float(np.median(np.abs(distance[distance * ink_sign <= 0]))))
-        near = np.abs(distance) <= 2.5 * spread
-        if ink_sign:
-            near &= distance * ink_sign <= spread
-        if near.sum() < 0.1 * flat.size:
-            break
-        weights, *_ = np.linalg.lstsq(basis[near], flat[near], rcond=None)
-        surface = basis @ weights
-    return surface
-
-
-def _basis(height: int, width: int) -> np.ndarray:
-    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    terms = [np.ones_like(x), x, y, x * y, x * x, y * y]
-    return np.stack([term.ravel() for term in terms], axis=1).astype(np.float32)
-
-
-def _edges(grey: np.ndarray) -> list[np.ndarray]:
-    return [grey[0], grey[-1], grey[:, 0], grey[:, -1]]
 
 
 def _whole(box, shape) -> tuple[int, int, int, int]:

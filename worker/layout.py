@@ -13,6 +13,9 @@ LOWEST = 0.3  # digits that are less high are dashes
 NEAR = 0.14  # a small piece this near to another is a part of its broken stroke
 STACKED = 0.3  # a piece this near above another is a part of it, as the bar of a 5
 EDGE = 0.25  # of the image: a piece along its rim that is longer is no digit
+SMALLEST = 0.012  # of the image: what is smaller is no digit
+SOFT = 0.06  # of the image: ink along its rim whose edges are wider is shade
+LARGE = 100  # pixels: in smaller images, all edges are soft
 MOST_PIECES = 200  # of a picture full of noise, the largest
 TALLEST = 1.6  # what would be higher is two digits, one above the other
 
@@ -64,13 +67,17 @@ def find_lines(ink: np.ndarray, threshold: int) -> tuple[np.ndarray, list[list[P
         top to bottom, each with its digits from left to right.
     """
     labels, pieces = _components(ink, threshold)
-    pieces = _without_edges(pieces, ink.shape)
-    if not pieces:
+    pieces = _without_edges([p for p in pieces if not _is_shade(p, ink, labels)], ink.shape)
+    if max((piece.side for piece in pieces), default=0) < SMALLEST * max(ink.shape):
         return labels, []
     height = _digit_height(pieces)
     digits = _join([piece for piece in pieces if piece.side >= DUST * height], height)
     most = max(digit.area for digit in digits)
-    digits = [digit for digit in digits if not _is_dirt(digit, height, most)]
+    digits = [
+        digit
+        for digit in digits
+        if digit.side >= SMALLEST * max(ink.shape) and not _is_dirt(digit, height, most)
+    ]
     # A dash alone in an image may still be meant: it is left to the model.
     return labels, _lines(digits or [max(pieces, key=lambda piece: piece.side)])
 
@@ -83,16 +90,28 @@ def _components(ink: np.ndarray, threshold: int):
     return labels, [Piece(*map(int, stats[number]), [number]) for number in numbers]
 
 
+def _is_shade(piece: Piece, ink: np.ndarray, labels: np.ndarray) -> bool:
+    """Tell the soft shade of a hand or a lamp along the rim from ink, which has edges."""
+    if min(ink.shape) < LARGE or not _is_edge(piece, ink.shape):
+        return False
+    area = slice(piece.y, piece.bottom), slice(piece.x, piece.right)
+    own = np.where(np.isin(labels[area], piece.parts), ink[area], 0)
+    smooth = cv2.GaussianBlur(own, (0, 0), 2).astype(np.float32)
+    steepest = max(float(np.percentile(np.abs(np.diff(smooth, axis=n)), 99)) for n in (0, 1))
+    return steepest * SOFT * min(ink.shape) < float(np.percentile(smooth, 99))
+
+
+def _is_edge(piece: Piece, shape) -> bool:
+    """Tell what lies along the rim of the image."""
+    height, width = shape
+    at_side = piece.x == 0 or piece.right == width
+    at_end = piece.y == 0 or piece.bottom == height
+    return (at_end and piece.width > EDGE * width) or (at_side and piece.height > EDGE * height)
+
+
 def _without_edges(pieces: list[Piece], shape) -> list[Piece]:
     """Leave out the edge of the page and the shadow at the rim, where there is other ink."""
-    height, width = shape
-
-    def is_edge(piece: Piece) -> bool:
-        at_side = piece.x == 0 or piece.right == width
-        at_end = piece.y == 0 or piece.bottom == height
-        return (at_end and piece.width > EDGE * width) or (at_side and piece.height > EDGE * height)
-
-    inner = [piece for piece in pieces if not is_edge(piece)]
+    inner = [piece for piece in pieces if not _is_edge(piece, shape)]
     tall = [piece for piece in inner if piece.side >= 0.05 * max(shape)]
     return inner if tall else pieces
 

@@ -1,0 +1,194 @@
+"""The paper under the ink: how light it is at each place, and the lines printed on it."""
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+LEAST_CONTRAST = 16  # grey levels between paper and ink; less is called blank
+STROKE_WIDTHS = (0.03, 0.06, 0.12, 0.24)  # of the image's longer side
+RULE = 0.4  # of a printed line at least so much shows, as a share of the image's side,
+SOLE = 0.8  # and so much where there are no others;
+THIN = 0.01  # and it is at most this thick
+STEEPEST = 0.12  # rows a column
+BEND = 2  # rows by which it may stray from straight
+SPAN = 24  # columns without a break, to count as a part of a line
+MOST_SEGMENTS = 400
+
+
+def find_paper(grey: np.ndarray) -> tuple[np.ndarray, int]:
+    """Estimate the paper's grey level at each pixel, and whether the ink is lighter or darker.
+
+    A quadratic surface under the ink is enough for a slope of light and a vignette. Where it leaves
+    much that is dark and no stroke, as in a shadow with an edge, paper is looked for nearby.
+
+    Args:
+        grey: uint8, shape (height, width).
+
+    Returns:
+        The level, float32 in the shape of grey, and 1 for light ink or -1 for dark ink.
+    """
+    if min(grey.shape) < 48:
+        level = np.float32(np.median(np.concatenate(_edges(grey))))
+        ink_sign = 1 if float(((grey - level) ** 3).sum()) >= 0 else -1
+        return np.full(grey.shape, level), ink_sign
+    side = 96
+    coarse = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
+    flat = coarse.ravel()
+    basis = _basis(side, side)
+    surface = _fitted(basis, flat, np.full(flat.shape, np.median(flat)), ink_sign=0)
+    ink_sign = _ink_sign(grey)
+    surface = _fitted(basis, flat, surface, ink_sign)
+    surface = surface.reshape(side, side).astype(np.float32)
+    surface = cv2.resize(surface, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return _without_shadow(grey, surface, ink_sign), ink_sign
+
+
+def _ink_sign(grey: np.ndarray) -> int:
+    """Tell light ink (1) from dark ink (-1): strokes are narrow, and stand out from their place."""
+    small = _reduced(grey, 400)
+    nearby = cv2.GaussianBlur(small, (0, 0), min(small.shape) / 8)
+    return 1 if float(((small - nearby) ** 3).sum()) > 0 else -1
+
+
+def _reduced(grey: np.ndarray, side: int) -> np.ndarray:
+    """Give a copy of at most this side, float32."""
+    scale = min(1.0, side / max(grey.shape))
+    size = tuple(max(1, round(length * scale)) for length in grey.shape[::-1])
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _without_shadow(grey: np.ndarray, surface: np.ndarray, ink_sign: int) -> np.ndarray:
+    """Give a closer estimate of the paper than the surface, where there is a shadow on it.
+
+    Dark structures narrower than some width are closed: of rising widths, the first that takes all
+    of the strokes, so that a wider one finds little more. If the surface finds much more, that is
+    no ink.
+    """
+    small = _reduced(grey, 400) * -ink_sign
+    under = _reduced(surface, 400) * -ink_sign - small
+    clear = 0.35 * float(np.percentile(under, 99.5))
+    if clear < LEAST_CONTRAST / 3:
+        return surface
+    found = []
+    for share in STROKE_WIDTHS:
+        width = max(3, round(share * max(small.shape)))
+        closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))
+        depth = closed - small
+        found.append((width, depth, float(depth[depth > clear].sum())))
+    taken = [one for one, wider in pairwise(found) if 0 < wider[2] < 1.2 * one[2]]
+    if not taken:
+        return surface
+    width, depth, _ = taken[0]
+    faint = max(LEAST_CONTRAST / 3, clear / 3)
+    if float(under[under > faint].sum()) < 1.2 * float(depth[depth > faint].sum()):
+        return surface
+    paper = (depth <= clear / 2).astype(np.float32)
+    sigma = width / 2
+    weight = cv2.GaussianBlur(paper, (0, 0), sigma)
+    level = cv2.GaussianBlur(paper * small, (0, 0), sigma) / np.maximum(weight, 1e-4)
+    level = np.where(weight > 1e-3, level, small + depth) * -ink_sign
+    return cv2.resize(level.astype(np.float32), grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def _fitted(basis, flat: np.ndarray, surface: np.ndarray, ink_sign: int) -> np.ndarray:
+    """Fit the surface to what is near it, nearer on the side of the ink (1 lighter, -1 darker)."""
+    for _ in range(8):
+        distance = flat - surface
+        spread = max(2.0, 1.4826 * float(np.median(np.abs(distance[distance * ink_sign <= 0]))))
+        near = np.abs(distance) <= 2.5 * spread
+        if ink_sign:
+            near &= distance * ink_sign <= spread
+        if near.sum() < 0.1 * flat.size:
+            break
+        own = basis[near]
+        normal = own.T @ own + 1e-3 * np.eye(own.shape[1])  # where ink hides a corner, it is flat
+        surface = basis @ np.linalg.solve(normal, own.T @ flat[near])
+    return surface
+
+
+def _basis(height: int, width: int) -> np.ndarray:
+    y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
+    terms = [np.ones_like(x), x, y, x * y, x * x, y * y]
+    return np.stack([term.ravel() for term in terms], axis=1)
+
+
+def _edges(grey: np.ndarray) -> list[np.ndarray]:
+    return [grey[0], grey[-1], grey[:, 0], grey[:, -1]]
+
+
+def without_rules(ink: np.ndarray) -> np.ndarray:
+    """Take the lines of ruled and squared paper out of the ink; what crosses them stays.
+
+    Args:
+        ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
+    """
+    if min(ink.shape) < 100:
+        return ink
+    rules = _rules(ink) | _rules(ink.T).T
+    if not rules.any():
+        return ink
+    rest = np.where(rules, 0, ink).astype(np.uint8)
+    # Where all is a line, the lines are what was written.
+    return rest if (rest > 110).sum() > 0.1 * (ink > 110).sum() else ink
+
+
+def _rules(ink: np.ndarray) -> np.ndarray:
+    """Find level lines that run most of the way across: bool, the shape of ink."""
+    height, width = ink.shape
+    dark = (ink > 24).astype(np.uint8)
+    thick = max(3, round(THIN * min(height, width)))
+    upright = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((thick + 1, 1), np.uint8))
+    thin = dark & ~upright  # strokes that are not level are left out here
+    found = np.zeros(ink.shape, bool)
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
+    for slope, start in _straight_lines(thin, width):
+        near = (np.abs(rows - (start + slope * columns)) <= BEND + thick / 2) & (thin > 0)
+        # What is much darker than the line is ink that lies along it.
+        found |= near & (ink <= 1.5 * np.median(ink[near]) + 20)
+    return found
+
+
+def _straight_lines(thin: np.ndarray, width: int) -> list[tuple[float, float]]:
+    """Give the (slope, row at column 0) of lines that most of the way across are there."""
+    broad = cv2.dilate(thin, np.ones((2 * BEND + 1, 5), np.uint8))
+    level = cv2.morphologyEx(broad, cv2.MORPH_OPEN, np.ones((1, SPAN), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(level)
+    lengths = stats[:, cv2.CC_STAT_WIDTH]
+    order = [int(n) for n in np.argsort(-lengths) if n][:MOST_SEGMENTS]
+    points = {}
+    for number in order:
+        x, y, w, h, _ = stats[number]
+        own_rows, own_columns = np.nonzero(labels[y : y + h, x : x + w] == number)
+        points[number] = own_columns + x, own_rows + y
+    lines = []
+    while order and lengths[order[0]] >= 2 * SPAN:
+        group, (slope, start) = _collinear(order, points, lines)
+        share = lengths[group].sum() / width
+        if abs(slope) <= STEEPEST and share >= RULE / 2:
+            lines.append((slope, start, share))
+        order = [number for number in order if number not in group]
+    clear = sum(share >= RULE for *_, share in lines)
+    # A line that is one of several may show less of itself.
+    least = SOLE if clear < 3 else RULE / 2
+    return [(slope, start) for slope, start, share in lines if share >= least]
+
+
+def _collinear(order: list[int], points: dict, lines: list) -> tuple[list[int], tuple]:
+    """Give the segments that lie on one line with the first, and the line's slope and start."""
+    x, y = points[order[0]]
+    if lines:  # a short segment tells its slope less well than the nearest line does
+        slope = min(lines, key=lambda line: abs(line[0] * x.mean() + line[1] - y.mean()))[0]
+        start = float((y - slope * x).mean())
+    else:
+        slope, start = (float(term) for term in np.polyfit(x, y, 1))
+    group = order[:1]
+    for _ in range(2):  # the second time with the line that all of them drew
+        group = order[:1]
+        for number in order[1:]:
+            x, y = points[number]
+            if np.abs(y - (start + slope * x)).mean() <= BEND + 1:
+                group.append(number)
+        x, y = (np.concatenate(part) for part in zip(*(points[n] for n in group), strict=True))
+        slope, start = (float(term) for term in np.polyfit(x, y, 1))
+    return group, (slope, start)
