@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Without bytecode files TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check train clean
+.PHONY: run test check train evaluate clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up
@@ -24,6 +24,17 @@ check: $(VENV)/.installed-dev
 
 train: $(VENV)/.installed
 	$(BIN)/python manage.py train --output worker/bundled
+
+# Fashion-MNIST (Debian's dataset-fashion-mnist) is measured too where it is installed.
+FASHION := /usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz
+COLLECTIONS := var/collections
+
+evaluate: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.collections $(COLLECTIONS)
+	$(BIN)/python manage.py evaluate --model worker/bundled/digits.keras \
+		--metrics worker/bundled/metrics.json --plots var/plots \
+		mnist=worker/data/mnist/t10k-images-idx3-ubyte.gz $(COLLECTIONS)/* \
+		$(if $(wildcard $(FASHION)),--not-digits fashion-mnist=$(FASHION))
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache

@@ -199,6 +199,7 @@ class PredictionAdmin(SureAdmin):
     @admin.display(description="probabilities")
     def ten(self, prediction):
         lines = [f"{value}: {share:.2%}" for value, share in enumerate(prediction.probabilities)]
+        lines.append(f"not a digit: {prediction.not_a_digit:.2%}")
         return format_html("<pre>{}</pre>", "\n".join(lines))
 
 
@@ -223,7 +224,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="accuracy on MNIST's test set")
     def accuracy(self, version):
-        accuracy = version.metrics.get("mnist_test", {}).get("accuracy")
+        accuracy = version.metrics.get("evaluation", {}).get("mnist", {}).get("accuracy")
         return "-" if accuracy is None else f"{accuracy:.2%}"
 
     @admin.display(description="stored as")

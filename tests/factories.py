@@ -15,11 +15,11 @@ def make_upload(data: bytes = b"not read here", **fields) -> Upload:
     return upload
 
 
-def make_reading(version: ModelVersion, value: int = 7, digits: int = 1, **fields) -> Upload:
+def make_reading(version: ModelVersion, value: int | None = 7, digits: int = 1, **fields) -> Upload:
     """An upload that was read, with its digits and their predictions."""
     upload = make_upload(
         status=Status.DONE,
-        reading=str(value) * digits,
+        reading="" if value is None else str(value) * digits,
         confidence=0.91,
         width=28,
         height=28,
@@ -41,7 +41,9 @@ def make_reading(version: ModelVersion, value: int = 7, digits: int = 1, **field
             version=version,
             value=value,
             confidence=0.91,
-            probabilities=[0.91 if i == value else 0.01 for i in range(10)],
+            probabilities=[
+                (0.91 if i == value else 0.01) if value is not None else 0.009 for i in range(10)
+            ],
         )
     return upload
 

@@ -142,7 +142,7 @@ def test_a_result_of_many_digits_takes_few_queries(
     upload = make_reading(version, user=account, digits=8)
     with django_assert_max_num_queries(6):
         page = client.get(upload.get_absolute_url()).content.decode()
-    assert page.count("<meter") == 80
+    assert page.count("<meter") == 8 * 11
 
 
 def test_digit_pixels_are_a_png_that_browsers_keep(client, account, version):
@@ -251,3 +251,22 @@ def test_staff_finds_its_own_latest_on_the_start_page(client, account, version):
     make_reading(version, user=account, name="theirs.png")
     client.force_login(get_user_model().objects.create_superuser("root"))
     assert "theirs.png" not in client.get("/").content.decode()
+
+
+def test_what_is_no_digit_is_called_that_on_every_page(client, version, account):
+    client.force_login(account)
+    upload = make_reading(version, value=None, user=account)
+    page = client.get(upload.get_absolute_url()).content.decode()
+    assert "Not a digit" in page
+    assert '<p class="answer">' not in page
+    assert '<rect class="none"' in page
+    assert "91.0 %" in page
+    assert "not a digit" in client.get("/uploads/").content.decode()
+    assert "no digit found" not in client.get("/uploads/").content.decode()
+
+
+def test_a_blank_picture_has_no_digit(client, account):
+    client.force_login(account)
+    upload = make_upload(user=account, status="done", width=20, height=20)
+    assert "No digit found" in client.get(upload.get_absolute_url()).content.decode()
+    assert "no digit found" in client.get("/uploads/").content.decode()

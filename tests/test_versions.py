@@ -17,7 +17,7 @@ def test_a_fresh_install_has_version_1_active():
     version = ModelVersion.objects.get()
     assert (version.number, version.is_active) == (1, True)
     assert version.sha256 == hashlib.sha256(BUNDLED_MODEL.read_bytes()).hexdigest()
-    assert version.metrics["mnist_test"]["accuracy"] >= 0.994
+    assert version.metrics["evaluation"]["mnist"]["accuracy"] >= 0.994
 
 
 def test_migrating_again_registers_nothing_twice():

@@ -32,8 +32,14 @@ def write_bundle(model, metrics: dict, directory: Path) -> dict:
         draft = Path(folder) / BUNDLED_MODEL.name
         model.save(draft)
         metrics = {"sha256": file_sha256(draft), "bytes": draft.stat().st_size, **metrics}
-        figures = Path(folder) / BUNDLED_METRICS.name
-        figures.write_text(json.dumps(metrics, indent=2) + "\n")
         os.replace(draft, directory / BUNDLED_MODEL.name)
-        os.replace(figures, directory / BUNDLED_METRICS.name)
+    write_metrics(metrics, directory / BUNDLED_METRICS.name)
     return metrics
+
+
+def write_metrics(metrics: dict, path: Path):
+    """Write figures as JSON, whole or not at all."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as draft:
+        draft.write(json.dumps(metrics, indent=2) + "\n")
+    os.chmod(draft.name, 0o644)
+    os.replace(draft.name, path)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 
 class DeviceError(RuntimeError):
@@ -75,6 +76,13 @@ def count_gpus() -> int:
     import keras
 
     return len(keras.distribution.list_devices("gpu"))
+
+
+def fast_precision() -> str:
+    """Give the Keras dtype policy that trains fastest here: bfloat16 needs hardware that has it."""
+    cpu = Path("/proc/cpuinfo")
+    flags = cpu.read_text() if cpu.exists() else ""
+    return "mixed_bfloat16" if count_gpus() or "avx512_bf16" in flags else "float32"
 
 
 def require_gpu(gpus: list[str]):

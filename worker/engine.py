@@ -41,13 +41,13 @@ class Engine:
             self._run(np.zeros((size, 28, 28), np.uint8))
 
     def predict(self, digits: np.ndarray) -> np.ndarray:
-        """Give the ten probabilities of each digit.
+        """Give the probabilities of 0 to 9 and, last, of "not a digit", for each image.
 
         Args:
             digits: uint8, shape (n, 28, 28); 0 is paper, 255 is full ink.
 
         Returns:
-            float32, shape (n, 10); each row sums to 1.
+            float32, shape (n, 11); each row sums to 1.
         """
         digits = np.asarray(digits, np.uint8).reshape(-1, 28, 28)
         largest = BATCH_SIZES[-1]
@@ -55,7 +55,7 @@ class Engine:
             self._padded(digits[start : start + largest])
             for start in range(0, len(digits), largest)
         ]
-        return np.concatenate(parts) if parts else np.zeros((0, 10), np.float32)
+        return np.concatenate(parts) if parts else np.zeros((0, 11), np.float32)
 
     def _padded(self, digits: np.ndarray) -> np.ndarray:
         size = next(size for size in BATCH_SIZES if size >= len(digits))
@@ -89,9 +89,9 @@ def load_model(path: Path, sha256: str | None = None):
         shapes = model.input_shape[1:], model.output_shape[1:]
     except Exception as error:  # Keras raises many kinds for a damaged file
         raise ModelError(f"the model file {path.name} cannot be loaded: {error}") from error
-    if shapes != ((28, 28, 1), (10,)):
+    if shapes != ((28, 28, 1), (11,)):
         raise ModelError(
-            f"expected a model from (28, 28, 1) to (10,), received one from"
+            f"expected a model from (28, 28, 1) to (11,), received one from"
             f" {shapes[0]} to {shapes[1]}"
         )
     return model

@@ -7,7 +7,18 @@ import numpy as np
 from PIL import Image
 
 from worker.decoding import MAX_PIXELS, ImageError, Picture, decode, to_grey
-from worker.images import Glyph, find_digits
+from worker.images import Glyph, Page, find_ink, normalize
+from worker.segmentation import (
+    MOST_PARTS,
+    Candidate,
+    Shape,
+    best_path,
+    candidates,
+    in_company,
+    is_sure,
+)
+
+REJECT_FROM = 0.5  # what is this probably no digit is called "not a digit"
 
 
 @dataclass(frozen=True)
@@ -16,7 +27,7 @@ class ReadDigit:
 
     value: 0 to 9, or None for "not a digit".
     confidence: the probability of the value.
-    probabilities: of 0 to 9, float32, shape (10,).
+    probabilities: of 0 to 9, float32, shape (10,); what they lack to 1 is that of "not a digit".
     """
 
     value: int | None
@@ -48,12 +59,14 @@ class Reading:
 
     @property
     def confidence(self) -> float | None:
-        """The confidence of the least sure digit; None where no digit was found."""
-        return min((digit.confidence for digit in self.digits), default=None)
+        """The confidence of the least sure digit; where there are none, that what was found is
+        "not a digit"; None where nothing was found."""
+        read = [digit for digit in self.digits if digit.value is not None]
+        return min((digit.confidence for digit in read or self.digits), default=None)
 
 
 def read_images(engine, files: list[bytes], max_pixels: int = MAX_PIXELS) -> list[Reading]:
-    """Read image files as one batch, each digit through the model once.
+    """Read image files in two batches: what was found, and then what it may be cut into.
 
     Args:
         engine: the engine.Engine that reads.
@@ -63,41 +76,88 @@ def read_images(engine, files: list[bytes], max_pixels: int = MAX_PIXELS) -> lis
     Returns:
         One reading a file, in order. A file that cannot be read has an error, and spoils no other.
     """
-    found = [_look(data, max_pixels) for data in files]
-    glyphs = [glyph for _, glyphs, _ in found for glyph in glyphs]
-    pixels = [glyph.pixels for glyph in glyphs]
-    answers = iter(engine.predict(np.stack(pixels)) if pixels else ())
-    return [
-        _reading(picture, [_read_digit(glyph, next(answers)) for glyph in glyphs], error)
-        for picture, glyphs, error in found
+    looks = [_look(data, max_pixels) for data in files]
+    lines = [line for look in looks if look.page for line in look.page.lines]
+    read = iter(_predict(engine, [shape for line in lines for shape in line]))
+    found = [line for look in looks if look.page for line in _candidates(look.page, read)]
+    unread = [one for line in found for one in line if one.probabilities is None]
+    for candidate, row in zip(unread, _predict(engine, [one.shape for one in unread]), strict=True):
+        candidate.probabilities = row
+    chosen = iter([_best_reading(line) for line in found])
+    return [_reading(look, chosen) for look in looks]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was found in a file: a picture and the ink in it, or an error."""
+
+    picture: Picture | None = None
+    page: Page | None = None
+    error: ImageError | None = None
+
+
+def _look(data: bytes, max_pixels: int) -> _Look:
+    try:
+        picture = decode(data, max_pixels)
+        return _Look(picture, find_ink(to_grey(picture.image)))
+    except ImageError as error:
+        return _Look(error=error)
+
+
+def _candidates(page: Page, read) -> list[list[Candidate]]:
+    """Give what may be the digits of each line; read gives the next shape's probabilities."""
+    found, left = [], MOST_PARTS
+    for line in page.lines:
+        found.append(candidates(line, np.stack([next(read) for _ in line]), left))
+        left -= sum(one.probabilities is None for one in found[-1])
+    return found
+
+
+def _best_reading(line: list[Candidate]) -> list[Candidate]:
+    """Give the candidates that read a line best; beside a sure digit, the others are likelier."""
+    if len(line) > 1 and any(one.whole and is_sure(one.probabilities) for one in line):
+        _bring_together(line)
+        return best_path(line)
+    path = best_path(line)
+    if len(path) > 1 and any(is_sure(one.probabilities) for one in path):
+        _bring_together(path)
+    return path
+
+
+def _bring_together(line: list[Candidate]):
+    for one in line:
+        one.probabilities = in_company(one.probabilities)
+
+
+def _predict(engine, shapes: list[Shape]) -> np.ndarray:
+    return engine.predict(np.stack([normalize(s.ink) for s in shapes])) if shapes else ()
+
+
+def _reading(look: _Look, chosen) -> Reading:
+    """Make a reading of a look and the next chosen candidates, one list a line."""
+    if look.error:
+        return Reading(error=look.error)
+    picture = look.picture
+    digits = [
+        _read_digit(_in_whole_image(look.page.glyph(one.shape, number), picture), one.probabilities)
+        for number, _ in enumerate(look.page.lines)
+        for one in next(chosen)
     ]
-
-
-def _reading(picture: Picture | None, digits: list[ReadDigit], error) -> Reading:
-    if picture is None:
-        return Reading(error=error)
     return Reading(digits, None, picture.image, picture.width, picture.height)
 
 
-def _look(data: bytes, max_pixels: int):
-    try:
-        picture = decode(data, max_pixels)
-        return picture, _in_whole_image(find_digits(to_grey(picture.image)), picture), None
-    except ImageError as error:
-        return None, [], error
-
-
-def _in_whole_image(glyphs: list[Glyph], picture: Picture) -> list[Glyph]:
-    """Give the boxes in pixels of the image as it was sent, where a smaller one was looked at."""
+def _in_whole_image(glyph: Glyph, picture: Picture) -> Glyph:
+    """Give the box in pixels of the image as it was sent, where a smaller one was looked at."""
     across = picture.width / picture.image.width
     along = picture.height / picture.image.height
-
-    def scaled(x: int, y: int, width: int, height: int) -> tuple[int, int, int, int]:
-        return round(x * across), round(y * along), round(width * across), round(height * along)
-
-    return [replace(glyph, box=scaled(*glyph.box)) for glyph in glyphs]
+    x, y, width, height = glyph.box
+    box = round(x * across), round(y * along), round(width * across), round(height * along)
+    return replace(glyph, box=box)
 
 
 def _read_digit(glyph: Glyph, probabilities: np.ndarray) -> ReadDigit:
-    value = int(probabilities.argmax())
-    return ReadDigit(value, float(probabilities[value]), probabilities, glyph)
+    ten, other = probabilities[:-1], float(probabilities[-1])
+    if other >= REJECT_FROM:
+        return ReadDigit(None, other, ten, glyph)
+    value = int(ten.argmax())
+    return ReadDigit(value, float(ten[value]), ten, glyph)

@@ -13,10 +13,12 @@ SIDE = 48  # cuts are looked for at this height
 SIDEWAYS = 0.35  # what a step of a cut to the side costs, in pixels of ink crossed
 DEAREST = 0.5  # a cut that crosses more ink than this, as a share of the height, is none
 APART = 0.1  # of the height: cuts that lie nearer to each other are one
+AMONG_DIGITS = 0.15  # how much less probable "not a digit" is in a line with a sure digit
 SURE = 0.9  # a piece that is read with less certainty is looked at again
-WIDE = 0.9  # and so is one that is wider than this share of its height
+MOST_PARTS = 1500  # of an image: a picture full of noise is not cut without end
+WIDE = 1.2  # and so is one that is wider than this share of its height
 # What a reading by other pieces must be better by: its probability counts only so much.
-CUT_ALONE, CUT_IN_LINE, JOINED = 0.1, 1.0, 0.3
+CUT_ALONE, CUT_IN_LINE, JOINED = 0.2, 1.0, 0.3
 BROAD = 1.6  # width to height of what is no single letter either
 CRUMB = 0.1  # of the ink of a part: pieces that are smaller are no part of its digit
 STRESS = 2  # how much the doubt about a part counts more than that about a whole
@@ -85,22 +87,25 @@ class Candidate:
         return stress * float(np.log(max(digit, 1e-9))) + self.weight
 
 
-def candidates(line: list[Shape], read: np.ndarray) -> list[Candidate]:
+def candidates(line: list[Shape], read: np.ndarray, most: int = MOST_PARTS) -> list[Candidate]:
     """Give what may be the digits of a line.
 
     Args:
         line: its shapes from left to right, as they were found.
         read: the probabilities of each shape, shape (n, 11); the last is "not a digit".
+        most: about how many parts of shapes may be given at most.
 
     Returns:
         The shapes themselves, with their probabilities, and others that are still to be read.
     """
-    digits = [_is_sure(row) for row in read]
+    digits = [is_sure(row) for row in read]
     height = float(np.median([shape.height for shape in line]))
     found, node, starts = [], 0, []
     for index, (shape, row) in enumerate(zip(line, read, strict=True)):
         others = sum(digits) - digits[index]
-        parts = _parts(shape, height, others) if _is_doubtful(shape, row) else []
+        may_be_cut = most > 0 and _is_doubtful(shape, row)
+        parts = _parts(shape, height, others) if may_be_cut else []
+        most -= len(parts)
         last = node + max((part.end for part in parts), default=1)
         for part in parts:
             part.start, part.end = node + part.start, node + part.end
@@ -117,6 +122,18 @@ def candidates(line: list[Shape], read: np.ndarray) -> list[Candidate]:
     return found
 
 
+def in_company(rows: np.ndarray) -> np.ndarray:
+    """Give probabilities as they are among digits, where little else is to be expected."""
+    rows = np.array(rows)
+    rows[..., -1] *= AMONG_DIGITS
+    return rows / rows.sum(axis=-1, keepdims=True)
+
+
+def is_sure(row: np.ndarray) -> bool:
+    """Tell whether these probabilities are those of a digit beyond doubt."""
+    return float(row[:-1].max()) >= SURE
+
+
 def best_path(found: list[Candidate]) -> list[Candidate]:
     """Give the candidates, from left to right, that read a line best together."""
     best: dict[int, tuple[float, list[Candidate]]] = {0: (0.0, [])}
@@ -130,12 +147,8 @@ def best_path(found: list[Candidate]) -> list[Candidate]:
     return best[max(best)][1] if found else []
 
 
-def _is_sure(row: np.ndarray) -> bool:
-    return float(row[:-1].max()) >= SURE
-
-
 def _is_doubtful(shape: Shape, row: np.ndarray) -> bool:
-    return not _is_sure(row) or shape.width > WIDE * shape.height
+    return not is_sure(row) or shape.width > WIDE * shape.height
 
 
 def _parts(shape: Shape, height: float, others: int) -> list[Candidate]:

@@ -157,7 +157,10 @@ class Digit(models.Model):
 
 
 class Prediction(models.Model):
-    """What one model version said of one digit. It is never edited."""
+    """What one model version said of one digit. It is never edited.
+
+    What its probabilities of 0 to 9 lack to 1 is the probability of "not a digit".
+    """
 
     digit = models.ForeignKey(Digit, models.CASCADE, related_name="predictions", db_index=False)
     version = models.ForeignKey("ModelVersion", models.PROTECT, related_name="predictions")
@@ -174,3 +177,8 @@ class Prediction(models.Model):
 
     def __str__(self):
         return f"{'not a digit' if self.value is None else self.value} ({self.confidence:.1%})"
+
+    @property
+    def not_a_digit(self) -> float:
+        """The probability that the model gave to "not a digit"."""
+        return max(0.0, 1 - sum(self.probabilities))

@@ -33,7 +33,8 @@ def classify(request):
     if upload.status == Status.FAILED:
         return _text(upload.error, 422)
     if not upload.reading:
-        return _text("No digit found in the image.", 422)
+        found = upload.digits.exists()
+        return _text("Not a digit." if found else "No digit found in the image.", 422)
     return _text(f"Predicted number for input image: {upload.reading}", 200)
 
 

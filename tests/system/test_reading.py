@@ -4,12 +4,16 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pytest
 import requests
 from PIL import Image
 
-from tests.pictures import encoded, mnist_png, png
+from tests.pictures import encoded, in_lines, mnist_png, png
 from tests.site import eventually
+from worker.engine import Engine
+from worker.reading import read_images
 
 ROWS = """
 import json
@@ -47,7 +51,7 @@ def test_it_shows_the_reading_on_the_page_it_leads_to(site, seven):
     page = visitor.send(seven)
     answer = visitor.get(page.url.removeprefix(site.url) + "?wait=20").text
     assert '<p class="answer">7</p>' in answer
-    assert answer.count("<meter") == 10
+    assert answer.count("<meter") == 11
     assert "model version 1" in answer
 
 
@@ -133,3 +137,47 @@ def memory_of(site) -> int:
     """The bytes of memory that all processes of an installation hold."""
     pages = [Path(f"/proc/{pid}/statm").read_text().split()[1] for pid in site.processes()]
     return sum(map(int, pages)) * 4096
+
+
+READINGS = """
+import json
+from digits.models import Upload
+upload = Upload.objects.get(name="NAME")
+print(json.dumps([
+    {"value": p.value, "probabilities": p.probabilities, "box": [d.x, d.y, d.width, d.height],
+     "pixels": bytes(d.pixels).hex()}
+    for d in upload.digits.all() for p in d.predictions.all()
+]))
+"""
+
+
+def test_the_site_the_command_and_python_give_the_same_answer(site, mnist, manage, tmp_path):
+    data = png(in_lines(mnist, [[0, 1, 2], [3, 4, 5]]))
+    file = tmp_path / "same-answer.png"
+    file.write_bytes(data)
+    site.visitor().send(data, file.name)
+    eventually(lambda: rows(site, "same-answer")[0]["status"] == "done")
+    stored = json.loads(site.query(READINGS.replace("NAME", file.name)))
+    printed = json.loads(manage("classify", "--json", file, DATA_DIR=tmp_path).stdout)["digits"]
+    (reading,) = read_images(Engine(), [data])
+    assert len(stored) == len(printed) == len(reading.digits) == 6
+    for row, line, digit in zip(stored, printed, reading.digits, strict=True):
+        assert row["value"] == line["digit"] == digit.value
+        assert row["box"] == line["box"] == list(digit.glyph.box)
+        assert row["pixels"] == digit.glyph.pixels.tobytes().hex()
+        assert row["probabilities"] == pytest.approx(line["probabilities"], abs=1e-4)
+        assert row["probabilities"] == pytest.approx(list(digit.probabilities), abs=1e-4)
+
+
+def test_what_is_no_digit_is_called_that(site):
+    """Scribbled crosses are ink, and no digit: nobody is told a number."""
+    cross = np.full((200, 200), 255, np.uint8)
+    for start, end in (((40, 100), (160, 100)), ((100, 40), (100, 160)), ((50, 50), (150, 150))):
+        cv2.line(cross, start, end, 0, 9)
+    status, answer = classify(site, png(cross))
+    assert (status, answer) == (422, "Not a digit.")
+    visitor = site.visitor()
+    page = visitor.send(png(cross), "cross.png")
+    shown = visitor.get(page.url.removeprefix(site.url) + "?wait=20").text
+    assert "Not a digit" in shown
+    assert "Read as" not in shown

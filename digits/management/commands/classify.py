@@ -59,6 +59,8 @@ class Command(BaseCommand):
             self.stderr.write(f"{file}: {reading.error}")
         elif reading.text:
             self.stdout.write(f"{file}: {reading.text} ({reading.confidence:.1%})")
+        elif reading.digits:
+            self.stdout.write(f"{file}: not a digit ({reading.confidence:.1%})")
         else:
             self.stdout.write(f"{file}: no digit found")
 

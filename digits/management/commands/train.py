@@ -9,11 +9,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 HELP = {
     "architecture": "cnn or mlp",
-    "epochs": "how many times all images are seen",
+    "epochs": "how many times all images are seen, distorted anew each time",
+    "finishing_epochs": "how many more times, hardly distorted, at a lower learning rate",
     "batch_size": "images a step",
+    "not_digits": "the share of each batch that is no digit",
     "learning_rate": "the highest step size",
     "weight_decay": "how strongly weights are pulled to zero",
     "label_smoothing": "how much certainty is taken from the labels",
+    "precision": "auto, float32, or mixed_bfloat16 (faster where the processor has it)",
     "seed": "the same seed gives the same training",
 }
 
@@ -55,10 +58,10 @@ class Command(BaseCommand):
         except KeyboardInterrupt:
             self.stderr.write("stopped; nothing was written")
             sys.exit(130)
+        scores = metrics["evaluation"]
         self.stdout.write(
-            f"{metrics['mnist_test']['accuracy']:.2%} of MNIST's test images are read right,"
-            f" {metrics['mnist_test_files']['accuracy']:.2%} of them as PNG files;"
-            f" written to {output}"
+            f"{scores['mnist']['accuracy']:.2%} of MNIST's test images are read right,"
+            f" {scores['mnist-files']['accuracy']:.2%} of them as PNG files; written to {output}"
         )
 
     def show(self, epoch: int, figures: dict):

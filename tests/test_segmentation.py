@@ -1,0 +1,116 @@
+"""Digits that touch are cut; pieces of one digit are joined; the recogniser judges."""
+
+import numpy as np
+import pytest
+
+from tests.pictures import png
+from worker.engine import Engine
+from worker.reading import read_images
+from worker.segmentation import Candidate, Shape, best_path, candidates, find_cuts, in_company
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine()
+
+
+def touching(mnist, indices: list[int], lap: int = 2) -> np.ndarray:
+    """Digits side by side so that their ink meets: uint8, 0 is paper."""
+    page = np.zeros((28, 28 * len(indices) + 8), np.uint8)
+    left = 4
+    for index in indices:
+        digit = mnist.images[index]
+        columns = np.flatnonzero(digit.any(axis=0))
+        digit = digit[:, columns[0] : columns[-1] + 1]
+        if left > 4:
+            left -= lap
+            while not ((page[:, left : left + digit.shape[1]] > 60) & (digit > 60)).any():
+                left -= 1
+        place = page[:, left : left + digit.shape[1]]
+        np.maximum(place, digit, out=place)
+        left += digit.shape[1]
+    return page[:, : left + 4].repeat(3, 0).repeat(3, 1)
+
+
+def test_two_digits_that_touch_are_both_read(mnist, engine):
+    pairs = [[1, 9], [13, 3], [10, 1], [18, 1], [4, 11]]
+    for pair in pairs:
+        (reading,) = read_images(engine, [png(touching(mnist, pair))])
+        assert reading.text == "".join(str(mnist.labels[n]) for n in pair)
+        first, second = (digit.glyph.box for digit in reading.digits)
+        assert first[0] < second[0]
+
+
+def test_a_cut_goes_where_least_ink_is():
+    ink = np.zeros((60, 120), np.uint8)
+    ink[10:50, 10:50] = ink[10:50, 70:110] = 255
+    ink[30:33, 50:70] = 255  # a thin bridge
+    cuts = find_cuts(ink)
+    assert any((50 <= cut[31] <= 70) for cut in cuts)
+    assert cuts.shape[1] == 60
+    assert all((cut >= 0).all() and (cut <= 120).all() for cut in cuts)
+
+
+def test_ink_too_broad_to_cut_is_not_cut():
+    assert len(find_cuts(np.full((60, 120), 255, np.uint8))) == 0
+
+
+def row(value: int | None, share: float) -> np.ndarray:
+    probabilities = np.full(11, (1 - share) / 10, np.float32)
+    probabilities[10 if value is None else value] = share
+    return probabilities
+
+
+def shape(x: int = 0, width: int = 20) -> Shape:
+    return Shape(x, 0, np.full((30, width), 255, np.uint8))
+
+
+def test_the_path_of_surest_digits_is_chosen():
+    whole = Candidate(0, 2, shape(width=50), 0.0, row(None, 0.97), whole=True)
+    parts = [
+        Candidate(0, 1, shape(), -0.3, row(3, 0.95)),
+        Candidate(1, 2, shape(), -0.3, row(8, 0.95)),
+    ]
+    assert best_path([whole, *parts]) == parts
+    sure = Candidate(0, 2, shape(width=50), 0.0, row(0, 0.99), whole=True)
+    assert best_path([sure, *parts]) == [sure]
+
+
+def test_a_path_with_a_gap_is_no_path():
+    whole = Candidate(0, 2, shape(), 0.0, row(None, 0.9), whole=True)
+    assert best_path([whole, Candidate(1, 2, shape(), 0.0, row(1, 1.0))]) == [whole]
+
+
+def test_sure_digits_are_left_alone():
+    line = [shape(0), shape(40), shape(80)]
+    found = candidates(line, np.stack([row(1, 0.99), row(2, 0.99), row(3, 0.99)]))
+    assert [one.shape for one in found] == line
+    assert best_path(found) == found
+
+
+def test_neighbours_of_which_one_is_no_digit_may_be_one():
+    line = [shape(0, 10), shape(12, 10), shape(60)]
+    found = candidates(line, np.stack([row(1, 0.6), row(None, 0.9), row(3, 0.99)]))
+    (pair,) = [one for one in found if one.probabilities is None]
+    assert (pair.start, pair.end) == (0, 2)
+    assert (pair.shape.x, pair.shape.width) == (0, 22)
+    pair.probabilities = row(4, 0.98)
+    assert [one.shape.x for one in best_path(found)] == [0, 60]
+    assert len(best_path(found)) == 2
+
+
+def test_among_digits_not_a_digit_is_less_probable():
+    rows = np.stack([row(None, 0.6), row(3, 0.9)])
+    shifted = in_company(rows)
+    assert np.allclose(shifted.sum(axis=1), 1)
+    assert shifted[0, 10] < 0.25
+    assert shifted[1, 3] > 0.9
+    assert rows[0, 10] == np.float32(0.6)
+
+
+def test_a_shape_keeps_its_place_when_it_is_masked():
+    ink = np.zeros((10, 20), np.uint8)
+    ink[2:5, 8:12] = 255
+    part = Shape(100, 50, ink).masked(np.arange(20)[None, :] >= 10)
+    assert (part.x, part.y, part.width, part.height) == (110, 52, 2, 3)
+    assert Shape(0, 0, ink).masked(np.arange(20)[None, :] < 5) is None
