@@ -451,13 +451,13 @@ LETTERS = {
 _NAMES = tuple(LETTERS)
 
 
-def _letter(images, labels, rng) -> np.ndarray:
+def _letter(images, labels, rng, name: str | None = None) -> np.ndarray:
     """Put strokes of digits together as the strokes of a letter are, by another hand each time."""
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
     wide, high = 19 * rng.uniform(0.55, 1), 19
     slant = rng.uniform(-0.15, 0.3)
     bar, ring = _pick(images, labels, rng, [1]), _pick(images, labels, rng, [0])
-    for x0, y0, x1, y1, *bow in LETTERS[_NAMES[rng.integers(len(_NAMES))]]:
+    for x0, y0, x1, y1, *bow in LETTERS[name or _NAMES[rng.integers(len(_NAMES))]]:
         ends = np.array([(x0, y0), (x1, y1)]) + rng.normal(0, 0.06, (2, 2))
         (x0, y0), (x1, y1) = ends * (wide, high)
         start, end = (x0 - slant * y0, y0), (x1 - slant * y1, y1)

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from worker.datasets import Dataset, DatasetError, load_csv, load_idx, load_mnist, read_idx_images
-from worker.reading import REJECT_FROM, read_images
+from worker.reading import decide, read_images
 
 BINS = 15
 CHUNK = 64
@@ -75,10 +75,9 @@ def answers_of_pixels(engine, dataset: Dataset, truths: Iterable[str] | None = N
 
 
 def _answer_of_pixels(name: str, truth: str, probabilities: np.ndarray, image) -> Answer:
-    rejected = float(probabilities[-1]) >= REJECT_FROM
-    value = int(probabilities[:-1].argmax())
-    confidence = float(probabilities[-1] if rejected else probabilities[value])
-    return Answer(name, truth, "" if rejected else str(value), confidence, image, str(value))
+    value, confidence = decide(probabilities)
+    probable = str(int(probabilities[:-1].argmax()))
+    return Answer(name, truth, "" if value is None else probable, confidence, image, probable)
 
 
 def answers_of_files(engine, samples: Iterable[Sample]) -> list[Answer]:

@@ -155,9 +155,14 @@ def _in_whole_image(glyph: Glyph, picture: Picture) -> Glyph:
     return replace(glyph, box=box)
 
 
-def _read_digit(glyph: Glyph, probabilities: np.ndarray) -> ReadDigit:
-    ten, other = probabilities[:-1], float(probabilities[-1])
+def decide(probabilities: np.ndarray) -> tuple[int | None, float]:
+    """Give the value that 11 probabilities mean, None for "not a digit", and its probability."""
+    other = float(probabilities[-1])
     if other >= REJECT_FROM:
-        return ReadDigit(None, other, ten, glyph)
-    value = int(ten.argmax())
-    return ReadDigit(value, float(ten[value]), ten, glyph)
+        return None, other
+    value = int(probabilities[:-1].argmax())
+    return value, float(probabilities[value])
+
+
+def _read_digit(glyph: Glyph, probabilities: np.ndarray) -> ReadDigit:
+    return ReadDigit(*decide(probabilities), probabilities[:-1], glyph)

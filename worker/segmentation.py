@@ -225,17 +225,15 @@ def find_cuts(ink: np.ndarray) -> np.ndarray:
         inside = APART * SIDE <= column <= columns - 1 - APART * SIDE
         if inside and all(abs(column - other) >= APART * SIDE for other in chosen):
             chosen.append(int(column))
+    if not chosen:
+        return np.zeros((0, height), int)
     paths = []
     for column in sorted(chosen):
         above = _follow(from_above, middle, column)
         below = _follow(from_below, SIDE - 1 - middle, column)
         paths.append([*above[::-1], *below[1:]])
     rows = np.minimum((np.arange(height) * SIDE) // height, SIDE - 1)
-    return (
-        np.rint((np.array(paths)[:, rows] + 0.5) * (width / columns)).astype(int)
-        if paths
-        else (np.zeros((0, height), int))
-    )
+    return np.rint((np.array(paths)[:, rows] + 0.5) * (width / columns)).astype(int)
 
 
 def _descend(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
