@@ -50,6 +50,18 @@ def test_a_line_may_climb():
     assert counts(ink) == [6]
 
 
+def test_a_line_may_climb_as_steeply_as_its_digits_are_high():
+    heights = (180, 158, 136, 114, 84, 56)  # the last ones no longer stand beside each other
+    ink = strokes(*((20 + 40 * i, y - 30, 22 + 40 * i, y) for i, y in enumerate(heights)))
+    assert counts(ink) == [6]
+
+
+def test_a_line_below_is_another_line():
+    upper = ((20 + 40 * i, 60, 20 + 40 * i, 90) for i in range(6))
+    lower = ((20 + 40 * i, 100, 20 + 40 * i, 130) for i in range(6))
+    assert counts(strokes(*upper, *lower)) == [6, 6]
+
+
 def test_a_broken_stroke_beside_a_whole_digit_is_one_digit():
     assert counts(strokes((100, 20, 100, 150), (100, 158, 100, 170), (200, 20, 200, 170))) == [2]
 

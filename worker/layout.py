@@ -17,6 +17,7 @@ SMALLEST = 0.012  # of the image: what is smaller is no digit
 SOFT = 0.06  # of the image: ink along its rim whose edges are wider is shade
 LARGE = 100  # pixels: in smaller images, all edges are soft
 MOST_PIECES = 200  # of a picture full of noise, the largest
+ASTRAY = 0.5  # a digit this far off the slope of a line does not belong to it
 TALLEST = 1.6  # what would be higher is two digits, one above the other
 
 
@@ -177,16 +178,25 @@ def _lines(digits: list[Piece]) -> list[list[Piece]]:
     """Chain digits that stand side by side, so that a line may climb or fall."""
     lines: list[list[Piece]] = []
     for digit in sorted(digits, key=lambda digit: digit.x):
-        beside = [
-            line
-            for line in lines
-            if _shared(line[-1].y, line[-1].bottom, digit.y, digit.bottom) >= 0.3
-        ]
+        beside = [line for line in lines if _continues(line, digit)]
         if beside:
             min(beside, key=lambda line: _distance(line[-1], digit)).append(digit)
         else:
             lines.append([digit])
     return sorted(lines, key=lambda line: float(np.mean([d.y + d.height / 2 for d in line])))
+
+
+def _continues(line: list[Piece], digit: Piece) -> bool:
+    """Tell whether a digit stands beside the last one of a line, or where its slope leads."""
+    last = line[-1]
+    if _shared(last.y, last.bottom, digit.y, digit.bottom) >= 0.3:
+        return True
+    if len(line) < 3 or digit.x - last.right > last.side:
+        return False
+    x, y = np.array([(p.x + p.width / 2, p.y + p.height / 2) for p in (*line[-3:], digit)]).T
+    slope, start = np.polyfit(x[:3], y[:3], 1)
+    straight = np.abs(y[:3] - start - slope * x[:3]).max() <= ASTRAY * last.side
+    return bool(straight and abs(y[3] - start - slope * x[3]) <= ASTRAY * last.side)
 
 
 def _distance(a: Piece, b: Piece) -> int:
