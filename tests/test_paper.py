@@ -80,3 +80,24 @@ def test_the_paper_level_follows_the_light(mnist):
     blank = np.linspace(120, 240, 300)[None, :].repeat(200, 0).astype(np.uint8)
     level, _ = find_paper(blank)
     assert np.abs(level - blank).max() < 6
+
+
+@pytest.mark.parametrize("width", [0.03, 0.1, 0.2])
+@pytest.mark.parametrize("angle", [0, 40, 110])
+def test_an_empty_page_in_shade_is_empty(width, angle):
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[-1:1:300j, -1:1:420j]
+    along = x * np.cos(np.radians(angle)) + y * np.sin(np.radians(angle)) + 0.2
+    page = 200 * (1 - 0.3 / (1 + np.exp(-along / width))) + rng.normal(0, 3, x.shape)
+    assert not extract_ink(page.astype(np.uint8)).any()
+
+
+@pytest.mark.parametrize("side", [128, 512])
+def test_a_tiny_digit_enlarged_is_no_shade(mnist, side):
+    """Its edges are as soft as those of a shadow, and cut close it runs out of the image."""
+    for row in range(20):
+        rows, columns = np.nonzero(mnist.images[row] > 40)
+        cut = mnist.images[row][rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        tiny = cv2.resize(cut, (8, 8), interpolation=cv2.INTER_AREA)
+        large = 255 - cv2.resize(tiny, (side, side), interpolation=cv2.INTER_CUBIC)
+        assert extract_ink(large).any()

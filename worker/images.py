@@ -6,14 +6,16 @@ import cv2
 import numpy as np
 
 from worker.decoding import ImageError
-from worker.layout import Piece, find_lines
-from worker.paper import LEAST_CONTRAST, find_paper, without_rules
+from worker.layout import LARGE, SOFT, Piece, find_lines
+from worker.paper import LEAST_CONTRAST, find_paper, rim, without_rules
 from worker.segmentation import Shape
 
 SIZE = 28
 BOX = 20
 WORKING_SIDE = 800  # ink is looked for at this size at most
 CLEAR = 24  # ink above this, of 255, belongs to a stroke
+SHADED_RIM = 0.05  # of the rim lies in shade, where there is nothing else
+DEEPEST_SHADE = 0.45  # of the paper's lightness
 FAINT = 4  # in a small picture, which is all edge: keep its faint ink
 
 
@@ -99,10 +101,24 @@ def extract_ink(grey: np.ndarray) -> np.ndarray:
     smooth = cv2.GaussianBlur(difference, (3, 3), 0) if min(grey.shape) >= 64 else difference
     rank = min(max(4, smooth.size // 500), smooth.size)
     contrast = float(np.partition(smooth.ravel(), -rank)[-rank])
-    if contrast < max(LEAST_CONTRAST, 5 * noise):
+    if contrast < max(LEAST_CONTRAST, 5 * noise) or _is_all_shade(difference, paper):
         return np.zeros_like(grey)
     floor = min(3 * noise, contrast / 2)
     return np.clip((difference - floor) * (255 / (contrast - floor)), 0, 255).astype(np.uint8)
+
+
+def _is_all_shade(difference: np.ndarray, paper: np.ndarray) -> bool:
+    """Tell an empty page in uneven light: what differs from the paper is a little darker or lighter
+    than it, has no edge, and runs out of the image."""
+    side = min(difference.shape)
+    if side < LARGE:
+        return False
+    smooth = cv2.GaussianBlur(difference, (0, 0), side / 100)
+    contrast = float(np.percentile(smooth, 99.8))
+    steepest = max(float(np.percentile(np.abs(np.diff(smooth, axis=n)), 99.9)) for n in (0, 1))
+    at_rim = np.concatenate(rim(smooth)) > contrast / 3
+    is_soft = steepest * SOFT * side < contrast
+    return is_soft and contrast < DEEPEST_SHADE * paper.max() and at_rim.mean() > SHADED_RIM
 
 
 def normalize(ink: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ def find_paper(grey: np.ndarray) -> tuple[np.ndarray, int]:
         The level, float32 in the shape of grey, and 1 for light ink or -1 for dark ink.
     """
     if min(grey.shape) < 48:
-        level = np.float32(np.median(np.concatenate(_edges(grey))))
+        level = np.float32(np.median(np.concatenate(rim(grey))))
         ink_sign = 1 if float(((grey - level) ** 3).sum()) >= 0 else -1
         return np.full(grey.shape, level), ink_sign
     side = 96
@@ -113,7 +113,8 @@ def _basis(height: int, width: int) -> np.ndarray:
     return np.stack([term.ravel() for term in terms], axis=1)
 
 
-def _edges(grey: np.ndarray) -> list[np.ndarray]:
+def rim(grey: np.ndarray) -> list[np.ndarray]:
+    """Give the outermost rows and columns of an image."""
     return [grey[0], grey[-1], grey[:, 0], grey[:, -1]]
 
 
