@@ -1,6 +1,17 @@
 """What is stored."""
 
+from digits.models.corrections import Correction
+from digits.models.training import TrainingEvent, TrainingRun
 from digits.models.uploads import Digit, Prediction, Upload
-from digits.models.versions import ModelVersion
+from digits.models.versions import Activation, ModelVersion
 
-__all__ = ["Digit", "ModelVersion", "Prediction", "Upload"]
+__all__ = [
+    "Activation",
+    "Correction",
+    "Digit",
+    "ModelVersion",
+    "Prediction",
+    "TrainingEvent",
+    "TrainingRun",
+    "Upload",
+]

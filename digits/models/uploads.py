@@ -4,11 +4,12 @@ import uuid
 from pathlib import PurePath
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+
+from digits.models.corrections import LABELS, NOT_A_DIGIT
 
 
 class Status(models.TextChoices):
@@ -140,7 +141,14 @@ class Digit(models.Model):
     height = models.PositiveIntegerField()
     pixels = models.BinaryField(help_text="28x28 bytes, as the model sees them")
     label = models.PositiveSmallIntegerField(
-        "true label", null=True, blank=True, validators=[MaxValueValidator(9)]
+        "true label",
+        null=True,
+        blank=True,
+        choices=LABELS,
+        help_text="what the newest correction says",
+    )
+    labelled_at = models.DateTimeField(
+        null=True, blank=True, help_text="when it was last corrected, or its correction withdrawn"
     )
 
     class Meta:
@@ -148,8 +156,16 @@ class Digit(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["upload", "position"], name="one_digit_a_position"),
             models.CheckConstraint(
-                condition=Q(label__isnull=True) | Q(label__lte=9), name="label_is_a_digit"
+                condition=Q(label__isnull=True) | Q(label__lte=NOT_A_DIGIT), name="label_is_a_class"
             ),
+        ]
+        indexes = [
+            # The corrections since the last training.
+            models.Index(
+                fields=["labelled_at"],
+                condition=Q(labelled_at__isnull=False),
+                name="digit_labelled",
+            )
         ]
 
     def __str__(self):

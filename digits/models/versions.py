@@ -1,7 +1,10 @@
-"""ModelVersion: one trained model; exactly one is active."""
+"""ModelVersion: one trained model; exactly one is active. Activation: the wish to make it so."""
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
 
 
 def model_path(version, filename: str) -> str:
@@ -31,7 +34,41 @@ class ModelVersion(models.Model):
     def __str__(self):
         return f"version {self.number}"
 
+    def get_absolute_url(self):
+        return reverse("model-version", args=[self.pk])
+
     @classmethod
     def active(cls) -> "ModelVersion | None":
         """The version that reads now; None before the first one is registered."""
         return cls.objects.filter(is_active=True).first()
+
+
+class Activation(models.Model):
+    """The wish that a version becomes active; a worker tries the version, and then does it or not.
+
+    What was done stays here, so that one can roll back.
+    """
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "waiting for a worker"
+        DONE = "done", "activated"
+        REFUSED = "refused", "refused"
+
+    version = models.ForeignKey(ModelVersion, models.CASCADE, related_name="activations")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
+    reason = models.CharField(max_length=500, blank=True, help_text="why it was refused")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # What a worker has to do next.
+            models.Index(fields=["id"], condition=Q(status="queued"), name="activation_to_do")
+        ]
+
+    def __str__(self):
+        return f"{self.version}: {self.get_status_display()}"

@@ -1,0 +1,115 @@
+"""TrainingRun: one retraining, from the wish to the version that it made."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Case, Q, Value, When
+from django.urls import reverse
+from django.utils import timezone
+
+
+class RunStatus(models.TextChoices):
+    QUEUED = "queued", "queued"
+    RUNNING = "running", "running"
+    DONE = "done", "done"
+    FAILED = "failed", "failed"
+    CANCELLED = "cancelled", "cancelled"
+
+
+RUN_UNFINISHED = (RunStatus.QUEUED, RunStatus.RUNNING)
+
+
+class Origin(models.TextChoices):
+    ADMIN = "admin", "a person"
+    COMMAND = "command", "a command"
+    AUTOMATIC = "automatic", "new corrections"
+
+
+class TrainingRunQuerySet(models.QuerySet):
+    def unfinished(self):
+        return self.filter(status__in=RUN_UNFINISHED)
+
+
+class TrainingRun(models.Model):
+    """Its row is the truth: see digits.runs. At most one is unfinished."""
+
+    status = models.CharField(max_length=10, choices=RunStatus.choices, default=RunStatus.QUEUED)
+    origin = models.CharField(
+        "asked for by", max_length=10, choices=Origin.choices, default=Origin.ADMIN
+    )
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True
+    )
+    settings = models.JSONField(default=dict, help_text="as worker.recipes.FineTuning or Recipe")
+    from_scratch = models.BooleanField(default=False)
+    activate_if_better = models.BooleanField(default=True)
+    forced = models.BooleanField(default=False, help_text="train although nothing is new")
+
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+
+    epoch = models.PositiveIntegerField(default=0, help_text="finished epochs")
+    epochs = models.PositiveIntegerField(default=0)
+    step = models.PositiveIntegerField(default=0, help_text="of the running epoch")
+    steps = models.PositiveIntegerField(default=0)
+    curves = models.JSONField(default=list, blank=True, help_text="figures of each finished epoch")
+    data = models.JSONField(default=dict, blank=True, help_text="what it learns from")
+    data_until = models.DateTimeField(
+        null=True, blank=True, help_text="corrections up to then are in its data"
+    )
+
+    base = models.ForeignKey(
+        "ModelVersion", models.SET_NULL, null=True, blank=True, related_name="runs_from"
+    )
+    version = models.OneToOneField(
+        "ModelVersion", models.SET_NULL, null=True, blank=True, related_name="run"
+    )
+    outcome = models.CharField(max_length=500, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+    error_detail = models.TextField(blank=True)
+
+    objects = TrainingRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = "training run"
+        constraints = [
+            models.UniqueConstraint(
+                Case(When(status__in=RUN_UNFINISHED, then=Value(1))),
+                name="one_unfinished_training_run",
+            )
+        ]
+        indexes = [
+            # What was learned up to when, for "new corrections".
+            models.Index(
+                fields=["-data_until"], condition=Q(status=RunStatus.DONE), name="run_data_until"
+            )
+        ]
+
+    def __str__(self):
+        return f"training run {self.pk}"
+
+    def get_absolute_url(self):
+        return reverse("training-run", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in RUN_UNFINISHED
+
+
+class TrainingEvent(models.Model):
+    """A line of a run's log."""
+
+    run = models.ForeignKey(TrainingRun, models.CASCADE, related_name="events")
+    text = models.CharField(max_length=500)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self):
+        return self.text
