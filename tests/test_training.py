@@ -5,10 +5,12 @@ import pytest
 
 from worker import devices, networks
 from worker.datasets import Dataset, load_mnist
+from worker.recipes import Recipe
 from worker.training import (
     EXPECTED_NOT_DIGITS,
     AugmentedDigits,
-    Recipe,
+    Checkpoints,
+    Progress,
     calibrate,
     evaluate,
     train,
@@ -28,7 +30,7 @@ def test_an_epoch_shows_each_digit_once_in_another_order(some):
     assert sorted(first) == list(range(1500))
     shown = np.concatenate([batches[index][1].argmax(axis=1) for index in range(len(batches))])
     assert sorted(shown[shown < 10]) == sorted(some.labels)
-    assert (shown == networks.NOT_A_DIGIT).sum() == 8 * len(batches)
+    assert (shown == networks.NOT_A_DIGIT).sum() == 16 * len(batches)
     batches.on_epoch_end()
     assert not np.array_equal(first, batches.order)
 
@@ -43,8 +45,9 @@ def test_the_same_seed_gives_the_same_model(some):
 def test_it_reports_each_epoch(some):
     told = []
     recipe = Recipe(architecture="mlp", epochs=2, finishing_epochs=1)
-    train(some, recipe, some, lambda epoch, figures: told.append((epoch, sorted(figures))))
-    assert told == [(n, ["accuracy", "loss", "val_accuracy", "val_loss"]) for n in (1, 2, 3, 4)]
+    progress = Progress(on_epoch=lambda epoch, figures: told.append((epoch, sorted(figures))))
+    train(some, recipe, some, progress)
+    assert told == [(n, ["accuracy", "loss", "val_accuracy", "val_loss"]) for n in (1, 2, 3)]
 
 
 def test_it_refuses_to_train_on_nothing(some):
@@ -97,3 +100,60 @@ def test_both_precisions_train(some):
 def test_a_bad_recipe_is_refused(given, message):
     with pytest.raises(ValueError, match=message):
         Recipe(**given)
+
+
+class Stopped(Exception):
+    """Raised by a test to end a training in the middle."""
+
+
+def test_a_training_that_was_stopped_goes_on_from_its_last_finished_epoch(some, tmp_path):
+    recipe = Recipe("mlp", epochs=3, finishing_epochs=2, batch_size=64, not_digits=0)
+    told = []
+
+    def stop_in_the_fourth(epoch: int, step: int, steps: int):
+        if (epoch, step) == (3, 5):
+            raise Stopped
+
+    def tell(epoch: int, figures: dict):
+        told.append((epoch, figures["loss"]))
+
+    progress = Progress(stop_in_the_fourth, tell)
+    with pytest.raises(Stopped):
+        train(some, recipe, progress=progress, checkpoints=Checkpoints(tmp_path))
+    resumed = train(
+        some, recipe, progress=Progress(on_epoch=tell), checkpoints=Checkpoints(tmp_path)
+    )
+    whole = train(some, recipe, progress=Progress(on_epoch=tell))
+    assert [epoch for epoch, _ in told] == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5]
+    assert evaluate(resumed, some).accuracy == pytest.approx(
+        evaluate(whole, some).accuracy, abs=0.03
+    )
+
+
+def test_a_damaged_checkpoint_is_passed_over(some, tmp_path):
+    recipe = Recipe("mlp", epochs=2, finishing_epochs=0, not_digits=0)
+    checkpoints = Checkpoints(tmp_path)
+    model = train(some, recipe)
+    checkpoints.save(model, 1)
+    (tmp_path / "epoch-00002.keras").write_bytes(b"half a file")
+    epoch, loaded = checkpoints.load()
+    assert (epoch, loaded.count_params()) == (1, model.count_params())
+    assert not (tmp_path / "epoch-00002.keras").exists()
+
+
+def test_an_epoch_shows_corrections_as_often_as_asked_but_no_more_than_the_rest(some):
+    corrections = Dataset(some.images[:30], np.full(30, 10, np.uint8))
+    recipe = Recipe(batch_size=64, images_per_epoch=600, correction_weight=5)
+    shown = AugmentedDigits(some, recipe, recipe.stages[0], corrections).order
+    assert (len(shown), (shown >= len(some)).sum()) == (750, 150)
+    often = Recipe(batch_size=64, images_per_epoch=600, correction_weight=1000)
+    shown = AugmentedDigits(some, often, often.stages[0], corrections).order
+    assert (len(shown), (shown >= len(some)).sum()) == (1200, 600)
+
+
+def test_fine_tuning_starts_from_what_a_model_knows(some):
+    recipe = Recipe("mlp", epochs=3, finishing_epochs=0, not_digits=0)
+    first = train(some, recipe)
+    gentle = Recipe.fine_tuning(architecture="mlp", epochs=1, not_digits=0, learning_rate=1e-6)
+    tuned = train(some, gentle, start=first)
+    assert evaluate(tuned, some).accuracy == pytest.approx(evaluate(first, some).accuracy, abs=0.02)

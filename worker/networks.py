@@ -8,6 +8,8 @@ API is used, so any of its backends runs them.
 import keras
 from keras import layers
 
+from worker.recipes import check_architecture
+
 CLASSES = 11
 NOT_A_DIGIT = 10  # the class of whatever is no digit
 LAST_LAYER = "probabilities"
@@ -51,32 +53,21 @@ def mlp() -> keras.Model:
     return _classifier(inputs, x, "mlp")
 
 
-ARCHITECTURES = {"cnn": cnn, "mlp": mlp}
-
-
-def check_name(architecture: str):
-    """Check that there is an architecture of this name.
-
-    Raises:
-        ValueError: there is none.
-    """
-    if architecture not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise ValueError(f'expected an architecture of {known}, received "{architecture}"')
+BUILDERS = {"cnn": cnn, "mlp": mlp}
 
 
 def build(architecture: str, precision: str = "float32") -> keras.Model:
     """Build an untrained network by its name; ValueError where there is none.
 
     Args:
-        architecture: one of ARCHITECTURES.
+        architecture: one of recipes.ARCHITECTURES.
         precision: Keras's dtype policy, "float32" or "mixed_bfloat16".
     """
-    check_name(architecture)
+    check_architecture(architecture)
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        return ARCHITECTURES[architecture]()
+        return BUILDERS[architecture]()
     finally:
         keras.config.set_dtype_policy(before)
 

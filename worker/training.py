@@ -1,90 +1,25 @@
 """Train a network on labelled digits: augment, fit, evaluate."""
 
 import math
+import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from worker import devices, evaluation, networks
-from worker.augmentation import distort, not_a_digit
+from worker.augmentation import distort
 from worker.bundle import write_bundle
 from worker.datasets import Dataset, load_mnist
+from worker.negatives import not_a_digit
+from worker.recipes import Recipe, Stage
 
 EVALUATION_BATCH = 256
-PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 CALIBRATION_BATCHES = 64
 EXPECTED_NOT_DIGITS = 0.08  # of what is found in people's images
-# The last epochs see digits nearly as they are, with small steps: what they look like, not only
-# what they may look like.
-FINISHING_ROUNDS, FINISHING_RATE, FINISHING_LIGHTLY = 2, 0.15, 0.85
-FINISHING_NOT_DIGITS, FINISHING_LETTERS = 2, 0.5  # times the recipe's share; and of those
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The settings of one training; the defaults make the model that ships.
-
-    epochs, finishing_epochs: with strongly distorted digits, and then, twice so many, with hardly
-        distorted ones.
-    not_digits: the share of each batch that is no digit.
-    precision: "float32", "mixed_bfloat16" (faster where the processor has it), or "auto".
-    """
-
-    architecture: str = "cnn"
-    epochs: int = 28
-    finishing_epochs: int = 8
-    batch_size: int = 128
-    not_digits: float = 0.125
-    learning_rate: float = 4e-3
-    weight_decay: float = 1e-2
-    label_smoothing: float = 0.02
-    precision: str = "auto"
-    seed: int = 1
-
-    def __post_init__(self):
-        networks.check_name(self.architecture)
-        for name, low, high in (
-            ("epochs", 1, 1000),
-            ("finishing_epochs", 0, 1000),
-            ("batch_size", 1, 4096),
-            ("not_digits", 0, 0.9),
-            ("learning_rate", 1e-8, 1),
-        ):
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"expected {name} from {low} to {high}, received {value}")
-
-        if self.precision not in PRECISIONS:
-            known = ", ".join(PRECISIONS)
-            raise ValueError(f'expected a precision of {known}, received "{self.precision}"')
-
-    @property
-    def stages(self) -> list["Stage"]:
-        """The parts of the training, in order."""
-        stages = [Stage(0, self.epochs, self.learning_rate, 0.5, self.not_digits, letters=0)]
-        if self.finishing_epochs:
-            others = min(0.5, self.not_digits * FINISHING_NOT_DIGITS)
-            rate = self.learning_rate * FINISHING_RATE
-            for number in range(FINISHING_ROUNDS):
-                first = self.epochs + number * self.finishing_epochs
-                stages.append(
-                    Stage(
-                        first,
-                        self.finishing_epochs,
-                        rate,
-                        FINISHING_LIGHTLY,
-                        others,
-                        FINISHING_LETTERS,
-                    )
-                )
-        return stages
-
-    def as_dict(self) -> dict:
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -93,23 +28,6 @@ class Score:
 
     loss: float
     accuracy: float
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A part of a training: epochs with one rise and fall of the learning rate.
-
-    lightly: the share of digits that are hardly distorted.
-    not_digits: the share of each batch that is no digit.
-    letters: the share of those that are built as letters are.
-    """
-
-    first_epoch: int
-    epochs: int
-    learning_rate: float
-    lightly: float
-    not_digits: float
-    letters: float
 
 
 def to_input(images: np.ndarray) -> np.ndarray:
@@ -125,7 +43,8 @@ def one_hot(labels: np.ndarray) -> np.ndarray:
 class AugmentedDigits(keras.utils.PyDataset):
     """Batches of distorted digits and of things that are no digits.
 
-    The same seed, epoch and batch give the same pixels.
+    An epoch shows all of the dataset, or some of it, and each correction several times. The same
+    seed, epoch and batch give the same pixels.
     """
 
     def __init__(
@@ -133,77 +52,168 @@ class AugmentedDigits(keras.utils.PyDataset):
         dataset: Dataset,
         recipe: Recipe,
         stage: Stage,
+        corrections: Dataset | None = None,
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.stage = stage
-        self.dataset = dataset
+        self.dataset = joined(dataset, corrections) if corrections else dataset
+        self.plain = len(dataset)
         self.recipe = recipe
-        others = round(recipe.batch_size * stage.not_digits)
+        others = round(recipe.batch_size * recipe.not_digits)
         self.digits = max(1, recipe.batch_size - others)
-        self.epoch = stage.first_epoch
-        self.order = self._shuffled()
+        self.go_to(stage.first_epoch)
 
     def __len__(self) -> int:
-        return math.ceil(len(self.dataset) / self.digits)
+        return math.ceil(len(self.order) / self.digits)
 
     def __getitem__(self, index: int):
         rows = self.order[index * self.digits : (index + 1) * self.digits]
         rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
         digits, labels = self.dataset.images[rows], self.dataset.labels[rows]
         images = [
-            distort(image, int(label), rng, self.stage.lightly)
+            distort(image, int(label), rng, self.stage.hardly, self.stage.lightly)
             for image, label in zip(digits, labels, strict=True)
         ]
         others = self.recipe.batch_size - self.digits
-        images += [not_a_digit(digits, labels, rng, self.stage.letters) for _ in range(others)]
+        images += [not_a_digit(digits, labels, rng) for _ in range(others)]
         labels = np.concatenate([labels, np.full(others, networks.NOT_A_DIGIT)])
         return to_input(np.stack(images)), one_hot(labels)
 
     def on_epoch_end(self):
-        self.epoch += 1
-        self.order = self._shuffled()
+        self.go_to(self.epoch + 1)
 
-    def _shuffled(self) -> np.ndarray:
-        rng = np.random.default_rng((self.recipe.seed, self.epoch))
-        return rng.permutation(len(self.dataset))
+    def go_to(self, epoch: int):
+        """Show what this epoch, counted from 0, shows."""
+        self.epoch = epoch
+        rng = np.random.default_rng((self.recipe.seed, epoch))
+        rows = rng.permutation(self.plain)
+        if self.recipe.images_per_epoch:
+            rows = rows[: self.recipe.images_per_epoch]
+        corrected = np.arange(self.plain, len(self.dataset))
+        if corrected.size:
+            most = max(1, len(rows) // corrected.size)  # half of what is shown, at most
+            corrected = np.tile(corrected, min(self.recipe.correction_weight, most))
+            rows = rng.permutation(np.concatenate([rows, corrected]))
+        self.order = rows
+
+
+def joined(*datasets: Dataset) -> Dataset:
+    """Give the images of several datasets as one."""
+    images = np.concatenate([one.images for one in datasets])
+    return Dataset(images, np.concatenate([one.labels for one in datasets]))
+
+
+class Checkpoints:
+    """Weights and optimizer as they were after the last finished epoch, in a folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, model: keras.Model, epoch: int):
+        """Write the state after this many epochs, whole or not at all."""
+        draft = self.folder / "draft.keras"
+        model.save(draft)
+        os.replace(draft, self.folder / f"epoch-{epoch:05d}.keras")
+        for _, path in self._saved()[:-1]:
+            path.unlink(missing_ok=True)
+
+    def load(self) -> tuple[int, keras.Model | None]:
+        """Give how many epochs are finished, and the model as it was then; (0, None) for none."""
+        for epoch, path in reversed(self._saved()):
+            try:
+                return epoch, keras.saving.load_model(path, safe_mode=True)
+            except Exception:  # Keras raises many kinds for a damaged file
+                path.unlink(missing_ok=True)
+        return 0, None
+
+    def _saved(self) -> list[tuple[int, Path]]:
+        return sorted((int(p.stem.split("-")[1]), p) for p in self.folder.glob("epoch-*.keras"))
+
+
+@dataclass
+class Progress:
+    """What a training tells while it goes on; each may be left out.
+
+    on_step: called after each step with the epoch (from 0), the step (from 1) and how many steps
+        an epoch has.
+    on_epoch: called after each epoch with its number (from 1) and its figures (loss, accuracy, and
+        val_loss and val_accuracy where there is validation data).
+    """
+
+    on_step: Callable[[int, int, int], None] | None = None
+    on_epoch: Callable[[int, dict], None] | None = None
 
 
 def train(
     dataset: Dataset,
     recipe: Recipe | None = None,
     validation: Dataset | None = None,
-    on_epoch: Callable[[int, dict], None] | None = None,
+    progress: Progress | None = None,
+    *,
+    corrections: Dataset | None = None,
+    start: keras.Model | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> keras.Model:
-    """Train a network from scratch.
+    """Train a network.
 
     Args:
         dataset: what to learn.
         recipe: the settings; the default makes the model that ships.
         validation: what to measure after each epoch.
-        on_epoch: called after each epoch with its number (from 1) and its figures (loss, accuracy,
-            and val_loss and val_accuracy where there is validation data).
+        progress: whom to tell; what these calls raise ends the training.
+        corrections: more to learn, shown more often; labels 0 to 10 (10 is "not a digit").
+        start: the model to go on from; by default a new one.
+        checkpoints: where each epoch's state is kept; a state found there is gone on from.
 
     Returns:
-        The trained Keras model.
+        The trained Keras model, calibrated.
     """
     recipe = recipe or Recipe()
     if not len(dataset):
         raise ValueError("expected at least one image to train on, received none")
     keras.utils.set_random_seed(recipe.seed)
-    precision = devices.fast_precision() if recipe.precision == "auto" else recipe.precision
-    model = networks.build(recipe.architecture, precision)
+    done, model = checkpoints.load() if checkpoints else (0, None)
+    if model is None:
+        precision = devices.fast_precision() if recipe.precision == "auto" else recipe.precision
+        model = networks.build(recipe.architecture, precision)
+        if start is not None:
+            model.set_weights(start.get_weights())
     for stage in recipe.stages:
-        batches = AugmentedDigits(dataset, recipe, stage)
-        _fit(model, batches, validation, on_epoch)
+        batches = AugmentedDigits(dataset, recipe, stage, corrections)
+        _fit(model, batches, done, validation, progress or Progress(), checkpoints)
     trained = networks.build(recipe.architecture)  # without the optimizer's state
     trained.set_weights(model.get_weights())
     calibrate(trained, batches)
     return trained
 
 
-def _fit(model, batches: AugmentedDigits, validation, on_epoch):
-    """Train a model through one stage."""
+def _fit(model, batches: AugmentedDigits, done: int, validation, progress: Progress, checkpoints):
+    """Train a model through what is left of one stage, where `done` epochs of all are finished."""
+    stage = batches.stage
+    finished = min(max(done - stage.first_epoch, 0), stage.epochs)
+    if finished == stage.epochs:
+        return
+    if finished:
+        batches.go_to(stage.first_epoch + finished)
+    else:
+        _compile(model, batches)
+    held_out = None
+    if validation is not None:
+        held_out = to_input(validation.images), one_hot(validation.labels)
+    model.fit(
+        batches,
+        initial_epoch=finished,
+        epochs=stage.epochs,
+        validation_data=held_out,
+        validation_batch_size=EVALUATION_BATCH,
+        callbacks=_callbacks(model, batches, progress, checkpoints),
+        verbose=0,
+    )
+
+
+def _compile(model, batches: AugmentedDigits):
     recipe, stage = batches.recipe, batches.stage
     steps = len(batches) * stage.epochs
     model.compile(
@@ -220,26 +230,27 @@ def _fit(model, batches: AugmentedDigits, validation, on_epoch):
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
     )
-    callbacks = []
-    if on_epoch:
-        callbacks.append(
-            keras.callbacks.LambdaCallback(
-                on_epoch_end=lambda epoch, logs: on_epoch(
-                    stage.first_epoch + epoch + 1, dict(logs or {})
-                )
-            )
-        )
-    held_out = None
-    if validation is not None:
-        held_out = to_input(validation.images), one_hot(validation.labels)
-    model.fit(
-        batches,
-        epochs=stage.epochs,
-        validation_data=held_out,
-        validation_batch_size=EVALUATION_BATCH,
-        callbacks=callbacks,
-        verbose=0,
+
+
+def _callbacks(model, batches: AugmentedDigits, progress: Progress, checkpoints) -> list:
+    first, steps = batches.stage.first_epoch, len(batches)
+    epoch_now = batches.epoch
+
+    def on_step(step: int, logs):
+        progress.on_step(epoch_now, step + 1, steps)
+
+    def on_epoch(epoch: int, logs):
+        nonlocal epoch_now
+        number = epoch_now = first + epoch + 1
+        if checkpoints:
+            checkpoints.save(model, number)
+        if progress.on_epoch:
+            progress.on_epoch(number, {name: float(value) for name, value in (logs or {}).items()})
+
+    told = keras.callbacks.LambdaCallback(
+        on_epoch_end=on_epoch, on_train_batch_end=on_step if progress.on_step else None
     )
+    return [told]
 
 
 def calibrate(model: keras.Model, batches: AugmentedDigits) -> tuple[float, float]:
@@ -305,7 +316,7 @@ def train_on_mnist(
         if on_epoch:
             on_epoch(epoch, figures)
 
-    model = train(load_mnist("train"), recipe, test, keep)
+    model = train(load_mnist("train"), recipe, test, Progress(on_epoch=keep))
     seconds = time.monotonic() - started
     return write_bundle(
         model,

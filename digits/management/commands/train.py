@@ -42,7 +42,8 @@ class Command(BaseCommand):
 
         devices.pin(0, settings.GPUS)
         devices.load_backend()
-        from worker.training import Recipe, train_on_mnist
+        from worker.recipes import Recipe
+        from worker.training import train_on_mnist
 
         given = {}
         for field in fields(Recipe):

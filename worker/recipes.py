@@ -1,0 +1,121 @@
+"""The settings of a training. No Keras is needed to look at them."""
+
+from dataclasses import asdict, dataclass, fields
+
+ARCHITECTURES = ("cnn", "mlp")
+PRECISIONS = ("auto", "float32", "mixed_bfloat16")
+# The last epochs see digits more as they are, with small steps: what they look like, not only what
+# they may look like.
+FINISHING_RATE = 0.15
+SHARES, FINISHING_SHARES = (0.2, 0.3), (0.35, 0.4)  # of hardly and lightly distorted digits
+_BOUNDS = (
+    ("epochs", 1, 1000),
+    ("finishing_epochs", 0, 1000),
+    ("batch_size", 1, 4096),
+    ("not_digits", 0, 0.9),
+    ("learning_rate", 1e-8, 1),
+    ("images_per_epoch", 0, 10_000_000),
+    ("correction_weight", 1, 1000),
+)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a training: epochs with one rise and fall of the learning rate.
+
+    hardly, lightly: the shares of digits that are distorted hardly and lightly.
+    """
+
+    first_epoch: int
+    epochs: int
+    learning_rate: float
+    hardly: float
+    lightly: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The settings of one training; the defaults make the model that ships.
+
+    epochs, finishing_epochs: with many strongly distorted digits, and then with fewer.
+    not_digits: the share of each batch that is no digit.
+    images_per_epoch: how many of the images an epoch shows; 0 means all of them.
+    correction_weight: how many times an epoch shows each correction.
+    precision: "float32", "mixed_bfloat16" (faster where the processor has it), or "auto".
+    """
+
+    architecture: str = "cnn"
+    epochs: int = 32
+    finishing_epochs: int = 8
+    batch_size: int = 128
+    not_digits: float = 0.25
+    learning_rate: float = 4e-3
+    weight_decay: float = 1e-2
+    label_smoothing: float = 0.02
+    images_per_epoch: int = 0
+    correction_weight: int = 10
+    precision: str = "auto"
+    seed: int = 1
+
+    def __post_init__(self):
+        check_architecture(self.architecture)
+        for name, low, high in _BOUNDS:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise ValueError(f"expected {name} from {low} to {high}, received {value}")
+        if self.precision not in PRECISIONS:
+            known = ", ".join(PRECISIONS)
+            raise ValueError(f'expected a precision of {known}, received "{self.precision}"')
+
+    @classmethod
+    def fine_tuning(cls, **changes) -> "Recipe":
+        """The settings for learning corrections from a trained model, within minutes."""
+        return cls(**FINE_TUNING | changes)
+
+    @classmethod
+    def from_dict(cls, settings: dict) -> "Recipe":
+        """Give the recipe of what `as_dict` gave; ValueError where a setting is unknown."""
+        unknown = set(settings) - {field.name for field in fields(cls)}
+        if unknown:
+            raise ValueError(
+                f"expected settings of a recipe, received {', '.join(sorted(unknown))}"
+            )
+        return cls(**settings)
+
+    @property
+    def all_epochs(self) -> int:
+        return self.epochs + self.finishing_epochs
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The parts of the training, in order."""
+        is_short = self.images_per_epoch > 0
+        shares = FINISHING_SHARES if is_short else SHARES
+        stages = [Stage(0, self.epochs, self.learning_rate, *shares)]
+        if self.finishing_epochs:
+            rate = self.learning_rate * FINISHING_RATE
+            stages.append(Stage(self.epochs, self.finishing_epochs, rate, *FINISHING_SHARES))
+        return stages
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+FINE_TUNING = {
+    "epochs": 5,
+    "finishing_epochs": 0,
+    "learning_rate": 5e-4,
+    "images_per_epoch": 12_000,
+    "correction_weight": 20,
+}
+
+
+def check_architecture(name: str):
+    """Check that there is an architecture of this name.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if name not in ARCHITECTURES:
+        known = ", ".join(ARCHITECTURES)
+        raise ValueError(f'expected an architecture of {known}, received "{name}"')
