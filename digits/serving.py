@@ -3,6 +3,7 @@
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 
 from django.conf import settings
@@ -14,7 +15,8 @@ from digits.models import ModelVersion
 from worker.bundle import ModelError
 
 logger = logging.getLogger(__name__)
-_state: dict = {"device": "CPU", "engine": None, "version": None, "refused": None}
+REFUSED_SECONDS = 60  # then a refused version is tried again: its file may have been mended
+_state: dict = {"device": "CPU", "engine": None, "version": None, "refused": None, "again_at": 0.0}
 
 
 def start(index: int):
@@ -43,13 +45,13 @@ def engine_and_version():
     version = ModelVersion.active()
     if version is None and _state["engine"] is None:
         raise ModelError("no model version is active")
-    if version is not None and version.pk not in (_loaded(), _state["refused"]):
+    if version is not None and version.pk not in (_loaded(), _refused()):
         try:
-            _load(version)
+            use(load(version), version)
         except ModelError as error:
             if _state["engine"] is None:
                 raise
-            _state["refused"] = version.pk
+            _state.update(refused=version.pk, again_at=time.monotonic() + REFUSED_SECONDS)
             logger.error("refused %s, %s goes on: %s", version, _state["version"], error)
     return _state["engine"], _state["version"]
 
@@ -58,10 +60,23 @@ def _loaded() -> int | None:
     return _state["version"] and _state["version"].pk
 
 
-def _load(version: ModelVersion):
+def _refused() -> int | None:
+    return _state["refused"] if time.monotonic() < _state["again_at"] else None
+
+
+def load(version: ModelVersion):
+    """Load a version's engine, which reads nothing until it is used.
+
+    Raises:
+        ModelError: its file is missing, was changed, or is no digit model.
+    """
     from worker.engine import Engine
 
-    engine = Engine(Path(default_storage.path(version.file.name)), version.sha256)
+    return Engine(Path(default_storage.path(version.file.name)), version.sha256)
+
+
+def use(engine, version: ModelVersion):
+    """Read with this engine from the next batch on."""
     _state.update(engine=engine, version=version, refused=None)
     logger.info(
         "loaded model version %d on %s in %.1f s (process %d)",
@@ -92,7 +107,7 @@ def local_engine(path: Path | None = None):
         version = None
     if version is None:
         return Engine()
-    return Engine(Path(default_storage.path(version.file.name)), version.sha256)
+    return load(version)
 
 
 def _sign() -> dict:

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 
-from digits import queue, serving
+from digits import activations, queue, rollout, serving
 from digits.models import Digit, Prediction, Upload
 from digits.models.uploads import Status, preview_path
 
@@ -39,10 +39,17 @@ def classify():
         uploads = queue.claim()
 
 
+@shared_task(name="digits.activate", time_limit=TIME_LIMIT)
+def activate():
+    """Try the versions that shall become active, in the order in which that was asked for."""
+    rollout.work_off()
+
+
 @shared_task(name="digits.sweep")
 def sweep():
     """Give back what is stuck, and wake the workers for what waits."""
     queue.sweep()
+    activations.sweep()
 
 
 def read(uploads: list[Upload]):

@@ -77,7 +77,11 @@ def load_model(path: Path, sha256: str | None = None):
     """
     if not path.is_file():
         raise ModelError(f"the model file {path.name} is missing")
-    if sha256 and (received := file_sha256(path)) != sha256:
+    try:
+        received = file_sha256(path)
+    except OSError as error:
+        raise ModelError(f"the model file {path.name} cannot be read: {error.strerror}") from error
+    if sha256 and received != sha256:
         raise ModelError(
             f"the model file {path.name} was changed: expected SHA-256 {sha256},"
             f" received {received}"

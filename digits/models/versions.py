@@ -42,11 +42,23 @@ class ModelVersion(models.Model):
         """The version that reads now; None before the first one is registered."""
         return cls.objects.filter(is_active=True).first()
 
+    @property
+    def mnist_accuracy(self) -> float | None:
+        """The share of MNIST's test images whose most probable digit is right."""
+        reported = self.metrics.get("report", {}).get("sets", {}).get("mnist", {})
+        evaluated = self.metrics.get("evaluation", {}).get("mnist", {})
+        shares = (
+            reported.get("accuracy"),
+            evaluated.get("probable_right"),
+            evaluated.get("accuracy"),
+        )
+        return next((share for share in shares if share is not None), None)
+
 
 class Activation(models.Model):
     """The wish that a version becomes active; a worker tries the version, and then does it or not.
 
-    What was done stays here, so that one can roll back.
+    Its row is the truth: see digits.activations. What was done stays, so that one can roll back.
     """
 
     class Status(models.TextChoices):
@@ -62,6 +74,8 @@ class Activation(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]
