@@ -1,14 +1,15 @@
-"""What a person sends, checked before it is stored."""
+"""What a person sends, checked before it is stored; and what a training is asked to do."""
 
 from django import forms
 from django.conf import settings
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 
-from digits import queue
-from digits.models import Upload
+from digits import queue, runs
+from digits.models import ModelVersion, TrainingRun, Upload
 from digits.models.uploads import Source
 from worker.decoding import ImageError, read_header
+from worker.recipes import ARCHITECTURES, FINE_TUNING, Recipe
 
 
 class UploadForm(forms.Form):
@@ -52,3 +53,79 @@ class UploadForm(forms.Form):
                 upload.file.storage.delete(upload.file.name)
             raise
         return upload
+
+
+def _default(name: str) -> str:
+    """Say what a setting is where it is left empty."""
+    new = getattr(Recipe(), name)
+    tuned = FINE_TUNING.get(name, new)
+    return f"{tuned:g}" if tuned == new else f"{tuned:g}, or {new:g} from scratch"
+
+
+def _number(kind, label: str, name: str, help_text: str = "", **options):
+    attributes = {"placeholder": _default(name)}
+    widget = forms.NumberInput(attrs=attributes)
+    return kind(label=label, required=False, widget=widget, help_text=help_text, **options)
+
+
+class RetrainForm(forms.Form):
+    """The settings of a training; what is left empty takes the default of its kind."""
+
+    start = forms.ChoiceField(
+        label="Start from",
+        choices=[
+            ("active", "the active version: fine-tune it on the corrections, within minutes"),
+            ("scratch", "nothing: train a new network, about an hour on two cores"),
+        ],
+        widget=forms.RadioSelect,
+        initial="active",
+    )
+    architecture = forms.ChoiceField(
+        choices=[(name, name) for name in ARCHITECTURES],
+        help_text="Fine-tuning keeps that of the active version.",
+    )
+    epochs = _number(forms.IntegerField, "Epochs", "epochs")
+    learning_rate = _number(forms.FloatField, "Learning rate", "learning_rate")
+    batch_size = _number(forms.IntegerField, "Batch size", "batch_size")
+    seed = _number(forms.IntegerField, "Seed", "seed", "The same seed gives the same training.")
+    correction_weight = _number(
+        forms.IntegerField,
+        "Weight of corrections",
+        "correction_weight",
+        "How many times an epoch shows each correction.",
+    )
+    activate_if_better = forms.BooleanField(
+        label="Activate it if it reads better", required=False, initial=True
+    )
+    forced = forms.BooleanField(
+        label="Train although no correction is new", required=False, initial=False
+    )
+
+    def clean(self):
+        given = {
+            name: self.cleaned_data[name]
+            for name in ("epochs", "learning_rate", "batch_size", "seed", "correction_weight")
+            if self.cleaned_data.get(name) is not None
+        }
+        from_scratch = self.cleaned_data.get("start") == "scratch"
+        active = ModelVersion.active()
+        if not from_scratch and active is None:
+            raise forms.ValidationError("No version is active: train from scratch.")
+        given["architecture"] = (
+            self.cleaned_data.get("architecture") if from_scratch else active.architecture
+        )
+        try:
+            self.recipe = (Recipe if from_scratch else Recipe.fine_tuning)(**given)
+        except ValueError as error:
+            raise forms.ValidationError(f"{error}".capitalize()) from error
+        self.from_scratch = from_scratch
+
+    def save(self, user) -> TrainingRun:
+        """Ask for the run; runs.AlreadyRunning where one is unfinished."""
+        return runs.ask(
+            self.recipe,
+            from_scratch=self.from_scratch,
+            activate_if_better=self.cleaned_data["activate_if_better"],
+            forced=self.cleaned_data["forced"],
+            user=user,
+        )

@@ -44,7 +44,7 @@ class Service:
             env=os.environ | self.environment,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which ends all in order
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent,
         )
 
     def signal(self, number: int):
@@ -133,7 +133,7 @@ def _reason(code: int) -> str:
     return f"exit status {code}"
 
 
-def _die_with_parent():
+def die_with_parent():
     """Ask the kernel, on Linux, to end this process when the supervisor is killed outright."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)

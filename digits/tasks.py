@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 
-from digits import activations, queue, rollout, serving
+from digits import activations, queue, rollout, runs, serving, trainer
 from digits.models import Digit, Prediction, Upload
 from digits.models.uploads import Status, preview_path
 
@@ -45,11 +45,18 @@ def activate():
     rollout.work_off()
 
 
+@shared_task(name="digits.train")
+def train():
+    """Work on the training run that waits, in a process of its own."""
+    trainer.work()
+
+
 @shared_task(name="digits.sweep")
 def sweep():
     """Give back what is stuck, and wake the workers for what waits."""
     queue.sweep()
     activations.sweep()
+    runs.sweep()
 
 
 def read(uploads: list[Upload]):

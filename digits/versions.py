@@ -22,7 +22,9 @@ def register_bundled() -> ModelVersion:
     return known or register(BUNDLED_MODEL, metrics, note="ships with Digits")
 
 
-def register(path, metrics: dict, note: str = "") -> ModelVersion:
+def register(
+    path, metrics: dict, note: str = "", parent: ModelVersion | None = None
+) -> ModelVersion:
     """Copy a model file into the storage as the next version."""
     with transaction.atomic():
         newest = ModelVersion.objects.order_by("-number").first()
@@ -32,6 +34,7 @@ def register(path, metrics: dict, note: str = "") -> ModelVersion:
             sha256=file_sha256(path),
             metrics=metrics,
             note=note,
+            parent=parent,
             is_active=ModelVersion.active() is None,
         )
         with open(path, "rb") as file:

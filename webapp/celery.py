@@ -72,6 +72,14 @@ def refuse_to_start_without_its_gpu(**_):
             sys.exit(EX_CONFIG)
 
 
+@signals.worker_shutting_down.connect
+def give_the_training_back(**_):
+    """A training does not hold up the end of its worker: it goes on from its last epoch later."""
+    from digits import trainer
+
+    trainer.stopping.set()
+
+
 @signals.worker_process_init.connect
 def load_the_model(**_):
     """Pin this pool process to its device and load the active model, once."""

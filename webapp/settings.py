@@ -1,5 +1,6 @@
 """Every knob of Digits, read once from the environment. The README's table lists them."""
 
+import os
 from pathlib import Path
 
 import environ
@@ -61,6 +62,11 @@ GPUS = env.list("GPUS", default=[])
 REQUIRE_GPU = env.bool("REQUIRE_GPU", default=False)
 CLASSIFY_PROCESSES = _number("CLASSIFY_PROCESSES", max(1, len(GPUS)), 1, 64)
 CLASSIFY_BATCH = _number("CLASSIFY_BATCH", 32, 1, 1024)
+
+# Training
+TRAIN_GPUS = env.list("TRAIN_GPUS", default=GPUS)
+TRAIN_THREADS = _number("TRAIN_THREADS", max(2, (os.cpu_count() or 2) - 1), 1, 256)
+RETRAIN_AFTER = _number("RETRAIN_AFTER", 0, 0, 1_000_000)
 
 # The queue
 LEASE_SECONDS = _number("LEASE_SECONDS", 60, 5, 3600)

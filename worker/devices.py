@@ -31,6 +31,24 @@ def pin(index: int, gpus: list[str]) -> str | None:
     return chosen
 
 
+def pin_all(gpus: list[str]):
+    """Let this process see all of these GPUs, or none. Call it before Keras is imported."""
+    pin(0, [",".join(gpus)] if gpus else [])
+
+
+def training_scope():
+    """Give the context to build and train a model in: on all GPUs, where there are several."""
+    if count_gpus() < 2:
+        return contextlib.nullcontext()
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.distribute.MirroredStrategy().scope()
+    return keras.distribution.DataParallel().scope()
+
+
 def load_backend():
     """Import Keras and its backend; TensorFlow takes GPU memory as it needs it, not all at once."""
     with _quiet_unless_it_fails():

@@ -174,19 +174,24 @@ def train(
     if not len(dataset):
         raise ValueError("expected at least one image to train on, received none")
     keras.utils.set_random_seed(recipe.seed)
-    done, model = checkpoints.load() if checkpoints else (0, None)
-    if model is None:
-        precision = devices.fast_precision() if recipe.precision == "auto" else recipe.precision
-        model = networks.build(recipe.architecture, precision)
-        if start is not None:
-            model.set_weights(start.get_weights())
-    for stage in recipe.stages:
-        batches = AugmentedDigits(dataset, recipe, stage, corrections)
-        _fit(model, batches, done, validation, progress or Progress(), checkpoints)
+    with devices.training_scope():
+        done, model = checkpoints.load() if checkpoints else (0, None)
+        model = model or _new_model(recipe, start)
+        for stage in recipe.stages:
+            batches = AugmentedDigits(dataset, recipe, stage, corrections)
+            _fit(model, batches, done, validation, progress or Progress(), checkpoints)
     trained = networks.build(recipe.architecture)  # without the optimizer's state
     trained.set_weights(model.get_weights())
     calibrate(trained, batches)
     return trained
+
+
+def _new_model(recipe: Recipe, start: keras.Model | None) -> keras.Model:
+    precision = devices.fast_precision() if recipe.precision == "auto" else recipe.precision
+    model = networks.build(recipe.architecture, precision)
+    if start is not None:
+        model.set_weights(start.get_weights())
+    return model
 
 
 def _fit(model, batches: AugmentedDigits, done: int, validation, progress: Progress, checkpoints):

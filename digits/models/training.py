@@ -1,5 +1,7 @@
 """TrainingRun: one retraining, from the wish to the version that it made."""
 
+from datetime import timedelta
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, Q, Value, When
@@ -99,6 +101,27 @@ class TrainingRun(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.status not in RUN_UNFINISHED
+
+    @property
+    def share_done(self) -> float:
+        """How much of its epochs is done, from 0 to 1."""
+        inside = self.step / self.steps if self.steps and self.epoch < self.epochs else 0
+        return (self.epoch + inside) / max(1, self.epochs)
+
+    @property
+    def time_left(self):
+        """How long its epochs will take yet, as a timedelta; None before that can be told."""
+        here = [one["at"] for one in self.curves if "at" in one][-2:]
+        if len(here) < 2 or self.epoch >= self.epochs:
+            return None
+        epoch_time = timedelta(seconds=here[1] - here[0])
+        return epoch_time * self.epochs * (1 - self.share_done)
+
+    @property
+    def seen(self):
+        """When its trainer last gave a sign of life."""
+        lease = timedelta(seconds=settings.LEASE_SECONDS)
+        return self.lease_expires_at and self.lease_expires_at - lease
 
 
 class TrainingEvent(models.Model):

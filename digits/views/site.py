@@ -52,7 +52,7 @@ def upload(request, pk: int):
     predictions = Prediction.objects.select_related("version").order_by("-id")
     digits = mine.digits.prefetch_related(Prefetch("predictions", predictions))
     context = {"upload": mine, "digits": digits, "again_after": "150ms" if held else "2s"}
-    return _page_or_part(request, "digits/upload.html", "digits/_result.html", context)
+    return page_or_part(request, "digits/upload.html", "digits/_result.html", context)
 
 
 @require_safe
@@ -72,7 +72,7 @@ def history(request):
         "states": Status.choices,
         "live": any(not upload.is_finished for upload in page),
     }
-    return _page_or_part(request, "digits/history.html", "digits/_history.html", context)
+    return page_or_part(request, "digits/history.html", "digits/_history.html", context)
 
 
 @require_GET
@@ -120,7 +120,7 @@ def hold_until_finished(upload: Upload, seconds: float) -> bool:
     return True
 
 
-def _page_or_part(request, page: str, part: str, context: dict):
+def page_or_part(request, page: str, part: str, context: dict):
     """Render a whole page, or for htmx the part that changes, which no browser may keep."""
     response = render(request, part if request.htmx else page, context)
     patch_vary_headers(response, ["HX-Request"])

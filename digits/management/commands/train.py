@@ -1,21 +1,31 @@
-"""`manage.py train`: train a model on MNIST."""
+"""`manage.py train`: learn from MNIST and the corrections, or make the model that ships."""
 
+import signal
 import sys
+import uuid
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from digits import learning, runs
+from digits.models.training import Origin, RunStatus
+from worker.recipes import Recipe
 
 HELP = {
     "architecture": "cnn or mlp",
-    "epochs": "how many times all images are seen, distorted anew each time",
-    "finishing_epochs": "how many more times, hardly distorted, at a lower learning rate",
+    "epochs": "how many times the images are seen, distorted anew each time",
+    "finishing_epochs": "how many more times, less distorted, at a lower learning rate",
     "batch_size": "images a step",
     "not_digits": "the share of each batch that is no digit",
     "learning_rate": "the highest step size",
     "weight_decay": "how strongly weights are pulled to zero",
     "label_smoothing": "how much certainty is taken from the labels",
+    "images_per_epoch": "of MNIST's images; 0 means all",
+    "correction_weight": "how many times an epoch shows each correction",
     "precision": "auto, float32, or mixed_bfloat16 (faster where the processor has it)",
     "seed": "the same seed gives the same training",
 }
@@ -23,39 +33,42 @@ HELP = {
 
 class Command(BaseCommand):
     help = (
-        "Train a model on MNIST's 60,000 training images, judge it on the 10,000 test images, and"
-        " write digits.keras and metrics.json. The defaults make the model that ships."
+        "Train on MNIST and the corrections. By default the active version is fine-tuned on what is"
+        " new, in this process, as a training run that the site shows. --from-scratch trains a new"
+        " network; --output does so from MNIST alone, without the database, and writes digits.keras"
+        " and metrics.json: that is how the model that ships was made."
     )
 
     def add_arguments(self, parser):
+        parser.add_argument("--output", type=Path, help="the folder for digits.keras, metrics.json")
+        parser.add_argument("--from-scratch", action="store_true", help="train a new network")
+        parser.add_argument("--force", action="store_true", help="train although nothing is new")
         parser.add_argument(
-            "--output",
-            type=Path,
-            default=settings.DATA_DIR / "trained",
-            help="the folder for digits.keras and metrics.json (default: %(default)s)",
+            "--keep-active", action="store_true", help="do not activate what reads better"
         )
         for name, text in HELP.items():
             parser.add_argument(f"--{name.replace('_', '-')}", default=None, help=text)
 
     def handle(self, *, output, **options):
-        from worker import devices
-
-        devices.pin(0, settings.GPUS)
-        devices.load_backend()
-        from worker.recipes import Recipe
-        from worker.training import train_on_mnist
-
-        given = {}
-        for field in fields(Recipe):
-            if options[field.name] is not None:
-                try:
-                    given[field.name] = type(field.default)(options[field.name])
-                except ValueError as error:
-                    raise CommandError(f"{field.name}: {error}") from error
+        is_new = options["from_scratch"] or output is not None
         try:
-            metrics = train_on_mnist(Recipe(**given), output, on_epoch=self.show)
+            recipe = (Recipe if is_new else Recipe.fine_tuning)(**_given(options))
         except ValueError as error:
             raise CommandError(str(error)) from error
+        from worker import devices
+
+        devices.pin_all(settings.TRAIN_GPUS)
+        devices.load_backend()
+        if output is not None:
+            self.make_bundle(recipe, output)
+        else:
+            self.run_here(recipe, options)
+
+    def make_bundle(self, recipe: Recipe, output: Path):
+        from worker.training import train_on_mnist
+
+        try:
+            metrics = train_on_mnist(recipe, output, on_epoch=self.show)
         except KeyboardInterrupt:
             self.stderr.write("stopped; nothing was written")
             sys.exit(130)
@@ -69,3 +82,45 @@ class Command(BaseCommand):
         shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
         self.stdout.write(f"epoch {epoch}: {shown}")
         self.stdout.flush()
+
+    def run_here(self, recipe: Recipe, options: dict):
+        """Train as a run that this process has claimed already, and say what its log says."""
+        now = timezone.now()
+        try:
+            run = runs.ask(
+                recipe,
+                from_scratch=options["from_scratch"],
+                activate_if_better=not options["keep_active"],
+                forced=options["force"],
+                origin=Origin.COMMAND,
+                status=RunStatus.RUNNING,
+                lease=uuid.uuid4(),
+                lease_expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
+                attempts=settings.MAX_ATTEMPTS,  # nobody else goes on with it
+                started_at=now,
+            )
+        except runs.AlreadyRunning as error:
+            raise CommandError(str(error)) from error
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            learning.train_run(run)
+        except KeyboardInterrupt:
+            runs.finish(run, RunStatus.CANCELLED, "cancelled")
+            self.stderr.write("cancelled; no version was made")
+            sys.exit(130)
+        run.refresh_from_db()
+        if run.status != RunStatus.DONE:
+            raise CommandError(run.error or f"{run} was {run.get_status_display()}")
+        self.stdout.write(run.outcome)
+
+
+def _given(options: dict) -> dict:
+    """The settings that were given, each as its field's kind; CommandError for another."""
+    given = {}
+    for field in fields(Recipe):
+        if options[field.name] is not None:
+            try:
+                given[field.name] = type(field.default)(options[field.name])
+            except ValueError as error:
+                raise CommandError(f"{field.name}: {error}") from error
+    return given

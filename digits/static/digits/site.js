@@ -6,10 +6,10 @@ document.documentElement.classList.add("js");
 function localTimes(root) {
   for (const time of root.querySelectorAll("time[datetime]")) {
     const moment = new Date(time.dateTime);
-    time.textContent = moment.toLocaleString(undefined, {
-      dateStyle: "medium",
-      timeStyle: "short",
-    });
+    const clock = "clock" in time.dataset;
+    time.textContent = clock
+      ? moment.toLocaleTimeString()
+      : moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
     time.title = moment.toString();
   }
 }

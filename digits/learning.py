@@ -1,0 +1,325 @@
+"""What a training run learns from, and what becomes of what it learned."""
+
+import base64
+import hashlib
+import logging
+import shutil
+import tempfile
+import threading
+import time
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.db import connection, transaction
+from django.utils import timezone
+
+from digits import activations, runs, versions
+from digits.models import Digit, ModelVersion, TrainingRun
+from digits.models.training import RunStatus
+from worker.datasets import Dataset, load_mnist
+from worker.recipes import Recipe
+
+logger = logging.getLogger(__name__)
+HELD_OUT = 10  # one correction in so many is kept for judging
+KEEP_EVERY = 2.0  # seconds between two signs of life
+TELL_EVERY = 0.5  # seconds between two saved steps
+WORST = 24  # images that a report shows
+TOLERANCE = 0.0005  # of MNIST's accuracy, that a better reading of corrections may cost
+
+
+class LeaseLost(Exception):
+    """Another process works on the run, or it was cancelled: this one stops."""
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """The corrected digits, apart by their pixels into those to learn and those to judge by.
+
+    skipped: the numbers of the digits whose pixels cannot be used.
+    sha256: of all of them, so that two runs can tell whether they learned from the same.
+    until: when the newest of them was said.
+    """
+
+    learned: Dataset
+    held_out: Dataset
+    skipped: list[int]
+    sha256: str
+    until: object
+
+    def as_dict(self) -> dict:
+        return {
+            "corrections": len(self.learned),
+            "held_out": len(self.held_out),
+            "skipped": self.skipped[:100],
+            "skipped_count": len(self.skipped),
+            "sha256": self.sha256,
+        }
+
+
+def corrections() -> Corrections:
+    """Collect all corrections. Which tenth is held out depends on a digit's pixels alone."""
+    until = timezone.now()
+    rows = Digit.objects.filter(label__isnull=False).order_by("pk")
+    kept, skipped, whole = {True: [], False: []}, [], hashlib.sha256()
+    for pk, pixels, label in rows.values_list("pk", "pixels", "label").iterator(2000):
+        pixels = bytes(pixels)
+        if len(pixels) != 28 * 28 or not any(pixels):
+            skipped.append(pk)
+            continue
+        own = hashlib.sha256(pixels).digest()
+        whole.update(own + bytes([label]))
+        kept[int.from_bytes(own[:4]) % HELD_OUT == 0].append((pixels, label))
+    return Corrections(
+        _dataset(kept[False]), _dataset(kept[True]), skipped, whole.hexdigest(), until
+    )
+
+
+def _dataset(rows: list[tuple[bytes, int]]) -> Dataset:
+    images = np.frombuffer(b"".join(pixels for pixels, _ in rows), np.uint8).reshape(-1, 28, 28)
+    return Dataset(images, np.array([label for _, label in rows], np.uint8))
+
+
+def train_run(run: TrainingRun):
+    """Work on a claimed run to its end; what goes wrong is written into its row."""
+    for folder in folder_of(run).parent.glob("*"):
+        if folder != folder_of(run):  # what runs that were killed have left
+            shutil.rmtree(folder, ignore_errors=True)
+    stop = threading.Event()
+    threading.Thread(target=_give_signs, args=[run, stop], daemon=True).start()
+    try:
+        _train(run)
+    except LeaseLost:
+        logger.warning("%s is no longer ours", run)
+    except Exception as error:
+        detail = "".join(traceback.format_exception(error))
+        reason = f"{type(error).__name__}: {error}"[:500]
+        runs.finish(run, RunStatus.FAILED, f"failed: {reason}", error=reason, error_detail=detail)
+        logger.exception("%s failed", run)
+    finally:
+        stop.set()
+    run.refresh_from_db()
+    if run.is_finished:
+        shutil.rmtree(folder_of(run), ignore_errors=True)
+
+
+def folder_of(run: TrainingRun) -> Path:
+    """Where the states after its epochs lie while it runs."""
+    return settings.DATA_DIR / "training" / str(run.pk)
+
+
+def _give_signs(run: TrainingRun, stop: threading.Event):
+    while not stop.wait(KEEP_EVERY):
+        try:
+            runs.keep(run)
+        except Exception:
+            logger.exception("no sign of life could be given for %s", run)
+    connection.close()
+
+
+def _train(run: TrainingRun):
+    recipe = Recipe.from_dict(run.settings)
+    found = corrections()
+    _update(run, data=found.as_dict(), data_until=found.until, epochs=recipe.all_epochs)
+    if not run.forced and not _is_new(run, found):
+        text = "Nothing is new since the last training."
+        runs.finish(run, RunStatus.DONE, text, outcome=text)
+        return
+    from worker import training
+
+    active = ModelVersion.active()
+    started = time.monotonic()
+    runs.tell(run, _what(found, run))
+    model = training.train(
+        load_mnist("train"),
+        recipe,
+        load_mnist("test"),
+        _progress(run, training),
+        corrections=found.learned if len(found.learned) else None,
+        start=None if run.from_scratch else _start(active, recipe),
+        checkpoints=training.Checkpoints(folder_of(run)),
+    )
+    runs.tell(run, "judging the new model beside the active one")
+    _judge_and_register(run, model, recipe, found, active, time.monotonic() - started)
+
+
+def _what(found: Corrections, run: TrainingRun) -> str:
+    said = f"learning from MNIST and {len(found.learned)} corrections"
+    said += f", {len(found.held_out)} are held out for judging"
+    if found.skipped:
+        said += f", {len(found.skipped)} were skipped because their pixels cannot be read"
+    return said
+
+
+def _is_new(run: TrainingRun, found: Corrections) -> bool:
+    """Tell whether corrections were added, changed or withdrawn since the last training."""
+    done = TrainingRun.objects.filter(status=RunStatus.DONE, version__isnull=False)
+    last = done.exclude(pk=run.pk).order_by("-pk").first()
+    if last is None:
+        return len(found.learned) + len(found.held_out) > 0
+    return last.data.get("sha256") != found.sha256
+
+
+def _start(active: ModelVersion | None, recipe: Recipe):
+    from worker.engine import load_model
+
+    if active is None:
+        raise ValueError("expected an active model version to fine-tune, received none")
+    if active.architecture != recipe.architecture:
+        raise ValueError(
+            f"expected the architecture {active.architecture} of {active} to fine-tune it,"
+            f" received {recipe.architecture}"
+        )
+    return load_model(Path(default_storage.path(active.file.name)), active.sha256)
+
+
+def _progress(run: TrainingRun, training):
+    last_told = 0.0
+
+    def on_step(epoch: int, step: int, steps: int):
+        nonlocal last_told
+        if time.monotonic() - last_told >= TELL_EVERY or step == steps:
+            last_told = time.monotonic()
+            _update(run, epoch=epoch, step=step, steps=steps)
+
+    def on_epoch(epoch: int, figures: dict):
+        curves = [*TrainingRun.objects.values_list("curves", flat=True).get(pk=run.pk)]
+        curves = [one for one in curves if one["epoch"] < epoch]
+        now = {"epoch": epoch, "at": round(time.time(), 1)}
+        curves.append(now | {name: round(v, 5) for name, v in figures.items()})
+        _update(run, epoch=epoch, step=0, curves=curves)
+        shown = ", ".join(f"{name.replace('_', ' ')} {v:.4f}" for name, v in figures.items())
+        runs.tell(run, f"epoch {epoch}: {shown}")
+
+    return training.Progress(on_step, on_epoch)
+
+
+def _update(run: TrainingRun, **fields):
+    if not runs.update(run, **fields):
+        raise LeaseLost
+
+
+def _judge_and_register(run, model, recipe: Recipe, found, active, seconds: float):
+    from worker import training
+    from worker.bundle import write_bundle
+    from worker.engine import Engine
+
+    beside = Engine(Path(default_storage.path(active.file.name)), active.sha256) if active else None
+    report = judge(Engine.of(model), beside, found.held_out)
+    report["active_version"] = active and active.number
+    metrics = training.measure(model) | {
+        "recipe": recipe.as_dict(),
+        "epochs": run_curves(run),
+        "training_seconds": round(seconds),
+        "data": found.as_dict(),
+        "report": report,
+    }
+    with tempfile.TemporaryDirectory(prefix="digits-") as folder:
+        metrics = write_bundle(model, metrics, Path(folder))
+        _update(run, step=0)  # the last moment to be cancelled
+        with transaction.atomic():
+            version = versions.register(
+                Path(folder) / "digits.keras", metrics, note=f"{run}", parent=active
+            )
+            better = is_better(report)
+            outcome = _outcome(run, version, better)
+            if not runs.finish(run, RunStatus.DONE, outcome, outcome=outcome, version=version):
+                raise LeaseLost
+    if better and run.activate_if_better:
+        activations.request(version, run.requested_by)
+
+
+def _outcome(run: TrainingRun, version: ModelVersion, better: bool) -> str:
+    said = "reads better than" if better else "reads no better than"
+    said = f"{version} was made; it {said} the active one"
+    return f"{said} and is activated" if better and run.activate_if_better else said
+
+
+def run_curves(run: TrainingRun) -> list[dict]:
+    return TrainingRun.objects.values_list("curves", flat=True).get(pk=run.pk)
+
+
+def judge(candidate, active, held_out: Dataset) -> dict:
+    """Measure a candidate beside the active model, on MNIST's test set and held-out corrections.
+
+    Args:
+        candidate, active: engines; active may be None.
+        held_out: corrections that neither learned from.
+
+    Returns:
+        What the page of a version shows: accuracy and loss of both on each set, the candidate's
+        confusion matrix and accuracy per digit on MNIST, and the images it most disagrees with.
+    """
+    test = load_mnist("test")
+    sets, read = {}, {}
+    for name, dataset in (("mnist", test), ("corrections", held_out)):
+        own = candidate.predict(dataset.images)
+        other = active.predict(dataset.images) if active else None
+        read[name] = own, other
+        sets[name] = {"images": len(dataset), **_scores(own, dataset.labels)}
+        if other is not None:
+            sets[name]["active"] = _scores(other, dataset.labels)
+    own = read["mnist"][0]
+    confusion = np.zeros((11, 11), int)
+    np.add.at(confusion, (test.labels, own.argmax(axis=1)), 1)
+    return {
+        "sets": sets,
+        "confusion": confusion.tolist(),
+        "per_digit": [
+            round(float(confusion[digit, digit] / max(1, confusion[digit].sum())), 5)
+            for digit in range(10)
+        ],
+        "disagreements": [
+            one
+            for name, dataset in (("corrections", held_out), ("mnist", test))
+            for one in _disagreements(*read[name], dataset)
+        ][:WORST],
+    }
+
+
+def is_better(report: dict) -> bool:
+    """Tell whether a candidate may replace the active version.
+
+    It reads held-out corrections better at no more than TOLERANCE of MNIST's accuracy; where it
+    reads them alike, or there are none, it reads MNIST better.
+    """
+    mnist, held_out = report["sets"]["mnist"], report["sets"]["corrections"]
+    if "active" not in mnist:
+        return True
+    gained = mnist["accuracy"] - mnist["active"]["accuracy"]
+    if held_out["images"]:
+        learned = held_out["accuracy"] - held_out["active"]["accuracy"]
+        return (learned > 0 and gained >= -TOLERANCE) or (learned == 0 and gained > 0)
+    return gained > 0
+
+
+def _scores(probabilities: np.ndarray, labels: np.ndarray) -> dict:
+    if not len(labels):
+        return {"accuracy": None, "loss": None}
+    right = probabilities.argmax(axis=1) == labels
+    chosen = probabilities[np.arange(len(labels)), labels]
+    return {
+        "accuracy": round(float(right.mean()), 5),
+        "loss": round(float(-np.log(np.clip(chosen, 1e-7, 1)).mean()), 5),
+    }
+
+
+def _disagreements(own: np.ndarray, other: np.ndarray | None, dataset: Dataset) -> list[dict]:
+    """Give the images that the model reads otherwise than they are labelled, surest first."""
+    if not len(dataset):
+        return []
+    read, sure = own.argmax(axis=1), own.max(axis=1)
+    wrong = np.flatnonzero(read != dataset.labels)
+    return [
+        {
+            "truth": int(dataset.labels[row]),
+            "read": int(read[row]),
+            "confidence": round(float(sure[row]), 4),
+            "active_read": None if other is None else int(other[row].argmax()),
+            "pixels": base64.b64encode(dataset.images[row].tobytes()).decode(),
+        }
+        for row in wrong[np.argsort(-sure[wrong])][:WORST]
+    ]

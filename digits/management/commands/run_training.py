@@ -1,0 +1,30 @@
+"""`manage.py run_training`: the process that works on one claimed training run."""
+
+import os
+import uuid
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from digits import learning, trainer
+from digits.models import TrainingRun
+from digits.models.training import RunStatus
+
+
+class Command(BaseCommand):
+    help = "Train a claimed run. The train worker starts this; people use `train`."
+
+    def add_arguments(self, parser):
+        parser.add_argument("run", type=int)
+        parser.add_argument("lease", type=uuid.UUID)
+
+    def handle(self, *, run, lease, **_):
+        claimed = TrainingRun.objects.filter(pk=run, lease=lease, status=RunStatus.RUNNING).first()
+        if claimed is None:
+            raise CommandError(f"training run {run} is not held under this lease")
+        os.nice(trainer.NICENESS)
+        from worker import devices
+
+        devices.pin_all(settings.TRAIN_GPUS)
+        devices.load_backend()
+        learning.train_run(claimed)

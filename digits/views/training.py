@@ -1,0 +1,62 @@
+"""Training runs: watched by all, asked for and cancelled by staff."""
+
+from django.contrib import messages
+from django.contrib.admin.views.decorators import staff_member_required
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from digits import runs
+from digits.charts import curve
+from digits.corrections import new_corrections
+from digits.forms import RetrainForm
+from digits.models import TrainingRun
+from digits.views.site import page_or_part
+
+LOG_LINES = 200
+
+
+def context_of(run: TrainingRun) -> dict:
+    """What the live part of a run's page shows."""
+    figures = ("loss", "accuracy")
+    return {
+        "run": run,
+        "events": run.events.all()[:LOG_LINES],
+        "charts": [(name, curve(run.curves, name, f"val_{name}")) for name in figures],
+    }
+
+
+@require_safe
+def training_run(request, pk: int):
+    """One run, live while it goes on."""
+    run = get_object_or_404(TrainingRun.objects.select_related("version", "base"), pk=pk)
+    context = context_of(run)
+    return page_or_part(request, "digits/run.html", "digits/_run.html", context)
+
+
+@staff_member_required(login_url="login")
+@require_http_methods(["GET", "HEAD", "POST"])
+def retrain(request):
+    """Ask for a training."""
+    form = RetrainForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            run = form.save(request.user)
+        except runs.AlreadyRunning as error:
+            messages.warning(request, f"{error}."[:1].upper() + f"{error}."[1:])
+            return redirect(error.run or "training-run-new")
+        messages.success(request, "The training is asked for.")
+        return redirect(run)
+    context = {"form": form, "new": new_corrections()}
+    return render(request, "digits/retrain.html", context, status=400 if form.errors else 200)
+
+
+@staff_member_required(login_url="login")
+@require_POST
+def cancel(request, pk: int):
+    """Cancel a run; its worker stops within seconds."""
+    run = get_object_or_404(TrainingRun, pk=pk)
+    if runs.cancel(run):
+        messages.success(request, "The training is being cancelled.")
+    else:
+        messages.warning(request, "The training had ended already.")
+    return redirect(run)

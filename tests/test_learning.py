@@ -1,0 +1,151 @@
+"""What a training run learns from, and the version and report that it makes."""
+
+import numpy as np
+import pytest
+from django.core.files import File
+
+from digits import learning, runs
+from digits.corrections import correct
+from digits.learning import corrections, is_better
+from digits.models import Activation, Digit, ModelVersion
+from digits.models.training import RunStatus
+from tests.factories import make_reading
+from worker.bundle import BUNDLED_MODEL
+from worker.recipes import Recipe
+
+SHORT = {"epochs": 1, "images_per_epoch": 256, "correction_weight": 2}
+
+
+def corrected(mnist, count: int, label=None) -> list[Digit]:
+    """Digits of MNIST's test set, corrected to what they are, or all to one label."""
+    upload = make_reading(ModelVersion.active(), digits=count)
+    digits = list(upload.digits.all())
+    for row, digit in enumerate(digits):
+        digit.pixels = mnist.images[row].tobytes()
+        digit.save()
+        correct(digit, int(mnist.labels[row]) if label is None else label)
+    return digits
+
+
+def ask(redis, **changes):
+    """A claimed run, where the active version's file is in this test's storage."""
+    active = ModelVersion.active()
+    with BUNDLED_MODEL.open("rb") as file:
+        active.file.save("digits.keras", File(file))
+    runs.ask(Recipe.fine_tuning(**SHORT | changes))
+    return runs.claim()
+
+
+@pytest.mark.django_db
+def test_a_tenth_of_the_corrections_is_held_out_and_always_the_same(mnist):
+    digits = corrected(mnist, 200)
+    first = corrections()
+    assert len(first.learned) + len(first.held_out) == 200
+    assert 8 <= len(first.held_out) <= 35
+    correct(digits[0], 3)
+    again = corrections()
+    assert np.array_equal(again.held_out.images, first.held_out.images)
+    assert again.sha256 != first.sha256
+
+
+@pytest.mark.django_db
+def test_uncorrected_and_withdrawn_digits_are_not_learned(mnist):
+    digits = corrected(mnist, 3)
+    correct(digits[0], None)
+    make_reading(ModelVersion.active())
+    found = corrections()
+    assert len(found.learned) + len(found.held_out) == 2
+
+
+@pytest.mark.django_db
+def test_pixels_that_cannot_be_used_are_skipped_and_named(mnist):
+    digits = corrected(mnist, 4)
+    Digit.objects.filter(pk=digits[1].pk).update(pixels=b"short")
+    Digit.objects.filter(pk=digits[2].pk).update(pixels=bytes(784))
+    found = corrections()
+    assert found.skipped == [digits[1].pk, digits[2].pk]
+    assert found.as_dict()["skipped_count"] == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_makes_a_version_with_its_report(mnist, redis):
+    corrected(mnist, 40)
+    active = ModelVersion.active()
+    run = ask(redis)
+    learning.train_run(run)
+    run.refresh_from_db()
+    assert run.status == RunStatus.DONE, run.error_detail
+    version = run.version
+    assert (version.number, version.parent, version.is_active) == (2, active, False)
+    report = version.metrics["report"]
+    assert report["sets"]["mnist"]["images"] == 10_000
+    assert report["sets"]["mnist"]["accuracy"] > 0.98
+    assert report["sets"]["mnist"]["active"]["accuracy"] > 0.99
+    assert sum(map(sum, report["confusion"])) == 10_000
+    assert len(report["per_digit"]) == 10
+    assert version.metrics["data"] == run.data
+    assert version.metrics["recipe"]["epochs"] == 1
+    assert [sorted(one) for one in run.curves] == [
+        ["accuracy", "at", "epoch", "loss", "val_accuracy", "val_loss"]
+    ]
+    assert not learning.folder_of(run).exists()
+    wished = Activation.objects.filter(version=version).exists()
+    assert wished == is_better(report)
+    assert str(version) in run.outcome
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_new_ends_a_run_at_once_unless_it_is_forced(mnist, redis):
+    run = ask(redis)
+    learning.train_run(run)
+    run.refresh_from_db()
+    assert (run.status, run.version) == (RunStatus.DONE, None)
+    assert run.outcome == "Nothing is new since the last training."
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_that_fails_says_why_and_the_next_one_works(mnist, redis):
+    corrected(mnist, 4)
+    run = ask(redis, architecture="mlp")
+    learning.train_run(run)
+    run.refresh_from_db()
+    assert run.status == RunStatus.FAILED
+    assert "expected the architecture cnn of version 1" in run.error
+    assert "Traceback" in run.error_detail
+    assert runs.ask(Recipe.fine_tuning()).status == RunStatus.QUEUED
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_storage_that_is_full_fails_the_run_and_leaves_no_half_version(mnist, redis, settings):
+    corrected(mnist, 4)
+    run = ask(redis)
+    full = {"default": {"BACKEND": "tests.storage.FullStorage"}}
+    settings.STORAGES = settings.STORAGES | full
+    learning.train_run(run)
+    run.refresh_from_db()
+    assert run.status == RunStatus.FAILED
+    assert "No space left on device" in run.error
+    assert ModelVersion.objects.count() == 1
+
+
+def scores(mnist: float, mnist_active: float, own: float | None = None, active: float = 0):
+    sets = {"mnist": {"accuracy": mnist, "active": {"accuracy": mnist_active}}}
+    sets["corrections"] = {"images": 0 if own is None else 20}
+    if own is not None:
+        sets["corrections"] |= {"accuracy": own, "active": {"accuracy": active}}
+    return {"sets": sets}
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (scores(0.9970, 0.9969), True),
+        (scores(0.9969, 0.9969), False),
+        (scores(0.9966, 0.9970, 0.9, 0.1), True),
+        (scores(0.9960, 0.9970, 0.9, 0.1), False),
+        (scores(0.9975, 0.9970, 0.5, 0.6), False),
+        (scores(0.9975, 0.9970, 0.6, 0.6), True),
+    ],
+)
+def test_better_is_reading_corrections_better_at_little_cost(report, expected):
+    assert is_better(report) is expected
