@@ -5,6 +5,7 @@ what the worker does. Activations are carried out one after the other, the oldes
 """
 
 import logging
+import time
 from datetime import timedelta
 
 from celery import current_app
@@ -18,6 +19,7 @@ from digits import redis
 from digits.models import Activation, ModelVersion
 
 logger = logging.getLogger(__name__)
+POLL_SECONDS = 0.2
 QUEUED, DONE, REFUSED = Activation.Status.QUEUED, Activation.Status.DONE, Activation.Status.REFUSED
 
 
@@ -44,6 +46,23 @@ def rollback_target() -> ModelVersion | None:
     # An installation's first version became active with its registration.
     first = ModelVersion.objects.order_by("number").first()
     return first if first != active else None
+
+
+def wait_for(activation: Activation, seconds: float) -> bool:
+    """Wait until a worker has carried it out, and load how that ended; False if not by then."""
+    deadline = time.monotonic() + seconds
+    while activation.status == QUEUED:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+        activation.refresh_from_db()
+    return True
+
+
+def state() -> str:
+    """What a page compares to see that something changed: the newest, and how many wait."""
+    newest = Activation.objects.values_list("pk", flat=True).first() or 0
+    return f"{newest}-{Activation.objects.filter(status=QUEUED).count()}"
 
 
 def wake_up() -> bool:

@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from digits.views import health, program, site, training
+from digits.views import health, program, site, training, versions
 
 urlpatterns = [
     path("", site.index, name="index"),
@@ -12,6 +12,9 @@ urlpatterns = [
     path("uploads/<int:pk>/preview", site.preview, name="preview"),
     path("uploads/<int:pk>/file", site.original, name="original"),
     path("digits/<int:pk>.png", site.digit_pixels, name="digit-pixels"),
+    path("models/", versions.models, name="models"),
+    path("models/<int:pk>/", versions.version, name="model-version"),
+    path("models/<int:pk>/activate", versions.activate, name="activate-version"),
     path("training/new", training.retrain, name="training-run-new"),
     path("training/<int:pk>/", training.training_run, name="training-run"),
     path("training/<int:pk>/cancel", training.cancel, name="training-run-cancel"),

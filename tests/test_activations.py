@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import redis as redis_library
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
@@ -267,3 +268,14 @@ def test_it_rolls_back_to_the_version_that_was_active_before(first, second, chan
 def test_a_refused_version_is_nothing_to_roll_back_to(first, second):
     activations.refuse(activations.request(second), "broken")
     assert activations.rollback_target() is None
+
+
+def test_the_command_says_that_no_worker_took_it(second):
+    with pytest.raises(CommandError, match=r"no worker has tried version 2 within 0\.1 s"):
+        call_command("activate", 2, wait=0.1)
+    assert Activation.objects.get().status == "queued"
+
+
+def test_the_command_names_the_versions_there_are(second):
+    with pytest.raises(CommandError, match=r"number of a version \(1, 2\), received 3"):
+        call_command("activate", 3)

@@ -3,11 +3,12 @@
 import pytest
 from django.contrib.auth import get_user_model
 
-from digits.models import Digit, ModelVersion, Prediction
+from digits import activations
+from digits.models import Activation, Digit, ModelVersion, Prediction
 from tests.factories import make_reading, make_upload
 
 pytestmark = pytest.mark.django_db
-LISTS = ["upload", "digit", "prediction", "modelversion"]
+LISTS = ["upload", "digit", "prediction", "modelversion", "activation"]
 
 
 @pytest.fixture
@@ -25,8 +26,14 @@ def version():
 def test_lists_and_pages_open(admin, version, name):
     upload = make_reading(version)
     digit = upload.digits.get()
-    rows = {"upload": upload, "digit": digit, "prediction": digit.predictions.get()}
-    row = rows.get(name, version)
+    rows = {
+        "upload": upload,
+        "digit": digit,
+        "prediction": digit.predictions.get(),
+        "modelversion": version,
+        "activation": activations.request(version),
+    }
+    row = rows[name]
     assert admin.get(f"/admin/digits/{name}/").status_code == 200
     assert admin.get(f"/admin/digits/{name}/?q=1").status_code == 200
     assert admin.get(f"/admin/digits/{name}/{row.pk}/change/").status_code == 200
@@ -39,6 +46,7 @@ def test_lists_take_as_many_queries_for_many_rows(
 ):
     for _ in range(count):
         make_reading(version, user=get_user_model().objects.get())
+        Activation.objects.create(version=version, requested_by=get_user_model().objects.get())
     with django_assert_max_num_queries(9):
         admin.get(f"/admin/digits/{name}/")
 
@@ -113,3 +121,56 @@ def test_no_page_links_to_a_stored_file(admin, version, name):
     page = admin.get(f"/admin/digits/{name}/{row.pk}/change/").content.decode()
     assert row.file.name in page
     assert f'{row.file.name}"' not in page
+
+
+@pytest.fixture
+def second(version):
+    return ModelVersion.objects.create(number=2, file="models/2.keras", parent=version)
+
+
+def activate_url(version) -> str:
+    return f"/admin/digits/modelversion/{version.pk}/activate/"
+
+
+def test_one_click_activates_a_version(admin, redis, version, second):
+    text = admin.get("/admin/digits/modelversion/").content.decode()
+    assert f'formaction="{activate_url(second)}"' in text
+    assert f'formaction="{activate_url(version)}"' not in text
+    assert (
+        activate_url(second)
+        in admin.get(f"/admin/digits/modelversion/{second.pk}/change/").content.decode()
+    )
+    said = admin.post(activate_url(second), follow=True).content.decode()
+    assert "Version 2 was asked to become active." in said
+    activation = Activation.objects.get()
+    assert (activation.version, activation.requested_by.username) == (second, "root")
+
+
+def test_one_click_rolls_back(admin, redis, version, second):
+    assert "Roll back" not in admin.get("/admin/digits/modelversion/").content.decode()
+    activations.complete(activations.request(second))
+    for path in ("", f"{second.pk}/change/"):
+        text = admin.get(f"/admin/digits/modelversion/{path}").content.decode()
+        assert "Roll back to version 1" in text
+        assert f'action="{activate_url(version)}"' in text
+    admin.post(activate_url(version))
+    assert Activation.objects.first().version == version
+
+
+def test_only_who_may_see_versions_can_activate_one(client, second):
+    assert client.post(activate_url(second)).status_code == 302  # to sign in
+    client.force_login(get_user_model().objects.create_user("ann", is_staff=True))
+    assert client.post(activate_url(second)).status_code == 403
+    client.force_login(get_user_model().objects.create_superuser("eve"))
+    assert client.get(activate_url(second)).status_code == 405
+    assert Activation.objects.count() == 0
+
+
+def test_activations_are_only_looked_at(admin, second):
+    activation = activations.request(second)
+    activations.refuse(activation, "the model file 2.keras is missing")
+    assert "2.keras is missing" in admin.get("/admin/digits/activation/").content.decode()
+    url = f"/admin/digits/activation/{activation.pk}"
+    assert admin.post(f"{url}/change/", {"status": "done"}).status_code == 403
+    assert admin.post(f"{url}/delete/", {"post": "yes"}).status_code == 403
+    assert admin.get("/admin/digits/activation/add/").status_code == 403

@@ -20,6 +20,12 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def exactly(share: float | None) -> str:
+    """0.98765 -> "98.77 %": for shares that are measured and compared."""
+    return "" if share is None else f"{share * 100:.2f} %"
+
+
+@register.filter
 def in_words(confidence: float | None) -> str:
     """Say how sure the model is."""
     if confidence is None:

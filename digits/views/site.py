@@ -1,6 +1,5 @@
 """The pages that people use."""
 
-import io
 import math
 import threading
 
@@ -9,14 +8,14 @@ from django.core.paginator import Paginator
 from django.db.models import Prefetch
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
-from PIL import Image
 
 from digits import queue
 from digits.forms import UploadForm
 from digits.models import Digit, Prediction, Upload
 from digits.models.uploads import Status
+from digits.pixels import png
+from digits.views.fragments import page_or_part
 
 PAGE_SIZE = 24
 LONGEST_WAIT = 20
@@ -99,9 +98,7 @@ def digit_pixels(request, pk: int):
     """A digit's 28x28 pixels, as the model saw them, as PNG."""
     mine = Digit.objects.filter(upload__in=Upload.objects.visible_to(request.owner))
     digit = get_object_or_404(mine, pk=pk)
-    buffer = io.BytesIO()
-    Image.frombytes("L", (28, 28), bytes(digit.pixels)).save(buffer, "PNG")
-    return _kept(HttpResponse(buffer.getvalue(), content_type="image/png"))
+    return _kept(HttpResponse(png(digit.pixels), content_type="image/png"))
 
 
 def hold_until_finished(upload: Upload, seconds: float) -> bool:
@@ -118,15 +115,6 @@ def hold_until_finished(upload: Upload, seconds: float) -> bool:
         _waiting.release()
     upload.refresh_from_db()
     return True
-
-
-def page_or_part(request, page: str, part: str, context: dict):
-    """Render a whole page, or for htmx the part that changes, which no browser may keep."""
-    response = render(request, part if request.htmx else page, context)
-    patch_vary_headers(response, ["HX-Request"])
-    if request.htmx:
-        response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def _seconds(request) -> float:

@@ -10,7 +10,7 @@ from digits.charts import curve
 from digits.corrections import new_corrections
 from digits.forms import RetrainForm
 from digits.models import TrainingRun
-from digits.views.site import page_or_part
+from digits.views.fragments import page_or_part
 
 LOG_LINES = 200
 

@@ -1,0 +1,13 @@
+"""Pages whose changing part is a fragment of its own, for htmx."""
+
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+
+
+def page_or_part(request, page: str, part: str, context: dict):
+    """Render a whole page, or for htmx the part that changes, which no browser may keep."""
+    response = render(request, part if request.htmx else page, context)
+    patch_vary_headers(response, ["HX-Request"])
+    if request.htmx:
+        response.headers["Cache-Control"] = "no-store"
+    return response

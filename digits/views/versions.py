@@ -1,0 +1,76 @@
+"""The pages of the model versions, and their activation."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from digits import activations, reports
+from digits.models import Activation, ModelVersion, Prediction
+from digits.views.fragments import page_or_part
+
+PAGE_SIZE = 20
+ACTIVATIONS_SHOWN = 20
+
+
+@require_safe
+def models(request):
+    """The versions, newest first, and what becomes of the latest activation."""
+    state = activations.state()
+    if request.htmx and request.GET.get("seen") == state:
+        return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+    page = Paginator(ModelVersion.objects.all(), PAGE_SIZE).get_page(request.GET.get("page"))
+    count_predictions(page)
+    context = {"page": page, "rollback_target": activations.rollback_target()}
+    return page_or_part(
+        request, "digits/models.html", "digits/_models.html", context | latest(state)
+    )
+
+
+@require_safe
+def version(request, pk: int):
+    """One version: its facts, its report, and when it was activated."""
+    shown = get_object_or_404(ModelVersion.objects.select_related("parent"), pk=pk)
+    count_predictions([shown])
+    context = {
+        "version": shown,
+        "children": shown.modelversion_set.order_by("number"),
+        "activations": shown.activations.select_related("requested_by")[:ACTIVATIONS_SHOWN],
+        "facts": reports.facts(shown),
+        "evaluation": reports.evaluation(shown),
+        "report": reports.report(shown, for_staff=request.owner.is_staff),
+    }
+    return render(request, "digits/version.html", context)
+
+
+@require_POST
+def activate(request, pk: int):
+    """Ask for a version to become active; rolling back is this for the version before."""
+    if not request.owner.is_staff:
+        raise PermissionDenied
+    wanted = get_object_or_404(ModelVersion, pk=pk)
+    activations.request(wanted, request.user)
+    messages.info(request, f"Version {wanted.number} was asked to become active.")
+    return redirect("models")
+
+
+def latest(state: str) -> dict:
+    """What waits, or else how the latest activation ended."""
+    rows = Activation.objects.select_related("version")
+    return {
+        "state": state,
+        "waiting": rows.filter(status=Activation.Status.QUEUED).order_by("id"),
+        "latest": rows.first(),
+        "active": ModelVersion.active(),
+    }
+
+
+def count_predictions(versions):
+    """Set on each of these versions how many predictions it made."""
+    found = Prediction.objects.filter(version__in=[version.pk for version in versions])
+    counts = dict(found.order_by().values_list("version").annotate(Count("id")))
+    for version in versions:
+        version.prediction_count = counts.get(version.pk, 0)
