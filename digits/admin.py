@@ -13,6 +13,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from digits import activations
+from digits.corrections import new_corrections
 from digits.models import Activation, Digit, ModelVersion, Prediction, Upload
 from digits.templatetags.digits import exactly, percent
 
@@ -247,7 +248,10 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         return redirect("admin:digits_modelversion_changelist")
 
     def changelist_view(self, request, extra_context=None):
-        shown = {"rollback_target": activations.rollback_target()}
+        shown = {
+            "rollback_target": activations.rollback_target(),
+            "new_corrections": new_corrections(),
+        }
         return super().changelist_view(request, shown | (extra_context or {}))
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
@@ -299,3 +303,6 @@ class ActivationAdmin(ReadOnlyAdmin):
     list_per_page = 50
     search_fields = ["=version__number"]
     search_help_text = "the number of a version"
+
+
+from digits import training_admin  # noqa: E402, F401

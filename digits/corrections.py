@@ -1,6 +1,7 @@
 """What people say a digit truly is."""
 
 from django.db import transaction
+from django.db.models import Count, Q, Subquery
 from django.utils import timezone
 
 from digits.models import Correction, Digit, TrainingRun
@@ -27,7 +28,8 @@ def correct(digit: Digit, label: int | None, *, user=None, visitor: str = "") ->
 
 def new_corrections() -> int:
     """Count the digits that were corrected since what the last finished training learned from."""
-    corrected = Digit.objects.filter(label__isnull=False)
     done = TrainingRun.objects.filter(status=RunStatus.DONE, data_until__isnull=False)
-    last = done.order_by("-data_until").values_list("data_until", flat=True).first()
-    return (corrected.filter(labelled_at__gt=last) if last else corrected).count()
+    last = done.order_by("-data_until").values("data_until")[:1]
+    corrected = Digit.objects.filter(label__isnull=False, labelled_at__isnull=False)
+    is_old = Q(labelled_at__lte=Subquery(last))
+    return corrected.aggregate(new=Count("pk") - Count("pk", filter=is_old))["new"]

@@ -15,6 +15,7 @@ urlpatterns = [
     path("models/", versions.models, name="models"),
     path("models/<int:pk>/", versions.version, name="model-version"),
     path("models/<int:pk>/activate", versions.activate, name="activate-version"),
+    path("training/", training.training_runs, name="training-runs"),
     path("training/new", training.retrain, name="training-run-new"),
     path("training/<int:pk>/", training.training_run, name="training-run"),
     path("training/<int:pk>/cancel", training.cancel, name="training-run-cancel"),

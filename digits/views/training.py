@@ -10,9 +10,11 @@ from digits.charts import curve
 from digits.corrections import new_corrections
 from digits.forms import RetrainForm
 from digits.models import TrainingRun
+from digits.models.training import RUN_UNFINISHED
 from digits.views.fragments import page_or_part
 
 LOG_LINES = 200
+RUNS_SHOWN = 10
 
 
 def context_of(run: TrainingRun) -> dict:
@@ -23,6 +25,24 @@ def context_of(run: TrainingRun) -> dict:
         "events": run.events.all()[:LOG_LINES],
         "charts": [(name, curve(run.curves, name, f"val_{name}")) for name in figures],
     }
+
+
+def runs_context() -> dict:
+    """What the list of runs shows."""
+    shown = TrainingRun.objects.select_related("requested_by")
+    return {
+        "unfinished": shown.unfinished().first(),
+        "finished_runs": shown.exclude(status__in=RUN_UNFINISHED)[:RUNS_SHOWN],
+        "new_corrections": new_corrections(),
+    }
+
+
+@require_safe
+def training_runs(request):
+    """The list of runs, live while one goes on."""
+    if not request.htmx:
+        return redirect("models")
+    return page_or_part(request, "", "digits/_runs.html", runs_context())
 
 
 @require_safe

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from digits import activations, reports
 from digits.models import Activation, ModelVersion, Prediction
+from digits.views import training
 from digits.views.fragments import page_or_part
 
 PAGE_SIZE = 20
@@ -25,6 +26,8 @@ def models(request):
     page = Paginator(ModelVersion.objects.all(), PAGE_SIZE).get_page(request.GET.get("page"))
     count_predictions(page)
     context = {"page": page, "rollback_target": activations.rollback_target()}
+    if not request.htmx:
+        context |= training.runs_context()
     return page_or_part(
         request, "digits/models.html", "digits/_models.html", context | latest(state)
     )

@@ -1,0 +1,112 @@
+"""Training runs in the admin: asked for, watched and cancelled."""
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.views.decorators.http import require_http_methods, require_POST
+
+from digits import runs
+from digits.admin import ReadOnlyAdmin
+from digits.corrections import new_corrections
+from digits.forms import RetrainForm
+from digits.models import TrainingRun
+from digits.templatetags.digits import percent
+from digits.views.training import context_of
+
+
+@admin.register(TrainingRun)
+class TrainingRunAdmin(ReadOnlyAdmin):
+    """Rows are asked for with "Retrain"; the page of one is live while it goes on."""
+
+    list_display = ["id", "status", "done", "made", "asked", "said", "created_at", "finished_at"]
+    list_filter = ["status", "origin", "created_at"]
+    list_select_related = ["requested_by", "version"]
+    list_per_page = 50
+    search_fields = ["=id", "outcome", "error"]
+    search_help_text = "a number, or a part of the outcome"
+    fields = ["on_the_site"]
+    readonly_fields = ["on_the_site"]
+
+    def get_urls(self):
+        wrap, name = self.admin_site.admin_view, "digits_trainingrun_{}"
+        return [
+            path("retrain/", wrap(self.retrain), name=name.format("retrain")),
+            path("<int:pk>/cancel/", wrap(self.cancel), name=name.format("cancel")),
+            *super().get_urls(),
+        ]
+
+    @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
+    def retrain(self, request):
+        """Ask for a training."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        form = RetrainForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                run = form.save(request.user)
+                messages.success(request, "The training is asked for.")
+            except runs.AlreadyRunning as error:
+                run = error.run
+                messages.warning(request, f"{error}.".capitalize())
+            return redirect(*_address(run))
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Retrain",
+            "opts": self.model._meta,
+            "form": form,
+            "new_corrections": new_corrections(),
+        }
+        return render(request, "admin/digits/trainingrun/retrain.html", context)
+
+    @method_decorator(require_POST)
+    def cancel(self, request, pk: int):
+        """Cancel a run; its worker stops within seconds."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        run = get_object_or_404(TrainingRun, pk=pk)
+        if runs.cancel(run):
+            messages.success(request, "The training is being cancelled.")
+        else:
+            messages.warning(request, "The training had ended already.")
+        return redirect(*_address(run))
+
+    def changelist_view(self, request, extra_context=None):
+        shown = {"new_corrections": new_corrections()}
+        return super().changelist_view(request, shown | (extra_context or {}))
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        run = TrainingRun.objects.filter(pk=object_id).first()
+        shown = context_of(run) if run else {}
+        return super().changeform_view(request, object_id, form_url, shown | (extra_context or {}))
+
+    @admin.display(description="done")
+    def done(self, run):
+        return percent(run.share_done)
+
+    @admin.display(description="version")
+    def made(self, run):
+        if run.version is None:
+            return "-"
+        url = reverse("admin:digits_modelversion_change", args=[run.version.pk])
+        return format_html('<a href="{}">{}</a>', url, run.version)
+
+    @admin.display(description="asked for by")
+    def asked(self, run):
+        return run.requested_by or run.get_origin_display()
+
+    @admin.display(description="outcome")
+    def said(self, run):
+        return run.error or run.outcome or "-"
+
+    @admin.display(description="on the site")
+    def on_the_site(self, run):
+        return format_html('<a href="{}">{}</a>', run.get_absolute_url(), run)
+
+
+def _address(run: TrainingRun | None) -> tuple:
+    if run is None:
+        return ("admin:digits_trainingrun_changelist",)
+    return "admin:digits_trainingrun_change", run.pk
