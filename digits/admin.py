@@ -13,8 +13,8 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from digits import activations
-from digits.corrections import new_corrections
 from digits.models import Activation, Digit, ModelVersion, Prediction, Upload
+from digits.runs import new_corrections
 from digits.templatetags.digits import exactly, percent
 
 admin.site.site_header = "Digits"

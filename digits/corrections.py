@@ -1,11 +1,10 @@
 """What people say a digit truly is."""
 
 from django.db import transaction
-from django.db.models import Count, Q, Subquery
 from django.utils import timezone
 
-from digits.models import Correction, Digit, TrainingRun
-from digits.models.training import RunStatus
+from digits import runs
+from digits.models import Correction, Digit
 
 
 def correct(digit: Digit, label: int | None, *, user=None, visitor: str = "") -> Correction:
@@ -23,13 +22,5 @@ def correct(digit: Digit, label: int | None, *, user=None, visitor: str = "") ->
         )
         digit.label, digit.labelled_at = label, now
         digit.save(update_fields=["label", "labelled_at"])
+        transaction.on_commit(runs.ask_if_enough_is_new, robust=True)
     return said
-
-
-def new_corrections() -> int:
-    """Count the digits that were corrected since what the last finished training learned from."""
-    done = TrainingRun.objects.filter(status=RunStatus.DONE, data_until__isnull=False)
-    last = done.order_by("-data_until").values("data_until")[:1]
-    corrected = Digit.objects.filter(label__isnull=False, labelled_at__isnull=False)
-    is_old = Q(labelled_at__lte=Subquery(last))
-    return corrected.aggregate(new=Count("pk") - Count("pk", filter=is_old))["new"]

@@ -7,13 +7,12 @@ from datetime import timedelta
 from celery import current_app
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Count, F, Q, Subquery
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from digits import redis
-from digits.corrections import new_corrections
-from digits.models import ModelVersion, TrainingEvent, TrainingRun
+from digits.models import Digit, ModelVersion, TrainingEvent, TrainingRun
 from digits.models.training import Origin, RunStatus
 from worker.recipes import Recipe
 
@@ -62,6 +61,15 @@ def ask(
     if run.status == RunStatus.QUEUED:
         transaction.on_commit(wake_up, robust=True)
     return run
+
+
+def new_corrections() -> int:
+    """Count the digits that were corrected since what the last finished training learned from."""
+    done = TrainingRun.objects.filter(status=RunStatus.DONE, data_until__isnull=False)
+    last = done.order_by("-data_until").values("data_until")[:1]
+    corrected = Digit.objects.filter(label__isnull=False, labelled_at__isnull=False)
+    is_old = Q(labelled_at__lte=Subquery(last))
+    return corrected.aggregate(new=Count("pk") - Count("pk", filter=is_old))["new"]
 
 
 def ask_if_enough_is_new():

@@ -10,9 +10,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from digits import runs
 from digits.admin import ReadOnlyAdmin
-from digits.corrections import new_corrections
 from digits.forms import RetrainForm
 from digits.models import TrainingRun
+from digits.runs import new_corrections
 from digits.templatetags.digits import percent
 from digits.views.training import context_of
 

@@ -5,10 +5,11 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from digits.corrections import correct, new_corrections
+from digits.corrections import correct
 from digits.models import Digit, ModelVersion, TrainingRun
 from digits.models.corrections import NOT_A_DIGIT
 from digits.models.training import RunStatus
+from digits.runs import new_corrections
 from tests.factories import make_reading
 
 pytestmark = pytest.mark.django_db

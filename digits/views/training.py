@@ -7,10 +7,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from digits import runs
 from digits.charts import curve
-from digits.corrections import new_corrections
 from digits.forms import RetrainForm
 from digits.models import TrainingRun
 from digits.models.training import RUN_UNFINISHED
+from digits.runs import new_corrections
 from digits.views.fragments import page_or_part
 
 LOG_LINES = 200

@@ -1,0 +1,91 @@
+"""How fast a style that the model misreads is learned: `python -m benchmarks.learning`.
+
+200 digits of MNIST's training set are drawn in the style and corrected; the shipped model is
+fine-tuned on them with the recipe that "Retrain" uses, and reads 200 unseen ones.
+"""
+
+import argparse
+import json
+import time
+
+import cv2
+import numpy as np
+
+from worker import devices
+from worker.datasets import Dataset, load_mnist
+from worker.recipes import Recipe
+
+CORRECTED, UNSEEN = 200, 200
+
+
+def slanted(images: np.ndarray, labels: np.ndarray, degrees: float = 50) -> Dataset:
+    """Slant digits by so many degrees to the right."""
+    from worker.images import normalize
+
+    slope = np.tan(np.radians(degrees))
+    matrix = np.array([[1, -slope, 14 * slope + 28], [0, 1, 0]], np.float32)
+    drawn = [normalize(cv2.warpAffine(image, matrix, (84, 28))) for image in images]
+    return Dataset(np.stack(drawn), labels)
+
+
+def mirrored_sevens(images: np.ndarray, labels: np.ndarray) -> Dataset:
+    """Mirror the 7s."""
+    sevens = labels == 7
+    return Dataset(np.ascontiguousarray(images[sevens][:, :, ::-1]), labels[sevens])
+
+
+STYLES = {"slanted": slanted, "mirrored-7": mirrored_sevens}
+
+
+def measure(style: str, changes: dict) -> dict:
+    """Fine-tune on one style; give the shares read right before and after, and the seconds."""
+    from worker.engine import BUNDLED_MODEL, Engine, load_model
+    from worker.training import train
+
+    mnist, test = load_mnist("train"), load_mnist("test")
+    drawn = STYLES[style](mnist.images[:4000], mnist.labels[:4000])
+    rows = np.random.default_rng(1).permutation(len(drawn))
+    known, unseen = rows[:CORRECTED], rows[CORRECTED : CORRECTED + UNSEEN]
+    corrections = Dataset(drawn.images[known], drawn.labels[known])
+    # What is unseen is unseen: neither its drawing nor the digit that it was drawn from.
+    rest = Dataset(mnist.images[4000:], mnist.labels[4000:])
+
+    def right(engine, dataset, rows=None) -> float:
+        chosen = slice(None) if rows is None else rows
+        read = engine.predict(dataset.images[chosen]).argmax(axis=1)
+        return round(float((read == dataset.labels[chosen]).mean()), 5)
+
+    start = load_model(BUNDLED_MODEL)
+    before = Engine.of(start)
+    started = time.monotonic()
+    recipe = Recipe.fine_tuning(**changes)
+    tuned = train(rest, recipe, corrections=corrections, start=start)
+    seconds = time.monotonic() - started
+    after = Engine.of(tuned)
+    return {
+        "style": style,
+        "before": right(before, drawn, unseen),
+        "after": right(after, drawn, unseen),
+        "mnist_before": right(before, test),
+        "mnist_after": right(after, test),
+        "seconds": round(seconds, 1),
+        "recipe": recipe.as_dict(),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("styles", nargs="*", metavar="STYLE", help=", ".join(STYLES))
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of the recipe")
+    options = parser.parse_args()
+    if unknown := set(options.styles) - set(STYLES):
+        parser.error(f"expected {', '.join(STYLES)}, received {', '.join(sorted(unknown))}")
+    changes = {name: json.loads(value) for name, value in (one.split("=") for one in options.set)}
+    devices.pin(0, [])
+    devices.load_backend()
+    for style in options.styles or STYLES:
+        print(json.dumps(measure(style, changes)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
