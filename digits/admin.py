@@ -1,14 +1,19 @@
-"""Inspection in Django's admin. What models said, and what people sent, is never edited."""
+"""Inspection in Django's admin. What models said, and what people sent, is never edited.
+
+The true label of a digit is: it is set as on the site, and who and when is kept.
+"""
 
 import json
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
-from digits.models import Digit, ModelVersion, Prediction, Upload
+from digits.corrections import correct
+from digits.models import Correction, Digit, ModelVersion, Prediction, Upload
 from digits.templatetags.digits import percent
 
 admin.site.site_header = "Digits"
@@ -61,6 +66,37 @@ def _link(row):
     return format_html('<a href="{}">{}</a>', url, row)
 
 
+def _versions_said(digit: Digit):
+    lines = [(one.version, one) for one in digit.predictions.all()]
+    said = format_html_join("", "<div>{}: {}</div>", lines)
+    return format_html("{}<strong>They differ.</strong>", said) if digit.versions_differ else said
+
+
+class Corrected(admin.SimpleListFilter):
+    """Did somebody say what it truly is?"""
+
+    title = "true label"
+    parameter_name = "corrected"
+
+    def lookups(self, request, model_admin):
+        return [("yes", "corrected or confirmed"), ("no", "not corrected")]
+
+    def queryset(self, request, rows):
+        if self.value() not in ("yes", "no"):
+            return rows
+        return rows.filter(self.has_label() if self.value() == "yes" else ~self.has_label())
+
+
+class CorrectedDigit(Corrected):
+    def has_label(self):
+        return Q(label__isnull=False)
+
+
+class CorrectedUpload(Corrected):
+    def has_label(self):
+        return Exists(Digit.objects.filter(upload=OuterRef("pk"), label__isnull=False))
+
+
 class Inline(admin.TabularInline):
     extra = 0
     can_delete = False
@@ -75,12 +111,27 @@ class Inline(admin.TabularInline):
 
 class DigitInline(Inline):
     model = Digit
-    fields = ["position", "pixels_seen", "label", "x", "y", "width", "height"]
-    readonly_fields = ["pixels_seen"]
+    fields = ["position", "pixels_seen", "versions_said", "label", "x", "y", "width", "height"]
+    readonly_fields = ["pixels_seen", "versions_said"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).with_predictions()
 
     @admin.display(description="as the model sees it")
     def pixels_seen(self, digit):
         return _pixels(digit)
+
+    @admin.display(description="what versions said")
+    def versions_said(self, digit):
+        return _versions_said(digit)
+
+
+class CorrectionInline(Inline):
+    model = Correction
+    fields = ["label", "user", "visitor", "created_at"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("user")
 
 
 class PredictionInline(Inline):
@@ -111,19 +162,19 @@ class UploadAdmin(Cascades, SureAdmin):
         "user",
         "created_at",
     ]
-    list_filter = ["status", "source", "created_at"]
+    list_filter = ["status", "source", CorrectedUpload, "created_at"]
     list_select_related = ["user"]
     list_per_page = 50
     search_fields = ["=id", "=reading", "name__icontains", "user__username"]
     search_help_text = "a number, a whole reading, a part of a file name or a user name"
     inlines = [DigitInline]
     fields = [
-        *("on_the_site", "image", "name", "reading", "sure", "status"),
+        *("on_the_site", "image", "name", "reading", "sure", "corrections", "status"),
         *("error", "error_detail", "user", "visitor", "source", "stored_as", "width", "height"),
         *("created_at", "started_at", "finished_at", "waited", "ran"),
         *("attempts", "lease", "lease_expires_at"),
     ]
-    readonly_fields = ["image", "sure", "on_the_site", "stored_as", "waited", "ran"]
+    readonly_fields = ["image", "sure", "corrections", "on_the_site", "stored_as", "waited", "ran"]
 
     def has_delete_permission(self, request, obj=None):
         return request.user.has_perm("digits.delete_upload")
@@ -133,6 +184,12 @@ class UploadAdmin(Cascades, SureAdmin):
         if not upload.preview:
             return "-"
         return _thumbnail(reverse("preview", args=[upload.pk]), f"{upload}")
+
+    @admin.display(description="corrections")
+    def corrections(self, upload):
+        said = Correction.objects.filter(digit__upload=upload).select_related("digit", "user")
+        lines = [(_link(one), one.digit.position + 1, one.user or "a visitor") for one in said]
+        return format_html_join("", "<div>{}: digit {}, by {}</div>", lines) or "-"
 
     @admin.display(description="stored as")
     def stored_as(self, upload):
@@ -145,28 +202,59 @@ class UploadAdmin(Cascades, SureAdmin):
 
 @admin.register(Digit)
 class DigitAdmin(ReadOnlyAdmin):
-    list_display = ["id", "pixels_seen", "label", "position", "upload_link"]
-    list_filter = ["label"]
+    list_display = ["id", "pixels_seen", "versions_said", "label", "position", "upload_link"]
+    list_filter = [CorrectedDigit, "label"]
     list_per_page = 50
     search_fields = ["=upload__id"]
     search_help_text = "the number of an upload"
-    fields = ["label", "pixels_seen", "upload_link", "position", "x", "y", "width", "height"]
+    fields = [
+        *("label", "labelled_at", "pixels_seen", "versions_said", "upload_link"),
+        *("position", "x", "y", "width", "height"),
+    ]
     readonly_fields = [name for name in fields if name != "label"]
-    inlines = [PredictionInline]
+    inlines = [PredictionInline, CorrectionInline]
 
     def has_change_permission(self, request, obj=None):
         return request.user.has_perm("digits.change_digit")
 
     def get_queryset(self, request):
-        return super().get_queryset(request).select_related("upload")
+        return super().get_queryset(request).select_related("upload").with_predictions()
+
+    def save_model(self, request, digit, form, change):
+        if "label" in form.changed_data:
+            correct(digit, digit.label, user=request.user)
 
     @admin.display(description="as the model sees it")
     def pixels_seen(self, digit):
         return _pixels(digit)
 
+    @admin.display(description="what versions said")
+    def versions_said(self, digit):
+        return _versions_said(digit)
+
     @admin.display(description="upload")
     def upload_link(self, digit):
         return _link(digit.upload)
+
+
+@admin.register(Correction)
+class CorrectionAdmin(ReadOnlyAdmin):
+    list_display = ["id", "pixels_seen", "label", "user", "digit_link", "created_at"]
+    list_filter = ["label", "created_at"]
+    list_select_related = ["digit", "user"]
+    list_per_page = 50
+    search_fields = ["=digit__upload__id", "user__username"]
+    search_help_text = "the number of an upload or a user name"
+    fields = ["digit_link", "pixels_seen", "label", "user", "visitor", "created_at"]
+    readonly_fields = ["digit_link", "pixels_seen"]
+
+    @admin.display(description="as the model sees it")
+    def pixels_seen(self, correction):
+        return _pixels(correction.digit)
+
+    @admin.display(description="digit")
+    def digit_link(self, correction):
+        return _link(correction.digit)
 
 
 @admin.register(Prediction)
