@@ -226,6 +226,10 @@ class Prediction(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["digit", "version"], name="one_prediction_a_version")
         ]
+        indexes = [
+            # What to review next: the least sure first.
+            models.Index(fields=["confidence", "id"], name="prediction_by_doubt")
+        ]
 
     def __str__(self):
         return f"{self.said} ({self.confidence:.1%})"
