@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from digits.views import corrections, health, program, site
+from digits.views import corrections, health, program, review, site
 
 urlpatterns = [
     path("", site.index, name="index"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("uploads/<int:pk>/file", site.original, name="original"),
     path("digits/<int:pk>.png", site.digit_pixels, name="digit-pixels"),
     path("digits/<int:pk>/label", corrections.label, name="digit-label"),
+    path("review/", review.review, name="review"),
     path("mnist/classify", program.classify, name="mnist-classify"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),

@@ -63,8 +63,9 @@ function pressByKey(event) {
   if (event.target.closest("input, select, textarea, [contenteditable]")) return;
   if (event.key === "Enter" && event.target.closest("a, button, summary")) return;
   const digit = digitFor(["Backspace", "Delete"].includes(event.key));
-  if (!digit || digit.classList.contains("saying")) return;
-  const named = digit.querySelector(`[aria-keyshortcuts~="${CSS.escape(event.key)}"]`);
+  if (digit?.classList.contains("saying") || document.querySelector("#review .saying")) return;
+  const naming = `[aria-keyshortcuts~="${CSS.escape(event.key)}"]`;
+  const named = digit?.querySelector(naming) ?? document.querySelector(`.undo ${naming}`);
   if (named) {
     event.preventDefault();
     named.click();
