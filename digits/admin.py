@@ -5,15 +5,18 @@ The true label of a digit is: it is set as on the site, and who and when is kept
 
 import json
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import User
 from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
+from digits import rereading
 from digits.corrections import correct
-from digits.models import Correction, Digit, ModelVersion, Prediction, Upload
+from digits.models import Correction, Digit, ModelVersion, Prediction, Rereading, Upload
 from digits.templatetags.digits import percent
 
 admin.site.site_header = "Digits"
@@ -134,6 +137,15 @@ class CorrectionInline(Inline):
         return super().get_queryset(request).select_related("user")
 
 
+class RereadingInline(Inline):
+    model = Rereading
+    fields = ["version", "state", "requested_by", "created_at", "finished_at"]
+    readonly_fields = ["state"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("version", "requested_by")
+
+
 class PredictionInline(Inline):
     model = Prediction
     fields = ["version", "value", "confidence", "created_at"]
@@ -150,6 +162,17 @@ class AccountAdmin(Cascades, UserAdmin):
     """Django's own, but accounts can be deleted with what they sent."""
 
 
+class VersionActionForm(ActionForm):
+    """An action, and the model version that it is done with."""
+
+    version = forms.ModelChoiceField(
+        ModelVersion.objects.defer("metrics"),
+        required=False,
+        empty_label=None,
+        initial=ModelVersion.active,
+    )
+
+
 @admin.register(Upload)
 class UploadAdmin(Cascades, SureAdmin):
     list_display = [
@@ -162,12 +185,14 @@ class UploadAdmin(Cascades, SureAdmin):
         "user",
         "created_at",
     ]
+    actions = ["read_again"]
+    action_form = VersionActionForm
     list_filter = ["status", "source", CorrectedUpload, "created_at"]
     list_select_related = ["user"]
     list_per_page = 50
     search_fields = ["=id", "=reading", "name__icontains", "user__username"]
     search_help_text = "a number, a whole reading, a part of a file name or a user name"
-    inlines = [DigitInline]
+    inlines = [DigitInline, RereadingInline]
     fields = [
         *("on_the_site", "image", "name", "reading", "sure", "corrections", "status"),
         *("error", "error_detail", "user", "visitor", "source", "stored_as", "width", "height"),
@@ -178,6 +203,15 @@ class UploadAdmin(Cascades, SureAdmin):
 
     def has_delete_permission(self, request, obj=None):
         return request.user.has_perm("digits.delete_upload")
+
+    @admin.action(description="Read again with the version:", permissions=["view"])
+    def read_again(self, request, uploads):
+        version = ModelVersion.objects.filter(pk=request.POST.get("version") or None).first()
+        if version is None:
+            self.message_user(request, "Choose a version to read with.", messages.ERROR)
+            return
+        asked = rereading.ask(uploads, version, request.user)
+        self.message_user(request, f"{asked} finished uploads will be read again by {version}.")
 
     @admin.display(description="image")
     def image(self, upload):
@@ -235,6 +269,25 @@ class DigitAdmin(ReadOnlyAdmin):
     @admin.display(description="upload")
     def upload_link(self, digit):
         return _link(digit.upload)
+
+
+@admin.register(Rereading)
+class RereadingAdmin(ReadOnlyAdmin):
+    list_display = ["id", "upload_link", "version", "state", "requested_by", "created_at"]
+    list_filter = ["version", "created_at"]
+    list_select_related = ["upload", "version", "requested_by"]
+    list_per_page = 50
+    search_fields = ["=upload__id"]
+    search_help_text = "the number of an upload"
+    fields = [
+        *("upload_link", "version", "state", "requested_by", "created_at", "finished_at"),
+        *("attempts", "lease", "lease_expires_at"),
+    ]
+    readonly_fields = ["upload_link", "state"]
+
+    @admin.display(description="upload")
+    def upload_link(self, row):
+        return _link(row.upload)
 
 
 @admin.register(Correction)

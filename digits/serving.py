@@ -14,7 +14,7 @@ from digits.models import ModelVersion
 from worker.bundle import ModelError
 
 logger = logging.getLogger(__name__)
-_state: dict = {"device": "CPU", "engine": None, "version": None, "refused": None}
+_state: dict = {"device": "CPU", "engine": None, "version": None, "refused": None, "other": None}
 
 
 def start(index: int):
@@ -58,10 +58,32 @@ def _loaded() -> int | None:
     return _state["version"] and _state["version"].pk
 
 
-def _load(version: ModelVersion):
+def engine_of(version: ModelVersion):
+    """Give the engine of any version: the one that reads now, or another, of which one is kept.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    if version.pk == _loaded():
+        return _state["engine"]
+    if _state["other"] is None or _state["other"][0] != version.pk:
+        _state["other"] = version.pk, _engine(version)
+    return _state["other"][1]
+
+
+def forget_other():
+    """Let the memory go that another version than the active one takes."""
+    _state["other"] = None
+
+
+def _engine(version: ModelVersion):
     from worker.engine import Engine
 
-    engine = Engine(Path(default_storage.path(version.file.name)), version.sha256)
+    return Engine(Path(default_storage.path(version.file.name)), version.sha256)
+
+
+def _load(version: ModelVersion):
+    engine = _engine(version)
     _state.update(engine=engine, version=version, refused=None)
     logger.info(
         "loaded model version %d on %s in %.1f s (process %d)",
@@ -90,9 +112,7 @@ def local_engine(path: Path | None = None):
         version = ModelVersion.active()
     except DatabaseError:  # no database, or not migrated yet
         version = None
-    if version is None:
-        return Engine()
-    return Engine(Path(default_storage.path(version.file.name)), version.sha256)
+    return Engine() if version is None else _engine(version)
 
 
 def _sign() -> dict:

@@ -3,7 +3,7 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from digits.views import corrections, health, program, review, site
+from digits.views import corrections, health, program, rereading, review, site
 
 urlpatterns = [
     path("", site.index, name="index"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("uploads/<int:pk>/", site.upload, name="upload"),
     path("uploads/<int:pk>/preview", site.preview, name="preview"),
     path("uploads/<int:pk>/file", site.original, name="original"),
+    path("uploads/<int:pk>/again", rereading.read_again, name="read-again"),
     path("digits/<int:pk>.png", site.digit_pixels, name="digit-pixels"),
     path("digits/<int:pk>/label", corrections.label, name="digit-label"),
     path("review/", review.review, name="review"),

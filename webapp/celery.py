@@ -36,6 +36,7 @@ app.conf.task_queues = [
 app.conf.task_default_queue = "maintenance"
 app.conf.task_routes = {
     "digits.classify": {"queue": "classify"},
+    "digits.read_again": {"queue": "classify"},
     "digits.train": {"queue": "train"},
     "digits.sweep": {"queue": "maintenance"},
 }

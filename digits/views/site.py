@@ -13,7 +13,7 @@ from django.utils.cache import patch_vary_headers
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 from PIL import Image
 
-from digits import queue
+from digits import queue, rereading
 from digits.forms import UploadForm
 from digits.lines import corrected_reading
 from digits.models import Digit, Upload
@@ -59,6 +59,8 @@ def upload(request, pk: int):
         "corrected": corrected_reading(mine, digits),
         "again_after": "150ms" if held else "2s",
     }
+    if request.owner.is_staff and digits:
+        context["again"] = rereading.standing(mine, digits)
     return page_or_part(request, "digits/upload.html", "digits/_result.html", context)
 
 
