@@ -21,6 +21,7 @@ from digits.models import Upload
 from digits.models.uploads import Status
 
 logger = logging.getLogger(__name__)
+CLASSIFY = "digits.classify"
 PENDING = "digits:wake-up-pending"
 PENDING_SECONDS = 5
 SLICE_SECONDS = 1.0
@@ -30,27 +31,31 @@ def wake_up_after_commit():
     transaction.on_commit(wake_up, robust=True)
 
 
-def wake_up(*, force: bool = False) -> bool:
-    """Tell the workers that rows are waiting; one pending wake-up serves all rows.
+def wake_up(task: str = CLASSIFY, *, force: bool = False) -> bool:
+    """Tell the workers that rows are waiting; one pending wake-up of a task serves all rows.
 
     Returns:
         False: Redis is down. The rows stay queued, and the sweeper tells the workers later.
     """
     try:
-        if redis.client().set(PENDING, 1, nx=not force, ex=PENDING_SECONDS):
-            current_app.send_task("digits.classify", retry=False)
+        if redis.client().set(_pending(task), 1, nx=not force, ex=PENDING_SECONDS):
+            current_app.send_task(task, retry=False)
     except (redis.RedisError, OperationalError, OSError) as error:
-        logger.warning("Redis is down, uploads wait in the database: %s", error)
+        logger.warning("Redis is down, %s waits in the database: %s", task, error)
         return False
     return True
 
 
-def wake_up_taken():
+def wake_up_taken(task: str = CLASSIFY):
     """A worker begins to claim: what is queued from here on needs a wake-up of its own."""
     try:
-        redis.client().delete(PENDING)
+        redis.client().delete(_pending(task))
     except redis.RedisError as error:
         logger.warning("cannot clear the pending wake-up: %s", error)
+
+
+def _pending(task: str) -> str:
+    return f"{PENDING}:{task}"
 
 
 def claim(limit: int | None = None) -> list[Upload]:

@@ -16,7 +16,14 @@ from worker.bundle import ModelError
 
 logger = logging.getLogger(__name__)
 REFUSED_SECONDS = 60  # then a refused version is tried again: its file may have been mended
-_state: dict = {"device": "CPU", "engine": None, "version": None, "refused": None, "again_at": 0.0}
+_state: dict = {
+    "device": "CPU",
+    "engine": None,
+    "version": None,
+    "refused": None,
+    "again_at": 0.0,
+    "other": None,
+}
 
 
 def start(index: int):
@@ -62,6 +69,24 @@ def _loaded() -> int | None:
 
 def _refused() -> int | None:
     return _state["refused"] if time.monotonic() < _state["again_at"] else None
+
+
+def engine_of(version: ModelVersion):
+    """Give the engine of any version: the one that reads now, or another, of which one is kept.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    if version.pk == _loaded():
+        return _state["engine"]
+    if _state["other"] is None or _state["other"][0] != version.pk:
+        _state["other"] = version.pk, load(version)
+    return _state["other"][1]
+
+
+def forget_other():
+    """Let the memory go that another version than the active one takes."""
+    _state["other"] = None
 
 
 def load(version: ModelVersion):

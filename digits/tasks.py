@@ -10,9 +10,10 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 
-from digits import activations, queue, rollout, runs, serving, trainer
+from digits import activations, queue, rereading, rollout, runs, serving, trainer
 from digits.models import Digit, Prediction, Upload
 from digits.models.uploads import Status, preview_path
+from worker.bundle import ModelError
 
 logger = logging.getLogger(__name__)
 SLICE_SECONDS = 2  # then another wake-up follows, so that a worker can stop between two
@@ -51,12 +52,38 @@ def train():
     trainer.work()
 
 
+@shared_task(name=rereading.TASK, acks_late=True, reject_on_worker_lost=True, time_limit=TIME_LIMIT)
+def read_again():
+    """Read uploads again with a version that somebody chose: one batch a message, so that new
+    uploads come in between."""
+    queue.wake_up_taken(rereading.TASK)
+    claimed = rereading.claim()
+    if claimed:
+        _read_again(claimed)
+    if rereading.waiting().exists():
+        queue.wake_up(rereading.TASK)
+    else:
+        serving.forget_other()
+
+
+def _read_again(claimed):
+    version = claimed[0].version
+    try:
+        engine = serving.engine_of(version)
+    except ModelError as error:
+        logger.error("%s cannot read again: %s", version, error)
+        rereading.finish(claimed, str(error))
+        return
+    rereading.read(claimed, engine)
+
+
 @shared_task(name="digits.sweep")
 def sweep():
     """Give back what is stuck, and wake the workers for what waits."""
     queue.sweep()
     activations.sweep()
     runs.sweep()
+    rereading.sweep()
 
 
 def read(uploads: list[Upload]):

@@ -3,7 +3,16 @@
 from django.contrib.auth import views as auth
 from django.urls import path
 
-from digits.views import health, program, site, training, versions
+from digits.views import (
+    corrections,
+    health,
+    program,
+    rereading,
+    review,
+    site,
+    training,
+    versions,
+)
 
 urlpatterns = [
     path("", site.index, name="index"),
@@ -11,7 +20,10 @@ urlpatterns = [
     path("uploads/<int:pk>/", site.upload, name="upload"),
     path("uploads/<int:pk>/preview", site.preview, name="preview"),
     path("uploads/<int:pk>/file", site.original, name="original"),
+    path("uploads/<int:pk>/again", rereading.read_again, name="read-again"),
     path("digits/<int:pk>.png", site.digit_pixels, name="digit-pixels"),
+    path("digits/<int:pk>/label", corrections.label, name="digit-label"),
+    path("review/", review.review, name="review"),
     path("models/", versions.models, name="models"),
     path("models/<int:pk>/", versions.version, name="model-version"),
     path("models/<int:pk>/activate", versions.activate, name="activate-version"),

@@ -4,11 +4,12 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from digits import activations
-from digits.models import Activation, Digit, ModelVersion, Prediction
+from digits.corrections import correct
+from digits.models import Activation, Correction, Digit, ModelVersion, Prediction
 from tests.factories import make_reading, make_upload
 
 pytestmark = pytest.mark.django_db
-LISTS = ["upload", "digit", "prediction", "modelversion", "activation"]
+LISTS = ["upload", "digit", "prediction", "correction", "modelversion", "activation"]
 
 
 @pytest.fixture
@@ -30,6 +31,7 @@ def test_lists_and_pages_open(admin, version, name):
         "upload": upload,
         "digit": digit,
         "prediction": digit.predictions.get(),
+        "correction": correct(digit, 4),
         "modelversion": version,
         "activation": activations.request(version),
     }
@@ -45,8 +47,9 @@ def test_lists_take_as_many_queries_for_many_rows(
     admin, version, name, count, django_assert_max_num_queries
 ):
     for _ in range(count):
-        make_reading(version, user=get_user_model().objects.get())
-        Activation.objects.create(version=version, requested_by=get_user_model().objects.get())
+        user = get_user_model().objects.get()
+        correct(make_reading(version, user=user).digits.get(), 4, user=user)
+        Activation.objects.create(version=version, requested_by=user)
     with django_assert_max_num_queries(9):
         admin.get(f"/admin/digits/{name}/")
 
@@ -63,18 +66,80 @@ def test_a_prediction_cannot_be_edited_added_or_deleted(admin, version):
 
 def test_a_true_label_can_be_set_and_nothing_else(admin, version):
     digit = make_reading(version).digits.get()
-    inline = {
-        "predictions-TOTAL_FORMS": 0,
-        "predictions-INITIAL_FORMS": 0,
-    }
-    url = f"/admin/digits/digit/{digit.pk}/change/"
-    assert admin.post(url, {"label": 1, "x": 99, **inline}).status_code == 302
+    assert label(admin, digit, 1, x=99).status_code == 302
     digit.refresh_from_db()
     assert (digit.label, digit.x) == (1, 4)
-    assert (
-        b"11 is not one of the available choices"
-        in admin.post(url, {"label": 11, **inline}).content
+    assert b"11 is not one of the available choices" in label(admin, digit, 11).content
+
+
+def label(admin, digit, value, **fields):
+    """Send the form of a digit's page."""
+    inlines = {
+        f"{name}-{kind}_FORMS": 0
+        for name in ("predictions", "corrections")
+        for kind in ("TOTAL", "INITIAL")
+    }
+    return admin.post(
+        f"/admin/digits/digit/{digit.pk}/change/", {"label": value, **fields, **inlines}
     )
+
+
+def test_who_set_a_true_label_and_when_is_kept(admin, version):
+    digit = make_reading(version).digits.get()
+    for value in (1, 1, ""):  # the second one changes nothing
+        label(admin, digit, value)
+    digit.refresh_from_db()
+    withdrawn, said = Correction.objects.all()
+    assert (said.label, withdrawn.label, digit.label) == (1, None, None)
+    assert said.user.username == withdrawn.user.username == "root"
+    assert digit.labelled_at == withdrawn.created_at
+
+
+def test_a_staff_member_without_the_permission_sets_no_label(client, version):
+    client.force_login(get_user_model().objects.create_user("eve", is_staff=True))
+    digit = make_reading(version).digits.get()
+    assert label(client, digit, 1).status_code == 403
+    assert Correction.objects.count() == 0
+
+
+def test_a_correction_cannot_be_edited_added_or_deleted(admin, version):
+    said = correct(make_reading(version).digits.get(), 4)
+    url = f"/admin/digits/correction/{said.pk}"
+    assert admin.post(f"{url}/change/", {"label": 1}).status_code == 403
+    assert admin.post(f"{url}/delete/", {"post": "yes"}).status_code == 403
+    assert admin.get("/admin/digits/correction/add/").status_code == 403
+
+
+@pytest.mark.parametrize("name", ["upload", "digit"])
+def test_what_was_corrected_can_be_listed_alone(admin, version, name):
+    correct(make_reading(version).digits.get(), 4)
+    make_reading(version)
+    for choice, expected in (("yes", 1), ("no", 1), ("nonsense", 2)):
+        page = admin.get(f"/admin/digits/{name}/?corrected={choice}").content.decode()
+        assert page.count('class="field-id"') == expected
+
+
+@pytest.mark.parametrize("name", ["upload", "digit"])
+def test_a_page_shows_who_corrected_and_what_versions_said(admin, version, name):
+    digit = make_reading(version).digits.get()
+    correct(digit, 4, user=get_user_model().objects.create_user("ann"))
+    second = ModelVersion.objects.create(number=2, architecture="cnn")
+    digit.predictions.create(version=second, value=1, confidence=0.8, probabilities=[0.1] * 10)
+    row = digit.upload if name == "upload" else digit
+    page = admin.get(f"/admin/digits/{name}/{row.pk}/change/").content.decode()
+    assert "ann" in page
+    assert "<div>version 1: 7 (91.0%)</div><div>version 2: 1 (80.0%)</div>" in page
+    assert "They differ." in page
+
+
+def test_an_uploads_page_takes_as_many_queries_for_many_digits(
+    admin, version, django_assert_max_num_queries
+):
+    upload = make_reading(version, digits=30)
+    for digit in upload.digits.all():
+        correct(digit, 4)
+    with django_assert_max_num_queries(12):
+        admin.get(f"/admin/digits/upload/{upload.pk}/change/")
 
 
 def test_a_prediction_shows_its_probabilities_and_version(admin, version):

@@ -131,7 +131,7 @@ def test_the_history_takes_as_many_queries_for_many_rows(
     client.force_login(account)
     for _ in range(count):
         make_reading(version, user=account)
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         client.get("/uploads/")
 
 

@@ -87,6 +87,29 @@ def read_images(engine, files: list[bytes], max_pixels: int = MAX_PIXELS) -> lis
     return [_reading(look, chosen) for look in looks]
 
 
+def read_again(engine, lines: list[list[bytes]]) -> list[tuple[int | None, float, np.ndarray]]:
+    """Read digits that were found before, with the same regard for their neighbours.
+
+    Args:
+        engine: the engine.Engine that reads.
+        lines: for each line its digits: 28x28 bytes each; 0 is paper, 255 is full ink.
+
+    Returns:
+        For each digit of each line, in order: its value, or None for "not a digit"; the
+        probability of that; the probabilities of 0 to 9.
+    """
+    pixels = np.frombuffer(b"".join(one for line in lines for one in line), np.uint8)
+    rows = engine.predict(pixels)
+    ends = np.cumsum([len(line) for line in lines])[:-1]
+    read = [_among_each_other(line) for line in np.split(rows, ends)] if lines else []
+    return [(*decide(row), row[:-1]) for line in read for row in line]
+
+
+def _among_each_other(rows: np.ndarray) -> np.ndarray:
+    """Beside a sure digit, the others of its line are likelier to be digits."""
+    return in_company(rows) if len(rows) > 1 and any(map(is_sure, rows)) else rows
+
+
 @dataclass(frozen=True)
 class _Look:
     """What was found in a file: a picture and the ink in it, or an error."""

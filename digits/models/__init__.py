@@ -1,6 +1,7 @@
 """What is stored."""
 
 from digits.models.corrections import Correction
+from digits.models.rereadings import Rereading
 from digits.models.training import TrainingEvent, TrainingRun
 from digits.models.uploads import Digit, Prediction, Upload
 from digits.models.versions import Activation, ModelVersion
@@ -11,6 +12,7 @@ __all__ = [
     "Digit",
     "ModelVersion",
     "Prediction",
+    "Rereading",
     "TrainingEvent",
     "TrainingRun",
     "Upload",

@@ -130,6 +130,19 @@ class Upload(models.Model):
         return self.finished_at and self.started_at and self.finished_at - self.started_at
 
 
+class DigitQuerySet(models.QuerySet):
+    def visible_to(self, owner):
+        """The digits of the uploads that an owner may see."""
+        if owner.is_staff:
+            return self
+        return self.filter(upload__in=Upload.objects.visible_to(owner))
+
+    def with_predictions(self):
+        """With what each version said, in one query more: the oldest first."""
+        predictions = Prediction.objects.select_related("version").order_by("id")
+        return self.prefetch_related(models.Prefetch("predictions", predictions))
+
+
 class Digit(models.Model):
     """One digit found in an upload."""
 
@@ -151,6 +164,8 @@ class Digit(models.Model):
         null=True, blank=True, help_text="when it was last corrected, or its correction withdrawn"
     )
 
+    objects = DigitQuerySet.as_manager()
+
     class Meta:
         ordering = ["upload", "position"]
         constraints = [
@@ -171,6 +186,27 @@ class Digit(models.Model):
     def __str__(self):
         return f"digit {self.position + 1} of upload {self.upload_id}"
 
+    @property
+    def read_as(self) -> "Prediction | None":
+        """The prediction that its upload's reading was made of: the first one."""
+        return min(self.predictions.all(), key=lambda prediction: prediction.pk, default=None)
+
+    @property
+    def versions_differ(self) -> bool:
+        """Do two versions say different things of it?"""
+        return len({prediction.value for prediction in self.predictions.all()}) > 1
+
+    @property
+    def verdict(self) -> str:
+        """What people made of the reading, in words; empty where nobody said anything."""
+        if self.label is None:
+            return ""
+        if self.read_as is None:
+            return f"labelled {self.get_label_display()}"
+        if self.read_as.label == self.label:
+            return "confirmed"
+        return f"corrected to {self.get_label_display()} (was {self.read_as.said})"
+
 
 class Prediction(models.Model):
     """What one model version said of one digit. It is never edited.
@@ -190,9 +226,23 @@ class Prediction(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["digit", "version"], name="one_prediction_a_version")
         ]
+        indexes = [
+            # What to review next: the least sure first.
+            models.Index(fields=["confidence", "id"], name="prediction_by_doubt")
+        ]
 
     def __str__(self):
-        return f"{'not a digit' if self.value is None else self.value} ({self.confidence:.1%})"
+        return f"{self.said} ({self.confidence:.1%})"
+
+    @property
+    def label(self) -> int:
+        """What it says, as a label: 0 to 9, or NOT_A_DIGIT."""
+        return NOT_A_DIGIT if self.value is None else self.value
+
+    @property
+    def said(self) -> str:
+        """What it says, in words."""
+        return "not a digit" if self.value is None else str(self.value)
 
     @property
     def not_a_digit(self) -> float:

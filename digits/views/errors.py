@@ -1,12 +1,14 @@
 """The pages for what went wrong."""
 
+from django.core.exceptions import BadRequest
 from django.shortcuts import render
 
 
 def bad_request(request, exception):
-    return _page(
-        request, 400, "Bad request", "The browser sent something that cannot be understood."
-    )
+    """Say what was expected, where the one who refused said so."""
+    message = str(exception) if isinstance(exception, BadRequest) else ""
+    message = message or "The browser sent something that cannot be understood."
+    return _page(request, 400, "Bad request", message)
 
 
 def forbidden(request, exception):

@@ -2,17 +2,19 @@
 
 import math
 import threading
+from collections import defaultdict
 
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import Prefetch
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from digits import queue
+from digits import queue, rereading
 from digits.forms import UploadForm
-from digits.models import Digit, Prediction, Upload
+from digits.lines import corrected_reading
+from digits.models import Digit, Upload
+from digits.models.corrections import LABELS
 from digits.models.uploads import Status
 from digits.pixels import png
 from digits.views.fragments import page_or_part
@@ -48,9 +50,16 @@ def upload(request, pk: int):
     seconds, held = _seconds(request), True
     if seconds and not mine.is_finished:
         held = hold_until_finished(mine, seconds)
-    predictions = Prediction.objects.select_related("version").order_by("-id")
-    digits = mine.digits.prefetch_related(Prefetch("predictions", predictions))
-    context = {"upload": mine, "digits": digits, "again_after": "150ms" if held else "2s"}
+    digits = list(mine.digits.with_predictions())
+    context = {
+        "upload": mine,
+        "digits": digits,
+        "labels": LABELS,
+        "corrected": corrected_reading(mine, digits),
+        "again_after": "150ms" if held else "2s",
+    }
+    if request.owner.is_staff and digits:
+        context["again"] = rereading.standing(mine, digits)
     return page_or_part(request, "digits/upload.html", "digits/_result.html", context)
 
 
@@ -64,6 +73,7 @@ def history(request):
             raise Http404(f"expected a state of {Status.values}")
         uploads = uploads.filter(status=state)
     page = Paginator(uploads, PAGE_SIZE).get_page(request.GET.get("page"))
+    _show_corrections(page.object_list)
     context = {
         "page": page,
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
@@ -72,6 +82,17 @@ def history(request):
         "live": any(not upload.is_finished for upload in page),
     }
     return page_or_part(request, "digits/history.html", "digits/_history.html", context)
+
+
+def _show_corrections(uploads):
+    """Give each upload its reading as people corrected it, where they did."""
+    digits = Digit.objects.filter(upload__in=[upload.pk for upload in uploads])
+    touched = digits.filter(label__isnull=False).values("upload")
+    found = defaultdict(list)
+    for digit in digits.filter(upload__in=touched).defer("pixels").with_predictions():
+        found[digit.upload_id].append(digit)
+    for upload in uploads:
+        upload.corrected = corrected_reading(upload, found[upload.pk])
 
 
 @require_GET
@@ -96,8 +117,7 @@ def original(request, pk: int):
 @require_GET
 def digit_pixels(request, pk: int):
     """A digit's 28x28 pixels, as the model saw them, as PNG."""
-    mine = Digit.objects.filter(upload__in=Upload.objects.visible_to(request.owner))
-    digit = get_object_or_404(mine, pk=pk)
+    digit = get_object_or_404(Digit.objects.visible_to(request.owner), pk=pk)
     return _kept(HttpResponse(png(digit.pixels), content_type="image/png"))
 
 

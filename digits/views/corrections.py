@@ -1,0 +1,52 @@
+"""What people say a digit truly is."""
+
+from django.core.exceptions import BadRequest
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from digits.corrections import correct
+from digits.lines import corrected_reading
+from digits.models import Digit
+from digits.models.corrections import LABELS
+
+CHOICES = {str(value): value for value, _ in LABELS} | {"": None}
+
+
+@require_POST
+def label(request, pk: int):
+    """Set a digit's true label (`label`: 0 to 9, 10 for "not a digit"), or withdraw it (empty)."""
+    digits = Digit.objects.visible_to(request.owner).select_related("upload")
+    digit = get_object_or_404(digits, pk=pk)
+    say(request, digit, chosen(request))
+    if not request.htmx:
+        return redirect(f"{digit.upload.get_absolute_url()}#digit-{digit.pk}")
+    every = list(digit.upload.digits.with_predictions())
+    context = {
+        "upload": digit.upload,
+        "digit": next(one for one in every if one.pk == digit.pk),
+        "labels": LABELS,
+        "corrected": corrected_reading(digit.upload, every),
+    }
+    return render(request, "digits/_labelled.html", context)
+
+
+def chosen(request) -> int | None:
+    """The label that a request gives; None withdraws it.
+
+    Raises:
+        BadRequest: it gives none, or what is no label.
+    """
+    text = request.POST.get("label")
+    if text not in CHOICES:
+        received = "nothing" if text is None else f'"{text[:40]}"'
+        raise BadRequest(
+            'Expected the field label to be 0 to 9, 10 for "not a digit", or empty to withdraw'
+            f" what was said; received {received}."
+        )
+    return CHOICES[text]
+
+
+def say(request, digit: Digit, label: int | None):
+    """Correct a digit in the name of who asks; there is nothing to withdraw where none was said."""
+    if label is not None or digit.label is not None:
+        correct(digit, label, **request.owner.fields())

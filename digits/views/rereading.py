@@ -1,0 +1,25 @@
+"""Read an upload again with another version."""
+
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_POST
+
+from digits import rereading
+from digits.models import ModelVersion, Upload
+
+
+@require_POST
+def read_again(request, pk: int):
+    """Ask that a version (`version`: its number) reads an upload again. For staff."""
+    if not request.owner.is_staff:
+        raise PermissionDenied
+    upload = get_object_or_404(Upload, pk=pk)
+    number = request.POST.get("version", "")
+    known = {str(one): one for one in ModelVersion.objects.values_list("number", flat=True)}
+    if number not in known:
+        raise BadRequest(
+            f'Expected version to be one of {", ".join(known)}, received "{number[:40]}".'
+        )
+    version = ModelVersion.objects.get(number=known[number])
+    rereading.ask(Upload.objects.filter(pk=upload.pk), version, request.owner.user)
+    return redirect(upload)

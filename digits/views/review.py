@@ -1,0 +1,77 @@
+"""The review page: one unsure reading after the other."""
+
+from django.core.exceptions import BadRequest
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods
+
+from digits import review as queue
+from digits.models import Digit, Prediction
+from digits.models.corrections import LABELS
+from digits.views.corrections import chosen, say
+from digits.views.fragments import page_or_part
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def review(request):
+    """Show what to review next; a POST labels a digit, or takes its label back.
+
+    ?after=PREDICTION: what was passed last; ?said=DIGIT: what was labelled last, to undo it;
+    ?digit=DIGIT: show this one.
+    """
+    if request.method == "POST":
+        return _answered(request)
+    rows = queue.unsure(request.owner).select_related("version", "digit__upload")
+    wanted, passed = _number(request.GET, "digit"), _number(request.GET, "after")
+    shown = rows.filter(digit=wanted).first() if wanted else None
+    if shown is None:
+        shown = queue.following(rows, Prediction.objects.filter(pk=passed).first())
+    left = queue.count(rows)
+    context = {
+        "shown": shown,
+        "digit": shown and shown.digit,
+        "around": shown and queue.surroundings(shown.digit),
+        "left": min(left, queue.COUNTED),
+        "more": left > queue.COUNTED,
+        "labels": LABELS,
+        "said": _last(request),
+    }
+    return page_or_part(request, "digits/review.html", "digits/_review.html", context)
+
+
+def _answered(request):
+    digits = Digit.objects.visible_to(request.owner)
+    digit = get_object_or_404(digits, pk=_number(request.POST, "digit"))
+    label = chosen(request)
+    say(request, digit, label)
+    passed = _number(request.POST, "shown")
+    if label is None:
+        return _on(digit=digit.pk)
+    return _on(after=passed, said=digit.pk)
+
+
+def _on(**query):
+    query = {name: value for name, value in query.items() if value}
+    return redirect(f"{reverse('review')}?{urlencode(query)}")
+
+
+def _last(request) -> Digit | None:
+    """The digit that was labelled last, if it is."""
+    pk = _number(request.GET, "said")
+    digits = Digit.objects.visible_to(request.owner).filter(label__isnull=False)
+    return digits.filter(pk=pk).first() if pk else None
+
+
+def _number(fields, name: str) -> int | None:
+    """Read the number of a row; None where there is none.
+
+    Raises:
+        BadRequest: it is something else.
+    """
+    text = fields.get(name, "")
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) < 19):
+        raise BadRequest(f'Expected {name} to be the number of a row, received "{text[:40]}".')
+    return int(text)
