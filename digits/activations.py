@@ -6,6 +6,7 @@ what the worker does. Activations are carried out one after the other, the oldes
 
 import logging
 import time
+from dataclasses import dataclass
 from datetime import timedelta
 
 from celery import current_app
@@ -20,6 +21,7 @@ from digits.models import Activation, ModelVersion
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
+RECENT = 20
 QUEUED, DONE, REFUSED = Activation.Status.QUEUED, Activation.Status.DONE, Activation.Status.REFUSED
 
 
@@ -59,10 +61,23 @@ def wait_for(activation: Activation, seconds: float) -> bool:
     return True
 
 
-def state() -> str:
-    """What a page compares to see that something changed: the newest, and how many wait."""
-    newest = Activation.objects.values_list("pk", flat=True).first() or 0
-    return f"{newest}-{Activation.objects.filter(status=QUEUED).count()}"
+@dataclass(frozen=True)
+class Progress:
+    """What waits, oldest first, and the latest activation, all from one look at the database."""
+
+    waiting: list[Activation]
+    latest: Activation | None
+
+    @property
+    def state(self) -> str:
+        """What a page compares to see whether something changed."""
+        return f"{self.latest.pk if self.latest else 0}-{len(self.waiting)}"
+
+
+def progress() -> Progress:
+    recent = list(Activation.objects.select_related("version")[:RECENT])
+    waiting = [activation for activation in reversed(recent) if activation.status == QUEUED]
+    return Progress(waiting, recent[0] if recent else None)
 
 
 def wake_up() -> bool:

@@ -362,8 +362,8 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     """Versions are activated here with one click; a worker tries each one first."""
 
     list_display = [
-        *("number", "is_active", "architecture", "accuracy", "note", "created_at"),
-        *("on_the_site", "activation"),
+        *("number", "is_active", "activation", "on_the_site", "accuracy", "architecture"),
+        *("note", "created_at"),
     ]
     list_filter = ["is_active", "architecture"]
     search_fields = ["=number", "note", "sha256"]
@@ -432,7 +432,9 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="metrics")
     def measured(self, version):
-        return format_html("<pre>{}</pre>", json.dumps(version.metrics, indent=2))
+        """All but the report, whose tables and pictures the site shows."""
+        shown = {name: value for name, value in version.metrics.items() if name != "report"}
+        return format_html("<pre>{}</pre>", json.dumps(shown, indent=2))
 
 
 @admin.register(Activation)
@@ -441,10 +443,10 @@ class ActivationAdmin(ReadOnlyAdmin):
         "id",
         "version",
         "status",
-        "reason",
         "requested_by",
         "created_at",
         "finished_at",
+        "reason",
     ]
     list_filter = ["status", "created_at"]
     list_select_related = ["version", "requested_by"]

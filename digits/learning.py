@@ -275,7 +275,7 @@ def judge(candidate, active, held_out: Dataset) -> dict:
         "disagreements": [
             one
             for name, dataset in (("corrections", held_out), ("mnist", test))
-            for one in _disagreements(*read[name], dataset)
+            for one in _disagreements(name, *read[name], dataset)
         ][:WORST],
     }
 
@@ -307,7 +307,9 @@ def _scores(probabilities: np.ndarray, labels: np.ndarray) -> dict:
     }
 
 
-def _disagreements(own: np.ndarray, other: np.ndarray | None, dataset: Dataset) -> list[dict]:
+def _disagreements(
+    name: str, own: np.ndarray, other: np.ndarray | None, dataset: Dataset
+) -> list[dict]:
     """Give the images that the model reads otherwise than they are labelled, surest first."""
     if not len(dataset):
         return []
@@ -315,6 +317,7 @@ def _disagreements(own: np.ndarray, other: np.ndarray | None, dataset: Dataset) 
     wrong = np.flatnonzero(read != dataset.labels)
     return [
         {
+            "set": name,
             "truth": int(dataset.labels[row]),
             "read": int(read[row]),
             "confidence": round(float(sure[row]), 4),

@@ -270,6 +270,15 @@ def test_a_refused_version_is_nothing_to_roll_back_to(first, second):
     assert activations.rollback_target() is None
 
 
+def test_what_waits_and_what_ended_come_from_one_look(first, second, django_assert_num_queries):
+    assert activations.progress().state == "0-0"
+    waiting = [activations.request(second), activations.request(first)]
+    with django_assert_num_queries(1):
+        progress = activations.progress()
+    assert (progress.waiting, progress.latest) == (waiting, waiting[1])
+    assert progress.state == f"{waiting[1].pk}-2"
+
+
 def test_the_command_says_that_no_worker_took_it(second):
     with pytest.raises(CommandError, match=r"no worker has tried version 2 within 0\.1 s"):
         call_command("activate", 2, wait=0.1)

@@ -118,7 +118,7 @@ def test_one_click_asks_for_the_version_and_says_so(client, staff, redis, second
 
 def test_the_page_is_sent_anew_only_when_something_changed(client, second):
     activation = activations.request(second)
-    seen = f"/models/?seen={activations.state()}"
+    seen = f"/models/?seen={activations.progress().state}"
     assert client.get(seen, headers={"HX-Request": "true"}).status_code == 204
     activations.complete(activation)
     part = page(client, seen, **{"HX-Request": "true"})
@@ -169,8 +169,8 @@ def test_a_report_stands_beside_the_version_that_was_active(client, first):
     text = page(client, second.get_absolute_url())
     assert "Judged beside version 1, which was active then" in text
     assert (
-        "<td>10,000</td><td><strong>99.81 %</strong></td><td>99.70 %</td><td>+0.11</td>"
-        "<td>0.0107</td><td>0.0121</td>"
+        "<td><strong>99.81 %</strong></td><td>99.70 %</td><td>+0.11</td>"
+        "<td>0.0107</td><td>0.0121</td><td>10,000</td>"
     ) in text
     assert "corrections held out" not in text
     assert "<dt>Data: corrections</dt><dd>180</dd>" in text

@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from digits import activations, reports
-from digits.models import Activation, ModelVersion, Prediction
+from digits.models import ModelVersion, Prediction
 from digits.views import training
 from digits.views.fragments import page_or_part
 
@@ -20,17 +20,20 @@ ACTIVATIONS_SHOWN = 20
 @require_safe
 def models(request):
     """The versions, newest first, and what becomes of the latest activation."""
-    state = activations.state()
-    if request.htmx and request.GET.get("seen") == state:
+    progress = activations.progress()
+    if request.htmx and request.GET.get("seen") == progress.state:
         return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
     page = Paginator(ModelVersion.objects.all(), PAGE_SIZE).get_page(request.GET.get("page"))
     count_predictions(page)
-    context = {"page": page, "rollback_target": activations.rollback_target()}
+    context = {
+        "page": page,
+        "progress": progress,
+        "active": ModelVersion.active(),
+        "rollback_target": activations.rollback_target(),
+    }
     if not request.htmx:
         context |= training.runs_context()
-    return page_or_part(
-        request, "digits/models.html", "digits/_models.html", context | latest(state)
-    )
+    return page_or_part(request, "digits/models.html", "digits/_models.html", context)
 
 
 @require_safe
@@ -58,17 +61,6 @@ def activate(request, pk: int):
     activations.request(wanted, request.user)
     messages.info(request, f"Version {wanted.number} was asked to become active.")
     return redirect("models")
-
-
-def latest(state: str) -> dict:
-    """What waits, or else how the latest activation ended."""
-    rows = Activation.objects.select_related("version")
-    return {
-        "state": state,
-        "waiting": rows.filter(status=Activation.Status.QUEUED).order_by("id"),
-        "latest": rows.first(),
-        "active": ModelVersion.active(),
-    }
 
 
 def count_predictions(versions):
