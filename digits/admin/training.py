@@ -9,7 +9,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST
 
 from digits import runs
-from digits.admin import ReadOnlyAdmin
+from digits.admin.base import ReadOnlyAdmin
 from digits.forms import RetrainForm
 from digits.models import TrainingRun
 from digits.runs import new_corrections

@@ -1,0 +1,14 @@
+"""Accounts, which can be deleted with what they sent."""
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.models import User
+
+from digits.admin.base import Cascades
+
+admin.site.unregister(User)
+
+
+@admin.register(User)
+class AccountAdmin(Cascades, UserAdmin):
+    """Django's own, but accounts can be deleted with what they sent."""

@@ -1,0 +1,67 @@
+"""What the pages of Django's admin share here."""
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+
+from digits.models import (
+    Digit,
+)
+from digits.templatetags.digits import percent
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """Rows are made by the system: they can be looked at, not added or changed."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+class SureAdmin(ReadOnlyAdmin):
+    """Shows `confidence` as people read it."""
+
+    @admin.display(description="confidence", ordering="confidence")
+    def sure(self, row):
+        return percent(row.confidence)
+
+
+class Cascades:
+    """An upload's digits and predictions go with it and its owner, although none goes alone."""
+
+    def get_deleted_objects(self, objs, request):
+        tree, counts, _, protected = super().get_deleted_objects(objs, request)
+        return tree, counts, set(), protected
+
+
+def thumbnail(url: str, text: str):
+    return format_html('<img src="{}" alt="{}" width="56" height="56" loading="lazy">', url, text)
+
+
+def pixels(digit: Digit):
+    return thumbnail(reverse("digit-pixels", args=[digit.pk]), f"pixels of {digit}")
+
+
+def link(row):
+    meta = row._meta
+    url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
+    return format_html('<a href="{}">{}</a>', url, row)
+
+
+class Inline(admin.TabularInline):
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False

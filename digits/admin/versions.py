@@ -1,0 +1,118 @@
+"""Model versions and their activation."""
+
+import json
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import path, reverse
+from django.utils.decorators import method_decorator
+from django.utils.html import format_html
+from django.views.decorators.http import require_POST
+
+from digits import activations
+from digits.admin.base import ReadOnlyAdmin
+from digits.models import (
+    Activation,
+    ModelVersion,
+)
+from digits.runs import new_corrections
+from digits.templatetags.digits import exactly
+
+
+@admin.register(ModelVersion)
+class ModelVersionAdmin(ReadOnlyAdmin):
+    """Versions are activated here with one click; a worker tries each one first."""
+
+    list_display = [
+        *("number", "is_active", "activation", "on_the_site", "accuracy", "architecture"),
+        *("note", "created_at"),
+    ]
+    list_filter = ["is_active", "architecture"]
+    search_fields = ["=number", "note", "sha256"]
+    fields = [
+        *("number", "is_active", "activation", "on_the_site", "architecture", "accuracy"),
+        *("sha256", "stored_as", "parent", "note", "measured", "created_at"),
+    ]
+    readonly_fields = ["activation", "on_the_site", "accuracy", "measured", "stored_as"]
+
+    def get_urls(self):
+        activate = self.admin_site.admin_view(self.activate)
+        name = "digits_modelversion_activate"
+        return [path("<int:pk>/activate/", activate, name=name), *super().get_urls()]
+
+    @method_decorator(require_POST)
+    def activate(self, request, pk: int):
+        """Ask for a version to become active; rolling back is this for the version before."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        version = get_object_or_404(ModelVersion, pk=pk)
+        activations.request(version, request.user)
+        messages.info(
+            request,
+            format_html(
+                'Version {} was asked to become active. <a href="{}">How it went</a>',
+                version.number,
+                reverse("admin:digits_activation_changelist"),
+            ),
+        )
+        return redirect("admin:digits_modelversion_changelist")
+
+    def changelist_view(self, request, extra_context=None):
+        shown = {
+            "rollback_target": activations.rollback_target(),
+            "new_corrections": new_corrections(),
+        }
+        return super().changelist_view(request, shown | (extra_context or {}))
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        shown = {"rollback_target": activations.rollback_target()}
+        return super().changeform_view(request, object_id, form_url, shown | (extra_context or {}))
+
+    @admin.display(description="activate")
+    def activation(self, version):
+        """A button of the form that is around the list, and around the fields of the page."""
+        if version.is_active:
+            return "is active"
+        url = reverse("admin:digits_modelversion_activate", args=[version.pk])
+        return format_html(
+            '<button class="button" formaction="{}" formmethod="post" formnovalidate>Activate'
+            "</button>",
+            url,
+        )
+
+    @admin.display(description="on the site")
+    def on_the_site(self, version):
+        return format_html('<a href="{}">report</a>', version.get_absolute_url())
+
+    @admin.display(description="right on MNIST's test set")
+    def accuracy(self, version):
+        return exactly(version.mnist_accuracy) or "-"
+
+    @admin.display(description="stored as")
+    def stored_as(self, version):
+        return version.file.name
+
+    @admin.display(description="metrics")
+    def measured(self, version):
+        """All but the report, whose tables and pictures the site shows."""
+        shown = {name: value for name, value in version.metrics.items() if name != "report"}
+        return format_html("<pre>{}</pre>", json.dumps(shown, indent=2))
+
+
+@admin.register(Activation)
+class ActivationAdmin(ReadOnlyAdmin):
+    list_display = [
+        "id",
+        "version",
+        "status",
+        "requested_by",
+        "created_at",
+        "finished_at",
+        "reason",
+    ]
+    list_filter = ["status", "created_at"]
+    list_select_related = ["version", "requested_by"]
+    list_per_page = 50
+    search_fields = ["=version__number"]
+    search_help_text = "the number of a version"
