@@ -88,7 +88,6 @@ function saidNothing(event) {
   trouble.scrollIntoView({ block: "nearest" });
 }
 
-document.addEventListener("keydown", pressByKey);
 document.addEventListener("submit", saying);
 document.addEventListener("htmx:responseError", saidNothing);
 document.addEventListener("htmx:sendError", saidNothing);
@@ -96,5 +95,6 @@ document.addEventListener("htmx:sendError", saidNothing);
 document.addEventListener("DOMContentLoaded", () => {
   localTimes(document);
   document.querySelectorAll("[data-drop]").forEach(dropZone);
+  document.addEventListener("keydown", pressByKey); // not before htmx knows the buttons
 });
 document.addEventListener("htmx:load", (event) => localTimes(event.target));
