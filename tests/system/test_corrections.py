@@ -150,9 +150,13 @@ def test_staff_has_an_upload_read_again_by_another_version(watched, site, mnist,
     page.evaluate("window.sameDocument = true")
     page.get_by_label("with").select_option(number)
     page.get_by_role("button", name="Read again").click()
+    page.evaluate("document.activeElement.blur()")
+    for key in "721":  # while the page is being replaced
+        page.keyboard.press(key)
     expect(page.locator(".versions")).to_have_count(3, timeout=30_000)
     expect(page.locator(".versions").first).to_contain_text("version 1: 7")
     expect(page.get_by_text("they differ")).to_have_count(0)
+    expect(page.get_by_text("confirmed")).to_have_count(3)
     expect(page.locator(".versions").first).to_contain_text(f"version {number}: 7")
     expect(page.locator("#id_version").get_by_text(f"version {number}:")).to_have_count(0)
     assert page.evaluate("window.sameDocument") is True
@@ -160,4 +164,5 @@ def test_staff_has_an_upload_read_again_by_another_version(watched, site, mnist,
     found = stored(site, "again.png")
     assert found["reading"] == "721"
     assert len(found["versions"]) == 3
+    assert found["labels"] == [7, 2, 1]
     assert found["versions"] == [[1, int(number)]] * 3
