@@ -134,18 +134,20 @@ def standing(upload, digits: list[Digit]) -> dict:
         digits: all of the upload's, with their predictions.
 
     Returns:
-        "offered": the versions that have not read all of it, the newest first; "pending": the
-        rereadings that wait or run; "failed": the last one of each offered version, if it failed.
+        "offered": the versions that have not read all of it and do not wait to, the newest first;
+        "pending": the rereadings that wait or run; "failed": the last one of each offered
+        version, if it failed.
     """
     read = [{prediction.version_id for prediction in digit.predictions.all()} for digit in digits]
     complete = set.intersection(*read) if read else set()
-    offered = list(ModelVersion.objects.exclude(pk__in=complete).defer("metrics"))
     last = {}
     for row in upload.rereadings.select_related("version").order_by("id"):
         last[row.version_id] = row
     rows = [row for row in last.values() if row.version_id not in complete]
+    pending = [row for row in rows if row.finished_at is None]
+    taken = complete | {row.version_id for row in pending}
     return {
-        "offered": offered,
-        "pending": [row for row in rows if row.finished_at is None],
+        "offered": list(ModelVersion.objects.exclude(pk__in=taken).defer("metrics")),
+        "pending": pending,
         "failed": [row for row in rows if row.finished_at and row.error],
     }

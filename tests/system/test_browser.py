@@ -1,53 +1,12 @@
-"""The site in a real browser: Debian's chromium, or another that CHROMIUM names."""
+"""The site in a real browser."""
 
 import os
-import shutil
 import signal
 
-import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.pictures import mnist_png, on_paper, png
+from tests.pictures import mnist_png
 from tests.site import ADMIN_PASSWORD
-
-CHROMIUM = (
-    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="there is no chromium here")
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-class Watched:
-    """A page that remembers its errors and the hosts it asked."""
-
-    def __init__(self, context):
-        self.page = context.new_page()
-        self.errors, self.hosts = [], set()
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda line: line.type == "error" and self.errors.append(line.text))
-        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
-
-
-@pytest.fixture
-def watched(chromium, site):
-    context = chromium.new_context(base_url=site.url, viewport={"width": 390, "height": 844})
-    yield Watched(context)
-    context.close()
-
-
-@pytest.fixture
-def photo(tmp_path, mnist):
-    path = tmp_path / "my photo.png"
-    path.write_bytes(png(on_paper(mnist.images[0])))
-    return path
 
 
 def test_a_chosen_file_is_read_without_a_reload(watched, photo, site):

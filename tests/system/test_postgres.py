@@ -52,7 +52,8 @@ def postgres_url():
 
 
 def test_the_queue_keeps_its_promises_on_postgresql(postgres_url):
-    files = ["tests/test_queue.py", "tests/test_pages.py", "tests/test_versions.py"]
+    names = ("queue", "pages", "versions", "labels", "review", "rereading")
+    files = [f"tests/test_{name}.py" for name in names]
     changes = {"DATABASE_URL": postgres_url, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *files],

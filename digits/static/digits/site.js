@@ -88,13 +88,27 @@ function saidNothing(event) {
   trouble.scrollIntoView({ block: "nearest" });
 }
 
-document.addEventListener("keydown", pressByKey);
 document.addEventListener("submit", saying);
+// A result is not replaced before all that was said of its digits is saved; then it is fetched.
+let resultWaits = false;
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.target.id === "result" && event.target.querySelector(".saying")) {
+    event.detail.shouldSwap = false;
+    resultWaits = true;
+  }
+});
+document.addEventListener("htmx:afterSettle", () => {
+  if (!resultWaits || document.querySelector("#result .saying")) return;
+  resultWaits = false;
+  htmx.ajax("GET", location.pathname, { target: "#result", swap: "outerHTML" });
+});
 document.addEventListener("htmx:responseError", saidNothing);
 document.addEventListener("htmx:sendError", saidNothing);
 
 document.addEventListener("DOMContentLoaded", () => {
   localTimes(document);
   document.querySelectorAll("[data-drop]").forEach(dropZone);
+  document.addEventListener("keydown", pressByKey); // not before htmx knows the buttons
 });
 document.addEventListener("htmx:load", (event) => localTimes(event.target));

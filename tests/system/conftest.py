@@ -1,0 +1,49 @@
+"""A real browser for the tests: Debian's chromium, or another that CHROMIUM names."""
+
+import os
+import shutil
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.pictures import on_paper, png
+
+CHROMIUM = (
+    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    if not CHROMIUM:
+        pytest.skip("there is no chromium here")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Watched:
+    """A page that remembers its errors and the hosts it asked."""
+
+    def __init__(self, context):
+        self.page = context.new_page()
+        self.errors, self.hosts = [], set()
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda line: line.type == "error" and self.errors.append(line.text))
+        self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
+
+
+@pytest.fixture
+def watched(chromium, site):
+    context = chromium.new_context(base_url=site.url, viewport={"width": 390, "height": 844})
+    yield Watched(context)
+    context.close()
+
+
+@pytest.fixture
+def photo(tmp_path, mnist):
+    path = tmp_path / "my photo.png"
+    path.write_bytes(png(on_paper(mnist.images[0])))
+    return path
