@@ -15,8 +15,9 @@ def correct(digit: Digit, label: int | None, *, user=None, visitor: str = "") ->
         label: 0 to 9, NOT_A_DIGIT, or None to withdraw.
         user, visitor: who says so.
     """
-    now = timezone.now()
     with transaction.atomic():
+        Digit.objects.select_for_update().only("pk").get(pk=digit.pk)  # the last one to say wins
+        now = timezone.now()
         said = Correction.objects.create(
             digit=digit, label=label, user=user, visitor=visitor, created_at=now
         )
