@@ -80,8 +80,9 @@ def read(claimed: list[Rereading], engine):
     from worker.reading import read_again
 
     version = claimed[0].version
-    digits, lines = _digits_in_lines(claimed)
-    pixels = [[bytes(digit.pixels) for digit in line] for line in lines]
+    images = _digits_in_lines(claimed)
+    digits = [digit for lines in images for line in lines for digit in line]
+    pixels = [[[bytes(digit.pixels) for digit in line] for line in lines] for lines in images]
     said = read_again(engine, pixels)
     rows = [
         Prediction(
@@ -98,13 +99,12 @@ def read(claimed: list[Rereading], engine):
         finish(claimed)
 
 
-def _digits_in_lines(claimed: list[Rereading]) -> tuple[list[Digit], list[list[Digit]]]:
+def _digits_in_lines(claimed: list[Rereading]) -> list[list[list[Digit]]]:
+    """Give the digits of each upload, line by line."""
     uploads = {row.upload_id: row.upload for row in claimed}
     found = Digit.objects.filter(upload__in=uploads).order_by("upload", "position")
-    lines = []
-    for pk, digits in groupby(found.with_predictions(), key=lambda digit: digit.upload_id):
-        lines += lines_of(uploads[pk], list(digits))
-    return [digit for line in lines for digit in line], lines
+    grouped = groupby(found.with_predictions(), key=lambda digit: digit.upload_id)
+    return [lines_of(uploads[pk], list(digits)) for pk, digits in grouped]
 
 
 def sweep() -> int:

@@ -89,6 +89,17 @@ def test_a_trained_model_reads(trained, manage, pictures, tmp_path):
     assert done.stdout.startswith(f"{pictures}/seven.png: 7 (")
 
 
+def test_train_fine_tunes_the_active_version_as_a_run_of_its_own(manage, tmp_path):
+    manage("migrate", "--verbosity", "0", DATA_DIR=tmp_path)
+    nothing = manage("train", DATA_DIR=tmp_path)
+    assert (nothing.returncode, nothing.stdout) == (0, "Nothing is new since the last training.\n")
+    words = ["--force", "--epochs", "1", "--images-per-epoch", "256", "--keep-active"]
+    done = manage("train", *words, DATA_DIR=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "version 2 was made; it reads" in done.stdout
+    assert "epoch 1: accuracy" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

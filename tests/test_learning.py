@@ -6,11 +6,12 @@ from django.core.files import File
 
 from digits import learning, runs
 from digits.corrections import correct
-from digits.learning import corrections, is_better
+from digits.learning import corrections
 from digits.models import Activation, Digit, ModelVersion
 from digits.models.training import RunStatus
 from tests.factories import make_reading
 from worker.bundle import BUNDLED_MODEL
+from worker.judging import is_better
 from worker.recipes import Recipe
 
 SHORT = {"epochs": 1, "images_per_epoch": 256, "correction_weight": 2}
@@ -126,26 +127,3 @@ def test_a_storage_that_is_full_fails_the_run_and_leaves_no_half_version(mnist, 
     assert run.status == RunStatus.FAILED
     assert "No space left on device" in run.error
     assert ModelVersion.objects.count() == 1
-
-
-def scores(mnist: float, mnist_active: float, own: float | None = None, active: float = 0):
-    sets = {"mnist": {"accuracy": mnist, "active": {"accuracy": mnist_active}}}
-    sets["corrections"] = {"images": 0 if own is None else 20}
-    if own is not None:
-        sets["corrections"] |= {"accuracy": own, "active": {"accuracy": active}}
-    return {"sets": sets}
-
-
-@pytest.mark.parametrize(
-    ("report", "expected"),
-    [
-        (scores(0.9970, 0.9969), True),
-        (scores(0.9969, 0.9969), False),
-        (scores(0.9966, 0.9970, 0.9, 0.1), True),
-        (scores(0.9960, 0.9970, 0.9, 0.1), False),
-        (scores(0.9975, 0.9970, 0.5, 0.6), False),
-        (scores(0.9975, 0.9970, 0.6, 0.6), True),
-    ],
-)
-def test_better_is_reading_corrections_better_at_little_cost(report, expected):
-    assert is_better(report) is expected

@@ -41,7 +41,7 @@ def test_digits_on_pages_are_found_and_read(engine, mnist, make, digits_right):
     assert own["digits_false"] <= 1
 
 
-@not_reached("85 % of whole strings")
+@not_reached("86 % of whole strings")
 def test_strings_of_digits_that_touch_are_read(engine, mnist):
     own = measured(engine, mnist, scenes.string, 200)
     assert own["accuracy"] >= 0.93
@@ -50,9 +50,9 @@ def test_strings_of_digits_that_touch_are_read(engine, mnist):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param("noise", marks=not_reached("2.4 % of 1,000 accepted", strict=False)),
+        "noise",
         "blank",
-        pytest.param("letters", marks=not_reached("21 % accepted")),
+        pytest.param("letters", marks=not_reached("3.2 % accepted")),
     ],
 )
 def test_what_is_no_digit_is_called_that(engine, name):
@@ -84,7 +84,7 @@ def test_a_scene_has_as_many_lines_as_it_says(mnist):
         assert scene.image.ndim == 3
 
 
-@not_reached("97.2 % read right")
+@not_reached("97.8 % read right")
 def test_load_digits_is_read_as_files(engine):
     """scikit-learn's 8x8 digits, by other people, never trained on."""
     made = collections.COLLECTIONS["load-digits"](np.random.default_rng(0))
@@ -97,11 +97,21 @@ def test_load_digits_is_read_as_files(engine):
 FASHION = Path("/usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz")
 
 
-@not_reached("7.7 % accepted as files")
-@pytest.mark.skipif(not FASHION.exists(), reason="Debian's dataset-fashion-mnist is not installed")
+needs_fashion = pytest.mark.skipif(
+    not FASHION.exists(), reason="Debian's dataset-fashion-mnist is not installed"
+)
+
+
+@needs_fashion
 def test_clothes_are_no_digits(engine):
     images = read_idx_images(FASHION)[:3000]
     dataset = Dataset(images, np.zeros(len(images), np.uint8))
     assert figures(answers_of_pixels(engine, dataset, [""] * 3000))["accepted"] <= 0.02
-    samples = [Sample(str(n), png(image), "") for n, image in enumerate(images[:500])]
+
+
+@not_reached("4.5 % accepted")
+@needs_fashion
+def test_clothes_as_files_are_no_digits(engine):
+    images = read_idx_images(FASHION)[:600]
+    samples = [Sample(str(n), png(image), "") for n, image in enumerate(images)]
     assert figures(answers_of_files(engine, samples))["accepted"] <= 0.02

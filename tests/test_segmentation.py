@@ -6,7 +6,7 @@ import pytest
 from tests.pictures import png
 from worker.engine import Engine
 from worker.reading import read_images
-from worker.segmentation import Candidate, Shape, best_path, candidates, find_cuts, in_company
+from worker.segmentation import Candidate, Shape, best_path, candidates, find_cuts
 
 
 @pytest.fixture(scope="module")
@@ -97,15 +97,6 @@ def test_neighbours_of_which_one_is_no_digit_may_be_one():
     pair.probabilities = row(4, 0.98)
     assert [one.shape.x for one in best_path(found)] == [0, 60]
     assert len(best_path(found)) == 2
-
-
-def test_among_digits_not_a_digit_is_less_probable():
-    rows = np.stack([row(None, 0.6), row(3, 0.9)])
-    shifted = in_company(rows)
-    assert np.allclose(shifted.sum(axis=1), 1)
-    assert shifted[0, 10] < 0.25
-    assert shifted[1, 3] > 0.9
-    assert rows[0, 10] == np.float32(0.6)
 
 
 def test_a_shape_keeps_its_place_when_it_is_masked():

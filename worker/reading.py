@@ -6,6 +6,7 @@ from itertools import groupby
 import numpy as np
 from PIL import Image
 
+from worker.company import in_company
 from worker.decoding import MAX_PIXELS, ImageError, Picture, decode, to_grey
 from worker.images import Glyph, Page, find_ink, normalize
 from worker.segmentation import (
@@ -14,8 +15,6 @@ from worker.segmentation import (
     Shape,
     best_path,
     candidates,
-    in_company,
-    is_sure,
 )
 
 REJECT_FROM = 0.5  # what is this probably no digit is called "not a digit"
@@ -83,31 +82,30 @@ def read_images(engine, files: list[bytes], max_pixels: int = MAX_PIXELS) -> lis
     unread = [one for line in found for one in line if one.probabilities is None]
     for candidate, row in zip(unread, _predict(engine, [one.shape for one in unread]), strict=True):
         candidate.probabilities = row
-    chosen = iter([_best_reading(line) for line in found])
+    chosen = iter([best_path(line) for line in found])
     return [_reading(look, chosen) for look in looks]
 
 
-def read_again(engine, lines: list[list[bytes]]) -> list[tuple[int | None, float, np.ndarray]]:
+def read_again(
+    engine, images: list[list[list[bytes]]]
+) -> list[tuple[int | None, float, np.ndarray]]:
     """Read digits that were found before, with the same regard for their neighbours.
 
     Args:
         engine: the engine.Engine that reads.
-        lines: for each line its digits: 28x28 bytes each; 0 is paper, 255 is full ink.
+        images: for each image its lines, and for each of those its digits: 28x28 bytes each; 0 is
+            paper, 255 is full ink.
 
     Returns:
-        For each digit of each line, in order: its value, or None for "not a digit"; the
-        probability of that; the probabilities of 0 to 9.
+        For each digit, in order: its value, or None for "not a digit"; the probability of that;
+        the probabilities of 0 to 9.
     """
-    pixels = np.frombuffer(b"".join(one for line in lines for one in line), np.uint8)
-    rows = engine.predict(pixels)
+    lines = [line for image in images for line in image]
+    rows = engine.predict(np.frombuffer(b"".join(one for line in lines for one in line), np.uint8))
     ends = np.cumsum([len(line) for line in lines])[:-1]
-    read = [_among_each_other(line) for line in np.split(rows, ends)] if lines else []
-    return [(*decide(row), row[:-1]) for line in read for row in line]
-
-
-def _among_each_other(rows: np.ndarray) -> np.ndarray:
-    """Beside a sure digit, the others of its line are likelier to be digits."""
-    return in_company(rows) if len(rows) > 1 and any(map(is_sure, rows)) else rows
+    read = iter(np.split(rows, ends) if lines else ())
+    regarded = [in_company([next(read) for _ in image]) for image in images]
+    return [(*decide(row), row[:-1]) for image in regarded for line in image for row in line]
 
 
 @dataclass(frozen=True)
@@ -136,22 +134,6 @@ def _candidates(page: Page, read) -> list[list[Candidate]]:
     return found
 
 
-def _best_reading(line: list[Candidate]) -> list[Candidate]:
-    """Give the candidates that read a line best; beside a sure digit, the others are likelier."""
-    if len(line) > 1 and any(one.whole and is_sure(one.probabilities) for one in line):
-        _bring_together(line)
-        return best_path(line)
-    path = best_path(line)
-    if len(path) > 1 and any(is_sure(one.probabilities) for one in path):
-        _bring_together(path)
-    return path
-
-
-def _bring_together(line: list[Candidate]):
-    for one in line:
-        one.probabilities = in_company(one.probabilities)
-
-
 def _predict(engine, shapes: list[Shape]) -> np.ndarray:
     return engine.predict(np.stack([normalize(s.ink) for s in shapes])) if shapes else ()
 
@@ -161,10 +143,12 @@ def _reading(look: _Look, chosen) -> Reading:
     if look.error:
         return Reading(error=look.error)
     picture = look.picture
+    lines = [next(chosen) for _ in look.page.lines]
+    read = in_company([np.stack([one.probabilities for one in line]) for line in lines])
     digits = [
-        _read_digit(_in_whole_image(look.page.glyph(one.shape, number), picture), one.probabilities)
-        for number, _ in enumerate(look.page.lines)
-        for one in next(chosen)
+        _read_digit(_in_whole_image(look.page.glyph(one.shape, number), picture), row)
+        for number, (line, rows) in enumerate(zip(lines, read, strict=True))
+        for one, row in zip(line, rows, strict=True)
     ]
     return Reading(digits, None, picture.image, picture.width, picture.height)
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from worker.company import is_sure
+
 SIDE = 48  # cuts are looked for at this height
 SIDEWAYS = 0.35  # what a step of a cut to the side costs, in pixels of ink crossed
 DEAREST = 0.5  # a cut that crosses more ink than this, as a share of the height, is none
 APART = 0.1  # of the height: cuts that lie nearer to each other are one
-AMONG_DIGITS = 0.15  # how much less probable "not a digit" is in a line with a sure digit
-SURE = 0.9  # a piece that is read with less certainty is looked at again
 MOST_PARTS = 1500  # of an image: a picture full of noise is not cut without end
 WIDE = 1.2  # and so is one that is wider than this share of its height
 # What a reading by other pieces must be better by: its probability counts only so much.
@@ -23,7 +23,7 @@ BROAD = 1.6  # width to height of what is no single letter either
 CRUMB = 0.1  # of the ink of a part: pieces that are smaller are no part of its digit
 STRESS = 2  # how much the doubt about a part counts more than that about a whole
 NARROWEST_ALONE, NARROWEST_IN_LINE = 1.1, 0.5  # width to height of what may be two digits
-UNREAD = 0.003  # and "not a digit" counts this much against any reading by cuts
+UNREAD = 0.15  # and "not a digit" counts this much against any reading by cuts
 
 
 @dataclass(eq=False)
@@ -120,18 +120,6 @@ def candidates(line: list[Shape], read: np.ndarray, most: int = MOST_PARTS) -> l
             weight = float(np.log(JOINED))
             found.append(Candidate(starts[index][0], starts[index + 1][1], pair, weight))
     return found
-
-
-def in_company(rows: np.ndarray) -> np.ndarray:
-    """Give probabilities as they are among digits, where little else is to be expected."""
-    rows = np.array(rows)
-    rows[..., -1] *= AMONG_DIGITS
-    return rows / rows.sum(axis=-1, keepdims=True)
-
-
-def is_sure(row: np.ndarray) -> bool:
-    """Tell whether these probabilities are those of a digit beyond doubt."""
-    return float(row[:-1].max()) >= SURE
 
 
 def best_path(found: list[Candidate]) -> list[Candidate]:

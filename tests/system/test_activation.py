@@ -12,7 +12,8 @@ from tests.pictures import mnist_png
 from tests.site import eventually, run_manage
 from tests.system.test_reading import classify
 
-SWAPS = 6
+SWAPS = 10
+VISITORS, PAUSE = 4, 0.2  # together 20 uploads a second, as long as the machine keeps up
 REGISTER = """
 from pathlib import Path
 from digits import versions
@@ -38,12 +39,12 @@ print(json.dumps({
 
 
 class Stream:
-    """Uploads from two visitors, several a second, for as long as the block runs."""
+    """Uploads from some visitors, many a second, for as long as the block runs."""
 
     def __init__(self, site, mnist):
         self.site, self.mnist, self.sent, self.bad = site, mnist, [], []
         self.ended = threading.Event()
-        self.threads = [threading.Thread(target=self._send, args=[n]) for n in range(2)]
+        self.threads = [threading.Thread(target=self._send, args=[n]) for n in range(VISITORS)]
 
     def __enter__(self):
         for thread in self.threads:
@@ -57,8 +58,8 @@ class Stream:
 
     def _send(self, first: int):
         visitor = self.site.visitor()
-        for index in range(first, len(self.mnist), 2):
-            if self.ended.wait(0.15):
+        for index in range(first, len(self.mnist), VISITORS):
+            if self.ended.wait(PAUSE):
                 return
             answer = visitor.send(mnist_png(self.mnist, index), f"stream-{index}.png")
             (self.sent if answer.status_code == 200 else self.bad).append(index)

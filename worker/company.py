@@ -1,0 +1,49 @@
+"""What was found in one image tells of the rest: digits stand among digits, dirt among dirt."""
+
+import numpy as np
+
+SURE = 0.9  # a digit that is read with this probability is one beyond doubt
+AMONG_DIGITS = 0.15  # how much less probable "not a digit" is in a line with such digits
+FEWEST = 3  # things that are no digits, before they count
+EXPECTED, STRENGTH = 0.08, 4  # the share that is no digit, and how many things it is worth
+
+
+def is_sure(row: np.ndarray) -> bool:
+    """Tell whether these probabilities are those of a digit beyond doubt."""
+    return float(row[:-1].max()) >= SURE
+
+
+def in_company(lines: list[np.ndarray]) -> list[np.ndarray]:
+    """Give the probabilities of all that one image holds, with regard for each other.
+
+    In a line with sure digits, at least as many as things that are none, "not a digit" is less
+    probable. Elsewhere, where most of the image is no digit, it is as much more probable as that
+    share says.
+
+    Args:
+        lines: for each line the probabilities, float32, shape (n, 11); the last is "not a digit".
+
+    Returns:
+        As given, each row summing to 1.
+    """
+    others = sum(int((line[:, -1] >= 0.5).sum()) for line in lines)
+    total = sum(map(len, lines))
+    rest = _odds_of_dirt(others, total) if others >= FEWEST and others > total / 2 else 1.0
+    return [_scaled(line, AMONG_DIGITS if _holds_digits(line) else rest) for line in lines]
+
+
+def _holds_digits(line: np.ndarray) -> bool:
+    sure = sum(map(is_sure, line))
+    return len(line) > 1 and 0 < sure >= int((line[:, -1] >= 0.5).sum())
+
+
+def _odds_of_dirt(others: int, total: int) -> float:
+    """Give how many times likelier than usual it is that something is no digit."""
+    share = (others + STRENGTH * EXPECTED) / (total + STRENGTH)
+    return share / (1 - share) * (1 - EXPECTED) / EXPECTED
+
+
+def _scaled(line: np.ndarray, factor: float) -> np.ndarray:
+    line = np.array(line)
+    line[:, -1] *= factor
+    return line / line.sum(axis=1, keepdims=True)
