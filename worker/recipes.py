@@ -102,11 +102,11 @@ class Recipe:
 
 
 FINE_TUNING = {
-    "epochs": 5,
+    "epochs": 4,
     "finishing_epochs": 0,
-    "learning_rate": 5e-4,
+    "learning_rate": 2e-4,
     "images_per_epoch": 12_000,
-    "correction_weight": 20,
+    "correction_weight": 10,
 }
 
 
