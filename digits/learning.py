@@ -226,8 +226,8 @@ def _judge_and_register(run, model, recipe: Recipe, found, active, seconds: floa
             outcome = _outcome(run, version, better)
             if not runs.finish(run, RunStatus.DONE, outcome, outcome=outcome, version=version):
                 raise LeaseLost
-    if better and run.activate_if_better:
-        activations.request(version, run.requested_by)
+            if better and run.activate_if_better:
+                activations.request(version, run.requested_by)
 
 
 def _outcome(run: TrainingRun, version: ModelVersion, better: bool) -> str:

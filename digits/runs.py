@@ -17,6 +17,7 @@ from digits.models.training import Origin, RunStatus
 from worker.recipes import Recipe
 
 logger = logging.getLogger(__name__)
+WAKE_UP_SECONDS = 60  # then a wake-up is worth nothing: the sweeper has sent others
 
 
 class AlreadyRunning(Exception):
@@ -84,7 +85,7 @@ def ask_if_enough_is_new():
 def wake_up():
     """Tell the train worker that a run waits. Without Redis, the sweeper tells it later."""
     try:
-        current_app.send_task("digits.train", retry=False)
+        current_app.send_task("digits.train", retry=False, expires=WAKE_UP_SECONDS)
     except (redis.RedisError, OperationalError, OSError) as error:
         logger.warning("Redis is down, the training run waits in the database: %s", error)
 

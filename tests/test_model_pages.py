@@ -8,6 +8,7 @@ from django.contrib.auth import get_user_model
 
 from digits import activations
 from digits.models import Activation, ModelVersion
+from digits.templatetags.digits import exactly
 from tests.factories import make_reading
 
 pytestmark = pytest.mark.django_db
@@ -79,7 +80,7 @@ def test_anybody_sees_the_versions_and_what_they_did_but_no_button(client, first
     text = page(client)
     assert text.index("Version 2") < text.index("Version 1")
     assert text.count('class="badge good">active') == 1
-    assert "99.70 %" in text
+    assert exactly(first.mnist_accuracy) in text
     assert "<dd>3</dd>" in text
     assert "of training run 1" in text
     assert "<button>" not in text
@@ -146,14 +147,16 @@ def test_one_click_rolls_back_to_the_version_before(client, staff, redis, first,
 
 def test_a_version_shows_its_facts(client, first, second):
     text = page(client, first.get_absolute_url())
-    for fact in ("274,787", "1.2\xa0MB", "3.15.1", "66 min", first.sha256):
+    minutes = f"{first.metrics['training_seconds'] / 60:.0f} min"
+    for fact in ("274,787", "1.2\xa0MB", "3.15.1", minutes, first.sha256):
         assert f"<dd>{fact}</dd>" in text
     assert "<dt>Seed</dt><dd>1</dd>" in text
     assert f'<a href="{second.get_absolute_url()}">version 2</a>' in text
     assert f'<a href="{first.get_absolute_url()}">version 1</a>' in page(
         client, second.get_absolute_url()
     )
-    assert '<th scope="row">fashion-mnist</th><td>10,000</td><td>31.82 %</td>' in text
+    clothes = exactly(first.metrics["evaluation"]["fashion-mnist"]["accuracy"])
+    assert f'<th scope="row">fashion-mnist</th><td>10,000</td><td>{clothes}</td>' in text
 
 
 def test_what_was_not_measured_is_left_out(client, second):

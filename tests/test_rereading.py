@@ -187,7 +187,7 @@ def test_reading_again_says_what_reading_said(mnist, engine):
     lines = [
         [d.glyph.pixels.tobytes() for d in reading.digits if d.glyph.line == n] for n in (0, 1)
     ]
-    again = read_again(engine, lines)
+    again = read_again(engine, [lines])
     assert len(again) == len(reading.digits) >= 6
     for digit, (value, confidence, probabilities) in zip(reading.digits, again, strict=True):
         assert value == digit.value
