@@ -212,7 +212,15 @@ def _judge_and_register(run, model, recipe: Recipe, found, active, seconds: floa
         "recipe": recipe.as_dict(),
         "epochs": run_curves(run),
         "training_seconds": round(seconds),
-        "data": found.as_dict(),
+        "data": {
+            "counts": {
+                "MNIST": len(load_mnist("train")),
+                "corrections": len(found.learned),
+                "held_out": len(found.held_out),
+                "skipped": len(found.skipped),
+            },
+            "sha256": found.sha256,
+        },
         "report": report,
     }
     with tempfile.TemporaryDirectory(prefix="digits-") as folder:

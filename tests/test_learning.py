@@ -84,7 +84,9 @@ def test_a_run_makes_a_version_with_its_report(mnist, redis):
     assert report["sets"]["mnist"]["active"]["accuracy"] > 0.99
     assert sum(map(sum, report["confusion"])) == 10_000
     assert len(report["per_digit"]) == 10
-    assert version.metrics["data"] == run.data
+    counts = {"MNIST": 60_000, "corrections": 34, "held_out": 6, "skipped": 0}
+    assert version.metrics["data"] == {"counts": counts, "sha256": run.data["sha256"]}
+    assert version.metrics["tensorflow"].count(".") == 2
     assert version.metrics["recipe"]["epochs"] == 1
     assert [sorted(one) for one in run.curves] == [
         ["accuracy", "at", "epoch", "loss", "val_accuracy", "val_loss"]

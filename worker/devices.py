@@ -1,6 +1,7 @@
 """Pin a process to one GPU or to the CPU."""
 
 import contextlib
+import importlib.metadata
 import os
 import subprocess
 import sys
@@ -86,6 +87,14 @@ def describe(pinned: str | None) -> str:
     if pinned is None:
         return "CPU"
     return f"GPU {pinned}" if count_gpus() else f"CPU (GPU {pinned} cannot be used)"
+
+
+def backend_version() -> dict[str, str]:
+    """Give the version of Keras's backend under its name, as {"tensorflow": "2.21.0"}."""
+    import keras
+
+    name = keras.backend.backend()
+    return {name: importlib.metadata.version(name)}
 
 
 def count_gpus() -> int:

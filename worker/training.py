@@ -340,6 +340,7 @@ def measure(model: keras.Model) -> dict:
         "parameters": model.count_params(),
         "keras": keras.version(),
         "backend": keras.backend.backend(),
+        **devices.backend_version(),
         "evaluation": {
             name: evaluation.figures(answers)
             for name, answers in evaluation.answers_of_mnist(Engine.of(model)).items()
