@@ -83,7 +83,7 @@ def test_a_run_shows_its_progress_curves_and_log_to_all(client, run):
 def test_a_finished_run_is_polled_no_more(client, run):
     runs.finish(run, RunStatus.DONE, "made", outcome="version 2 was made")
     page = client.get(run.get_absolute_url(), headers={"HX-Request": "true"}).content.decode()
-    assert "version 2 was made" in page
+    assert "Version 2 was made" in page
     assert "hx-get" not in page
 
 

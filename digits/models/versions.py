@@ -48,9 +48,9 @@ class ModelVersion(models.Model):
         reported = self.metrics.get("report", {}).get("sets", {}).get("mnist", {})
         evaluated = self.metrics.get("evaluation", {}).get("mnist", {})
         shares = (
-            reported.get("accuracy"),
             evaluated.get("probable_right"),
             evaluated.get("accuracy"),
+            reported.get("accuracy"),
         )
         return next((share for share in shares if share is not None), None)
 

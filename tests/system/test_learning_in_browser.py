@@ -19,9 +19,9 @@ def send(page, path):
 
 def sign_in(page):
     page.goto("/accounts/login/")
-    page.get_by_label("Username").fill("admin")
+    page.get_by_label("User name").fill("admin")
     page.get_by_label("Password").fill(ADMIN_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page.locator("main").get_by_role("button", name="Sign in").click()
 
 
 def test_an_admin_corrects_retrains_activates_and_rolls_back(own_site, chromium, mnist, tmp_path):
@@ -51,7 +51,7 @@ def test_an_admin_corrects_retrains_activates_and_rolls_back(own_site, chromium,
     expect(page.locator("#run")).to_contain_text("Epoch 2 of 2", timeout=TRAINING)
     assert float(progress.get_attribute("value")) > first
     expect(page.locator(".chart polyline.validation").first).to_be_attached()
-    expect(page.locator("#run")).to_contain_text("version 2 was made", timeout=JUDGING)
+    expect(page.locator("#run")).to_contain_text("Version 2 was made", timeout=JUDGING)
     assert page.evaluate("window.sameDocument") is True  # all of it without a reload
 
     page.get_by_role("link", name="The report of version 2").click()
