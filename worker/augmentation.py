@@ -5,6 +5,7 @@ by the same `normalize` that the reading of a photo ends with.
 """
 
 import math
+from functools import cache
 
 import cv2
 import numpy as np
@@ -75,7 +76,7 @@ def draw(image: np.ndarray, rng: np.random.Generator, most_turn: float = 13) -> 
 
 def _sampled(image, linear: np.ndarray, side: int, wobble: float, rng, shift=(0.0, 0.0)):
     """Give what lies under side x side points; linear leads from them, about the middle, to it."""
-    y, x = np.mgrid[0:side, 0:side].astype(np.float32) - np.float32((side - 1) / 2)
+    y, x = _grid(side)
     middle = (SIZE - 1) / 2 - linear @ np.asarray(shift)
     across = linear[0, 0] * x + linear[0, 1] * y + middle[0]
     along = linear[1, 0] * x + linear[1, 1] * y + middle[1]
@@ -85,6 +86,12 @@ def _sampled(image, linear: np.ndarray, side: int, wobble: float, rng, shift=(0.
     # Both ways to sample, so that neither softness nor sharpness tells a digit.
     how = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
     return cv2.remap(image, across.astype(np.float32), along.astype(np.float32), how)
+
+
+@cache
+def _grid(side: int) -> np.ndarray:
+    """Give the rows and columns of side x side points, about the middle."""
+    return np.mgrid[0:side, 0:side].astype(np.float32) - np.float32((side - 1) / 2)
 
 
 def _wobble(side: int, strength: float, rng) -> np.ndarray:
