@@ -131,8 +131,9 @@ def _train(run: TrainingRun):
     active = ModelVersion.active()
     started = time.monotonic()
     runs.tell(run, _what(found, run))
+    mnist = load_mnist("train")
     model = training.train(
-        load_mnist("train"),
+        mnist,
         recipe,
         load_mnist("test"),
         _progress(run, training),
@@ -141,7 +142,7 @@ def _train(run: TrainingRun):
         checkpoints=training.Checkpoints(folder_of(run)),
     )
     runs.tell(run, "judging the new model beside the active one")
-    _judge_and_register(run, model, recipe, found, active, time.monotonic() - started)
+    _judge_and_register(run, model, recipe, found, active, len(mnist), time.monotonic() - started)
 
 
 def _what(found: Corrections, run: TrainingRun) -> str:
@@ -200,7 +201,9 @@ def _update(run: TrainingRun, **fields):
         raise LeaseLost
 
 
-def _judge_and_register(run, model, recipe: Recipe, found, active, seconds: float):
+def _judge_and_register(
+    run, model, recipe: Recipe, found, active, mnist_images: int, seconds: float
+):
     from worker import training
     from worker.bundle import write_bundle
     from worker.engine import Engine
@@ -214,7 +217,7 @@ def _judge_and_register(run, model, recipe: Recipe, found, active, seconds: floa
         "training_seconds": round(seconds),
         "data": {
             "counts": {
-                "MNIST": len(load_mnist("train")),
+                "MNIST": mnist_images,
                 "corrections": len(found.learned),
                 "held_out": len(found.held_out),
                 "skipped": len(found.skipped),
