@@ -96,6 +96,8 @@ def read(claimed: list[Rereading], engine):
     ]
     with transaction.atomic():
         Prediction.objects.bulk_create(rows, ignore_conflicts=True)
+        labelled = Prediction.objects.filter(digit__in=digits, digit__label__isnull=False)
+        labelled.update(to_review=False)
         finish(claimed)
 
 

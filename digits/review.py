@@ -21,7 +21,9 @@ def unsure(owner):
     counts = ~Exists(of_digit.filter(pk__gt=OuterRef("pk")))
     if active:
         counts = Q(version=active) | (~Exists(of_digit.filter(version=active)) & counts)
-    rows = Prediction.objects.filter(counts, confidence__lt=UNSURE_BELOW, digit__label=None)
+    rows = Prediction.objects.filter(
+        counts, to_review=True, confidence__lt=UNSURE_BELOW, digit__label=None
+    )
     if not owner.is_staff:
         rows = rows.filter(_belongs_to(owner))
     return rows.order_by("confidence", "pk")

@@ -158,6 +158,7 @@ def _save(upload: Upload, reading, version):
             status=Status.DONE,
             reading=reading.text[:500],
             confidence=reading.confidence,
+            version=version,
             width=reading.width,
             height=reading.height,
             preview=name,

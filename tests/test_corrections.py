@@ -1,12 +1,15 @@
 """What people say a digit is: kept with who and when, and never written over."""
 
+from importlib import import_module
+
 import pytest
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from digits.corrections import correct
-from digits.models import Digit, ModelVersion, TrainingRun
+from digits.models import Digit, ModelVersion, Prediction, TrainingRun, Upload
 from digits.models.corrections import NOT_A_DIGIT
 from digits.models.training import RunStatus
 from digits.runs import new_corrections
@@ -68,3 +71,34 @@ def test_one_training_run_is_unfinished_at_a_time(digit):
     TrainingRun.objects.create()
     TrainingRun.objects.create(status=RunStatus.CANCELLED)
     assert Digit.objects.count() == 1
+
+
+def what_people_made_of(digit) -> tuple[str, str]:
+    return Upload.objects.values_list("verdict", "corrected").get(pk=digit.upload_id)
+
+
+def test_an_upload_says_what_people_made_of_its_reading(digit):
+    said = [(7, ("confirmed", "")), (1, ("corrected", "1")), (None, ("", ""))]
+    for label, expected in [*said, (NOT_A_DIGIT, ("corrected", "not a digit"))]:
+        correct(digit, label)
+        assert what_people_made_of(digit) == expected
+
+
+def test_what_is_labelled_waits_for_no_review_until_it_is_withdrawn(digit):
+    for label, waits in ((4, False), (None, True)):
+        correct(digit, label)
+        assert digit.predictions.get().to_review is waits
+
+
+def test_uploads_of_before_learn_what_was_made_of_them(digit):
+    correct(digit, 1)
+    untouched = make_reading(ModelVersion.active())
+    Upload.objects.update(verdict="", corrected="", version=None)
+    Prediction.objects.update(to_review=True)
+    import_module("digits.migrations.0006_fill_history_and_review").fill(apps, None)
+    assert what_people_made_of(digit) == ("corrected", "1")
+    untouched.refresh_from_db()
+    assert (untouched.verdict, untouched.version) == ("", ModelVersion.active())
+    assert list(Prediction.objects.filter(to_review=True)) == [
+        untouched.digits.get().predictions.get()
+    ]

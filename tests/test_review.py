@@ -233,7 +233,7 @@ def test_reviewing_takes_as_many_queries_for_many_readings(
 def test_the_order_comes_from_an_index(ann):
     staff = Owner(get_user_model().objects.create_user("staff", is_staff=True), {})
     plan = review.unsure(staff)[:1].explain()
-    assert "prediction_by_doubt" in plan
+    assert "prediction_to_review" in plan
     assert "TEMP B-TREE" not in plan
 
 

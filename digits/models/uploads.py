@@ -27,6 +27,18 @@ class Source(models.TextChoices):
     API = "api", "API"
 
 
+class Verdict(models.TextChoices):
+    """What people made of a reading; empty where nobody said anything of it."""
+
+    CONFIRMED = "confirmed", "confirmed"
+    CORRECTED = "corrected", "corrected"
+
+
+# What the history is filtered by. It stands in the indexes behind the id, so that a page's rows
+# are found and counted without a look at the table.
+FILTERED = ("status", "source", "confidence", "version", "verdict", "created_at")
+
+
 def _dated(folder: str, suffix: str) -> str:
     return f"{folder}/{timezone.now():%Y/%m/%d}/{uuid.uuid4().hex}{suffix}"
 
@@ -73,6 +85,21 @@ class Upload(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
     reading = models.CharField(max_length=500, blank=True)
     confidence = models.FloatField(null=True, blank=True)
+    version = models.ForeignKey(
+        "ModelVersion",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="uploads",
+        db_index=False,
+        help_text="whose reading it is",
+    )
+    verdict = models.CharField(
+        max_length=10, choices=Verdict.choices, blank=True, help_text="of people on its reading"
+    )
+    corrected = models.CharField(
+        max_length=500, blank=True, help_text="the reading as people corrected it, if they did"
+    )
     error = models.CharField(max_length=500, blank=True)
     error_detail = models.TextField(blank=True)
 
@@ -88,10 +115,17 @@ class Upload(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            # The history of an account, of a browser session, and of everybody by state.
-            models.Index(fields=["user", "-id"], name="upload_of_user"),
-            models.Index(fields=["visitor", "-id"], name="upload_of_visitor"),
+            # The history of an account, of a browser session, of everybody; and that by state.
+            models.Index(fields=["user", "-id", *FILTERED], name="upload_of_user"),
+            models.Index(fields=["visitor", "-id", *FILTERED], name="upload_of_visitor"),
+            models.Index(fields=["-id", *FILTERED], name="upload_of_anybody"),
             models.Index(fields=["status", "-id"], name="upload_by_status"),
+            # Searching the history by reading, of an account or of everybody.
+            models.Index(fields=["reading", "user", "-id"], name="upload_by_reading"),
+            models.Index(fields=["corrected", "user", "-id"], name="upload_by_corrected"),
+            # The dashboard: what was sent in which hour, and how much of a version is corrected.
+            models.Index(fields=["created_at"], name="upload_by_time"),
+            models.Index(fields=["version", "verdict"], name="upload_by_version"),
             # What to claim next: those tried before, then the oldest.
             models.Index(
                 fields=["-attempts", "id"],
@@ -220,6 +254,9 @@ class Prediction(models.Model):
     confidence = models.FloatField()
     probabilities = models.JSONField(help_text="of 0 to 9")
     created_at = models.DateTimeField(default=timezone.now)
+    to_review = models.BooleanField(
+        default=True, help_text="no once its digit is labelled, which keeps the index short"
+    )
 
     class Meta:
         ordering = ["-id"]
@@ -228,7 +265,11 @@ class Prediction(models.Model):
         ]
         indexes = [
             # What to review next: the least sure first.
-            models.Index(fields=["confidence", "id"], name="prediction_by_doubt")
+            models.Index(
+                fields=["confidence", "id"],
+                condition=Q(to_review=True),
+                name="prediction_to_review",
+            )
         ]
 
     def __str__(self):
