@@ -42,3 +42,9 @@ def _tell(upload: Upload):
         said = any(digit.label is not None for digit in digits)
         upload.verdict = Verdict.CONFIRMED if said else ""
     upload.save(update_fields=["corrected", "verdict"])
+
+
+def say(digit: Digit, label: int | None, owner):
+    """Correct a digit in an owner's name; there is nothing to withdraw where none was said."""
+    if label is not None or digit.label is not None:
+        correct(digit, label, **owner.fields())

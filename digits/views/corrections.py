@@ -4,7 +4,7 @@ from django.core.exceptions import BadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from digits.corrections import correct
+from digits.corrections import say
 from digits.lines import corrected_reading
 from digits.models import Digit
 from digits.models.corrections import LABELS
@@ -17,7 +17,7 @@ def label(request, pk: int):
     """Set a digit's true label (`label`: 0 to 9, 10 for "not a digit"), or withdraw it (empty)."""
     digits = Digit.objects.visible_to(request.owner).select_related("upload")
     digit = get_object_or_404(digits, pk=pk)
-    say(request, digit, chosen(request))
+    say(digit, chosen(request), request.owner)
     if not request.htmx:
         return redirect(f"{digit.upload.get_absolute_url()}#digit-{digit.pk}")
     every = list(digit.upload.digits.with_predictions())
@@ -44,9 +44,3 @@ def chosen(request) -> int | None:
             f" what was said; received {received}."
         )
     return CHOICES[text]
-
-
-def say(request, digit: Digit, label: int | None):
-    """Correct a digit in the name of who asks; there is nothing to withdraw where none was said."""
-    if label is not None or digit.label is not None:
-        correct(digit, label, **request.owner.fields())

@@ -7,9 +7,10 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
 from digits import review as queue
+from digits.corrections import say
 from digits.models import Digit, Prediction
 from digits.models.corrections import LABELS
-from digits.views.corrections import chosen, say
+from digits.views.corrections import chosen
 from digits.views.fragments import page_or_part
 
 
@@ -44,7 +45,7 @@ def _answered(request):
     digits = Digit.objects.visible_to(request.owner)
     digit = get_object_or_404(digits, pk=_number(request.POST, "digit"))
     label = chosen(request)
-    say(request, digit, label)
+    say(digit, label, request.owner)
     passed = _number(request.POST, "shown")
     if label is None:
         return _on(digit=digit.pk)

@@ -1,7 +1,5 @@
 """The pages that people use."""
 
-import math
-import threading
 from collections import defaultdict
 
 from django.conf import settings
@@ -10,7 +8,7 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from digits import queue, rereading
+from digits import rereading
 from digits.forms import UploadForm
 from digits.lines import corrected_reading
 from digits.models import Digit, Upload
@@ -18,11 +16,9 @@ from digits.models.corrections import LABELS
 from digits.models.uploads import Status
 from digits.pixels import png
 from digits.views.fragments import page_or_part
+from digits.waiting import bounded, hold_until_finished
 
 PAGE_SIZE = 24
-LONGEST_WAIT = 20
-# Whoever waits holds a thread: half of them stay free for everything else.
-_waiting = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -121,28 +117,11 @@ def digit_pixels(request, pk: int):
     return _kept(HttpResponse(png(digit.pixels), content_type="image/png"))
 
 
-def hold_until_finished(upload: Upload, seconds: float) -> bool:
-    """Wait for an upload to be finished, and load its end state.
-
-    Returns:
-        False: too many wait already, so nobody waited.
-    """
-    if not _waiting.acquire(blocking=False):
-        return False
-    try:
-        queue.wait_for(upload.pk, seconds)
-    finally:
-        _waiting.release()
-    upload.refresh_from_db()
-    return True
-
-
 def _seconds(request) -> float:
     try:
-        seconds = float(request.GET.get("wait", 0))
+        return bounded(float(request.GET.get("wait", 0)))
     except ValueError:
         return 0
-    return min(max(seconds, 0), LONGEST_WAIT) if math.isfinite(seconds) else 0
 
 
 def _file(stored, **options):
