@@ -55,6 +55,17 @@ class UploadForm(forms.Form):
         return upload
 
 
+class TokenForm(forms.Form):
+    """A new token for a program."""
+
+    name = forms.CharField(
+        label="What is it for?",
+        max_length=100,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "my notebook"}),
+        error_messages={"required": "Say what it is for, so that you know it later."},
+    )
+
+
 def _default(name: str) -> str:
     """Say what a setting is where it is left empty."""
     new = getattr(Recipe(), name)

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 
-from digits import activations, queue, rereading, rollout, runs, serving, trainer
+from digits import activations, idempotency, queue, rereading, rollout, runs, serving, trainer
 from digits.models import Digit, Prediction, Upload
 from digits.models.uploads import Status, preview_path
 from worker.bundle import ModelError
@@ -84,6 +84,7 @@ def sweep():
     activations.sweep()
     runs.sweep()
     rereading.sweep()
+    idempotency.sweep()
 
 
 def read(uploads: list[Upload]):

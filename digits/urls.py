@@ -1,7 +1,7 @@
 """The site's addresses."""
 
 from django.contrib.auth import views as auth
-from django.urls import path
+from django.urls import include, path
 
 from digits.views import (
     corrections,
@@ -10,6 +10,7 @@ from digits.views import (
     rereading,
     review,
     site,
+    tokens,
     training,
     versions,
 )
@@ -32,6 +33,9 @@ urlpatterns = [
     path("training/<int:pk>/", training.training_run, name="training-run"),
     path("training/<int:pk>/cancel", training.cancel, name="training-run-cancel"),
     path("mnist/classify", program.classify, name="mnist-classify"),
+    path("api/", include("digits.api.urls")),
+    path("account/tokens/", tokens.tokens, name="tokens"),
+    path("account/tokens/<int:pk>/revoke", tokens.revoke, name="token-revoke"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("accounts/login/", auth.LoginView.as_view(), name="login"),

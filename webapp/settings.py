@@ -22,6 +22,16 @@ def _number(name: str, default: int, low: int, high: int) -> int:
     return int(text)
 
 
+def _rate(text: str) -> tuple[int, int]:
+    """Read how often one may ask, such as "600/minute": how many times, in how many seconds."""
+    seconds = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+    count, _, period = text.partition("/")
+    if not count.isdigit() or int(count) < 1 or period not in seconds:
+        expected = "a rate such as 600/minute, a second, minute, hour or day"
+        raise ImproperlyConfigured(f'expected {expected}, received "{text}"')
+    return int(count), seconds[period]
+
+
 # Where things are
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
 DATA_DIR.mkdir(parents=True, exist_ok=True)
@@ -57,6 +67,9 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 WEB_THREADS = _number("WEB_THREADS", 32, 2, 256)
 
+API_RATE = _rate(env.str("API_RATE", default="1200/minute"))
+API_ANONYMOUS_RATE = _rate(env.str("API_ANONYMOUS_RATE", default="120/minute"))
+
 # Recognition
 GPUS = env.list("GPUS", default=[])
 REQUIRE_GPU = env.bool("REQUIRE_GPU", default=False)
@@ -84,6 +97,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",
+    "drf_spectacular",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -157,6 +171,37 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="")
+
+# The API: see digits/api/
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "digits.api.auth.TokenAuthentication",
+        "digits.api.auth.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["digits.api.auth.ForSenders"],
+    "DEFAULT_THROTTLE_CLASSES": ["digits.api.throttles.Throttle"],
+    "DEFAULT_PAGINATION_CLASS": "digits.api.pages.Pages",
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "digits.api.errors.handle",
+    "URL_FORMAT_OVERRIDE": None,
+    "NUM_PROXIES": 1 if HTTPS else 0,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Digits",
+    "DESCRIPTION": "Reads handwritten digits: images in, readings out.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "digits.api.schema.add_problems",
+    ],
+}
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")

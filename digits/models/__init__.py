@@ -1,5 +1,6 @@
 """What is stored."""
 
+from digits.models.api import IdempotencyKey, Token
 from digits.models.corrections import Correction
 from digits.models.rereadings import Rereading
 from digits.models.training import TrainingEvent, TrainingRun
@@ -10,9 +11,11 @@ __all__ = [
     "Activation",
     "Correction",
     "Digit",
+    "IdempotencyKey",
     "ModelVersion",
     "Prediction",
     "Rereading",
+    "Token",
     "TrainingEvent",
     "TrainingRun",
     "Upload",

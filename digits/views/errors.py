@@ -1,7 +1,9 @@
-"""The pages for what went wrong."""
+"""The pages for what went wrong; under /api/, problem details."""
 
 from django.core.exceptions import BadRequest
 from django.shortcuts import render
+
+from digits.problems import problem_response
 
 
 def bad_request(request, exception):
@@ -32,14 +34,18 @@ def not_found(request, exception):
 
 def server_error(request):
     """Render without the request: what broke may be the session or the database."""
-    return _page(
-        None,
-        500,
-        "Something broke",
-        "It is our fault, and was written to the log. Nothing is lost.",
-    )
+    message = "It is our fault, and was written to the log. Nothing is lost."
+    if _is_for_programs(request):
+        return problem_response(500, message)
+    return _page(None, 500, "Something broke", message)
+
+
+def _is_for_programs(request) -> bool:
+    return request.path.startswith("/api/")
 
 
 def _page(request, status: int, title: str, message: str):
+    if request and _is_for_programs(request):
+        return problem_response(status, message)
     context = {"title": title, "message": message, "status": status}
     return render(request, "digits/error.html", context, status=status)

@@ -1,0 +1,61 @@
+"""Exceptions of the API, and how any becomes problem details."""
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions, status, views
+from rest_framework.response import Response
+
+from digits.problems import MEDIA_TYPE, problem
+
+NOT_FOUND = "There is nothing at this address, or it is not yours to see."
+
+
+class Conflict(exceptions.APIException):
+    status_code = status.HTTP_409_CONFLICT
+
+
+class Unprocessable(exceptions.APIException):
+    status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
+
+
+def handle(error: Exception, context: dict) -> Response | None:
+    """Answer with problem details; None for what nobody foresaw, which Django logs: a 500."""
+    if isinstance(error, Http404):
+        error = exceptions.NotFound(NOT_FOUND)
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    answer = views.exception_handler(error, context)
+    if answer is None:
+        return None
+    answer.data = _problem(error)
+    answer.content_type = MEDIA_TYPE
+    if isinstance(error, exceptions.Throttled) and error.wait is not None:
+        answer["Retry-After"] = str(error.wait)
+    return answer
+
+
+def _problem(error: exceptions.APIException) -> dict:
+    if not isinstance(error, exceptions.ValidationError):
+        return problem(error.status_code, str(error.detail))
+    fields = list(_fields(error.detail))
+    return problem(error.status_code, " ".join(one["message"] for one in fields), errors=fields)
+
+
+def _fields(detail, name: str = ""):
+    """Give each message with the path of its field, such as "settings.epochs"; "" is the whole."""
+    if isinstance(detail, dict):
+        for key, inner in detail.items():
+            whole = key in ("non_field_errors", "__all__")
+            yield from _fields(inner, name if whole else f"{name}.{key}".lstrip("."))
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _fields(inner, name)
+    else:
+        yield {"field": name, "message": str(detail)}
+
+
+def refuse(form):
+    """Raise what a form found wrong."""
+    raise exceptions.ValidationError(
+        {name: [str(message) for message in messages] for name, messages in form.errors.items()}
+    )

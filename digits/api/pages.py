@@ -1,0 +1,46 @@
+"""Pages that one goes through by a cursor: what comes in between shifts nothing."""
+
+from rest_framework.exceptions import NotFound, ValidationError
+from rest_framework.pagination import CursorPagination
+
+PAGE_SIZE, LARGEST = 50, 200
+
+
+class Pages(CursorPagination):
+    """The newest first."""
+
+    ordering = "-id"
+    page_size, max_page_size = PAGE_SIZE, LARGEST
+    page_size_query_param = "page_size"
+    page_size_query_description = f"How many there are on a page: 1 to {LARGEST}."
+    cursor_query_description = "Where the page begins: taken from next or previous."
+
+    def paginate_queryset(self, queryset, request, view=None):
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (NotFound, ValueError, OverflowError) as error:
+            expected = "Expected a cursor from next or previous of an answer."
+            raise ValidationError({"cursor": expected}) from error
+
+    def get_page_size(self, request) -> int:
+        text = request.query_params.get(self.page_size_query_param, str(PAGE_SIZE))
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:5]) <= LARGEST):
+            expected = f'Expected 1 to {LARGEST}, received "{text[:40]}".'
+            raise ValidationError({self.page_size_query_param: expected})
+        return int(text[:5])
+
+    def get_paginated_response_schema(self, schema):
+        described = super().get_paginated_response_schema(schema)
+        described["required"] = ["next", "previous", "results"]
+        return described
+
+    def get_schema_operation_parameters(self, view):
+        parameters = super().get_schema_operation_parameters(view)
+        for parameter in parameters:
+            if parameter["name"] == self.page_size_query_param:
+                parameter["schema"] |= {"minimum": 1, "maximum": LARGEST, "default": PAGE_SIZE}
+        return parameters
+
+
+class PagesByNumber(Pages):
+    ordering = "-number"

@@ -1,0 +1,62 @@
+"""Query parameters: each a field of a serializer, which checks it and describes it."""
+
+import math
+
+from rest_framework import serializers
+
+from digits.models.uploads import Source, Status
+from digits.waiting import LONGEST_WAIT
+
+
+class Seconds(serializers.FloatField):
+    def to_internal_value(self, data):
+        value = super().to_internal_value(data)
+        if not math.isfinite(value):
+            self.fail("invalid")
+        return value
+
+
+class WaitQuery(serializers.Serializer):
+    wait = Seconds(
+        min_value=0,
+        max_value=LONGEST_WAIT,
+        default=0,
+        help_text="How many seconds to wait for the reading.",
+    )
+
+
+class TopQuery(serializers.Serializer):
+    top_k = serializers.IntegerField(
+        min_value=1,
+        max_value=11,
+        default=3,
+        help_text="How many labels to tell of each digit, the most probable first.",
+    )
+
+
+class UploadQuery(WaitQuery, TopQuery):
+    pass
+
+
+class UploadsQuery(TopQuery):
+    status = serializers.ChoiceField(Status.choices, required=False)
+    source = serializers.ChoiceField(Source.choices, required=False)
+
+
+class DigitsQuery(TopQuery):
+    review = serializers.BooleanField(
+        default=False,
+        help_text="1: only what the active version is unsure of and nobody labelled yet, the least"
+        " sure first.",
+    )
+
+
+def checked(query: type[serializers.Serializer], request) -> dict:
+    """Give the query parameters of a request, checked and with their defaults.
+
+    Raises:
+        ValidationError: one is not as its field expects.
+    """
+    received = query(data=request.query_params)
+    received.is_valid(raise_exception=True)
+    return received.validated_data

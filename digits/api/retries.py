@@ -1,0 +1,45 @@
+"""The header Idempotency-Key: what is sent twice under one key is made once."""
+
+from collections.abc import Callable, Iterable
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.exceptions import ValidationError
+
+from digits import idempotency
+from digits.api.errors import Unprocessable
+
+KEY = "Idempotency-Key"
+LONGEST_KEY = 255
+HOURS = idempotency.KEPT.total_seconds() // 3600
+IDEMPOTENCY_KEY = OpenApiParameter(
+    KEY,
+    {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+    OpenApiParameter.HEADER,
+    description="Any text of your choice, new for each upload. When it is sent again within"
+    f" {HOURS:.0f} hours, nothing new is made, and the answer is of what it made first.",
+)
+
+
+def once(request, sent: Iterable[bytes], field: str, make: Callable):
+    """Call `make`, or give what the request's key made before.
+
+    Args:
+        sent: all that makes two requests the same; not looked at without a key.
+        field: the field of IdempotencyKey that refers to what is made.
+
+    Raises:
+        ValidationError: the key is empty or too long.
+        Unprocessable: the key was sent with something else.
+    """
+    key = request.headers.get(KEY)
+    if key is None:
+        return make()
+    if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
+        expected = f"Expected 1 to {LONGEST_KEY} printable letters, received {len(key)}."
+        raise ValidationError({KEY: expected})
+    try:
+        return idempotency.once(
+            request.owner, key, idempotency.fingerprint(field, sent), field, make
+        )
+    except idempotency.KeyReused as error:
+        raise Unprocessable("This Idempotency-Key was sent before, with something else.") from error

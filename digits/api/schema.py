@@ -1,0 +1,100 @@
+"""The schema: how one signs in, and which problems any operation may answer with."""
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from digits.problems import MEDIA_TYPE
+
+ID = OpenApiParameter("id", int, OpenApiParameter.PATH)
+LOCATION = OpenApiParameter(
+    "Location", str, OpenApiParameter.HEADER, response=[201, 202], description="Where to look."
+)
+SAID = {
+    400: "What was sent is not as expected; errors says which field and why.",
+    401: "Sign in, or send a token.",
+    403: "Not allowed, or the CSRF token is missing.",
+    404: "There is nothing at this address, or it is not yours to see.",
+    406: "The answer is JSON only.",
+    409: "It cannot be done now.",
+    415: "The body is of another type than expected.",
+    422: "The Idempotency-Key was sent before, with something else.",
+    429: "Too many requests; Retry-After says in how many seconds to ask again.",
+}
+RETRY_AFTER = {
+    "Retry-After": {"description": "In how many seconds.", "schema": {"type": "integer"}}
+}
+
+
+class ProblemError(serializers.Serializer):
+    field = serializers.CharField(help_text="Its name; empty: the whole.", allow_blank=True)
+    message = serializers.CharField()
+
+
+class Problem(serializers.Serializer):
+    """Problem details, as in RFC 9457."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField(required=False)
+    errors = ProblemError(many=True, required=False)
+
+
+def problems(*statuses: int) -> dict:
+    """The answers of a view that are problems, for `responses` of extend_schema."""
+    return {
+        (status, MEDIA_TYPE): OpenApiResponse(Problem, description=SAID[status])
+        for status in statuses
+    }
+
+
+def add_problems(result, generator, request, public):
+    """Name in each operation the problems that any of its kind may answer with (a hook)."""
+    described = {"$ref": "#/components/schemas/Problem"}
+    for path, operations in result["paths"].items():
+        for operation in operations.values():
+            for status in _possible(path, operation):
+                answer = {
+                    "description": SAID[status],
+                    "content": {MEDIA_TYPE: {"schema": described}},
+                }
+                if status == 429:
+                    answer["headers"] = RETRY_AFTER
+                operation["responses"].setdefault(str(status), answer)
+            operation["responses"] = dict(sorted(operation["responses"].items()))
+    return result
+
+
+def _possible(path: str, operation: dict) -> list[int]:
+    places = {parameter["in"] for parameter in operation.get("parameters", [])}
+    found = [401, 403, 406, 429]
+    if "requestBody" in operation or places & {"query", "header"}:
+        found.append(400)
+    if "{" in path:
+        found.append(404)
+    if "requestBody" in operation:
+        found.append(415)
+    return found
+
+
+class TokenScheme(OpenApiAuthenticationExtension):
+    target_class = "digits.api.auth.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema):
+        return {"type": "http", "scheme": "bearer", "description": "Made on /account/tokens/."}
+
+
+class SessionScheme(OpenApiAuthenticationExtension):
+    target_class = "digits.api.auth.SessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema):
+        return {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.SESSION_COOKIE_NAME,
+            "description": "Of a browser; what changes something needs the header X-CSRFToken.",
+        }

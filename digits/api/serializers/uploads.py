@@ -1,0 +1,148 @@
+"""What uploads and digits look like."""
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from digits.models import Digit, Upload
+from digits.models.corrections import LABELS, NOT_A_DIGIT
+from digits.models.uploads import Status, Verdict
+
+LABEL_HELP = f"0 to 9, or {NOT_A_DIGIT}: not a digit"
+
+
+def label_field(**options) -> serializers.IntegerField:
+    return serializers.IntegerField(min_value=0, max_value=NOT_A_DIGIT, **options)
+
+
+class BoxSerializer(serializers.Serializer):
+    """Where a digit is in its upload, in pixels from the upper left."""
+
+    x = serializers.IntegerField()
+    y = serializers.IntegerField()
+    width = serializers.IntegerField()
+    height = serializers.IntegerField()
+
+
+class GuessSerializer(serializers.Serializer):
+    """A label, and the probability that the model gave it."""
+
+    label = label_field(help_text=LABEL_HELP)
+    probability = serializers.FloatField()
+
+
+class DigitSerializer(serializers.ModelSerializer):
+    """One digit: what its upload's reading says of it, and what people do.
+
+    The context's `top_k` says how many labels are told of it.
+    """
+
+    position = serializers.IntegerField(help_text="in reading order, from 0")
+    box = BoxSerializer(source="*")
+    read_as = label_field(source="read_as.label", default=None, help_text=LABEL_HELP)
+    confidence = serializers.FloatField(source="read_as.confidence", default=None)
+    version = serializers.IntegerField(
+        source="read_as.version.number",
+        default=None,
+        help_text="number of the version that read it",
+    )
+    label = label_field(
+        allow_null=True, help_text=f"what people say it truly is: {LABEL_HELP}; null: nothing yet"
+    )
+    top = serializers.SerializerMethodField(help_text="the most probable labels")
+
+    class Meta:
+        model = Digit
+        fields = [
+            "id",
+            "upload",
+            "position",
+            "box",
+            "read_as",
+            "confidence",
+            "version",
+            "label",
+            "labelled_at",
+            "top",
+        ]
+        read_only_fields = ["upload", "labelled_at"]
+
+    @extend_schema_field(GuessSerializer(many=True))
+    def get_top(self, digit: Digit) -> list[dict]:
+        if digit.read_as is None:
+            return []
+        shares = enumerate([*digit.read_as.probabilities, digit.read_as.not_a_digit])
+        best = sorted(shares, key=lambda one: -one[1])[: self.context["top_k"]]
+        return [{"label": label, "probability": round(share, 6)} for label, share in best]
+
+
+class UploadSerializer(serializers.ModelSerializer):
+    """One image that was sent, and its reading."""
+
+    reading = serializers.SerializerMethodField(
+        help_text="its digits in reading order, a space between two lines; null before it was read"
+    )
+    corrected_reading = serializers.SerializerMethodField(
+        help_text="the reading as people corrected it; null where they changed nothing"
+    )
+    verdict = serializers.SerializerMethodField(help_text="what people made of its reading")
+    error = serializers.SerializerMethodField(help_text="why it could not be read")
+    confidence = serializers.FloatField(allow_null=True, help_text="of its least sure digit")
+    page = serializers.SerializerMethodField(help_text="its page on the site")
+    digits = DigitSerializer(many=True)
+
+    class Meta:
+        model = Upload
+        fields = [
+            "id",
+            "page",
+            "name",
+            "source",
+            "status",
+            "reading",
+            "corrected_reading",
+            "verdict",
+            "confidence",
+            "error",
+            "width",
+            "height",
+            "created_at",
+            "finished_at",
+            "digits",
+        ]
+
+    def get_reading(self, upload: Upload) -> str | None:
+        return upload.reading if upload.status == Status.DONE else None
+
+    def get_corrected_reading(self, upload: Upload) -> str | None:
+        return upload.corrected or None
+
+    @extend_schema_field(serializers.ChoiceField(Verdict.choices, allow_null=True))
+    def get_verdict(self, upload: Upload) -> str | None:
+        return upload.verdict or None
+
+    def get_error(self, upload: Upload) -> str | None:
+        return upload.error or None
+
+    @extend_schema_field(serializers.URLField())
+    def get_page(self, upload: Upload) -> str:
+        return self.context["request"].build_absolute_uri(upload.get_absolute_url())
+
+
+class UploadFileSerializer(serializers.Serializer):
+    file = serializers.FileField(help_text="PNG, JPEG, WebP, GIF, BMP, TIFF or HEIC")
+
+
+class CorrectionSerializer(serializers.Serializer):
+    """Either what a digit truly is, or that it was read right."""
+
+    label = serializers.ChoiceField(
+        LABELS, required=False, allow_null=True, help_text=f"{LABEL_HELP}; null: withdraw"
+    )
+    confirm = serializers.BooleanField(
+        required=False, help_text="true: it was read right; then label is left out"
+    )
+
+    def validate(self, attrs):
+        if ("label" in attrs) == bool(attrs.get("confirm")):
+            raise serializers.ValidationError("Expected either label, or confirm to be true.")
+        return attrs

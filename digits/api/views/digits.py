@@ -1,0 +1,78 @@
+"""Digits: reviewed and corrected."""
+
+from django.shortcuts import get_object_or_404
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.response import Response
+
+from digits import corrections, review
+from digits.api.errors import Conflict
+from digits.api.pages import Pages
+from digits.api.queries import DigitsQuery, TopQuery, checked
+from digits.api.schema import problems
+from digits.api.serializers.uploads import CorrectionSerializer, DigitSerializer
+from digits.models import Digit
+
+
+class DigitPages(Pages):
+    """Digits the newest first, or for review the least sure first."""
+
+    def paginate_queryset(self, queryset, request, view=None):
+        if not checked(DigitsQuery, request)["review"]:
+            return super().paginate_queryset(queryset, request, view)
+        self.ordering = ("confidence", "pk")
+        page = super().paginate_queryset(review.unsure(request.owner), request, view)
+        found = queryset.in_bulk([prediction.digit_id for prediction in page])
+        return [found[prediction.digit_id] for prediction in page if prediction.digit_id in found]
+
+
+class Digits(generics.ListAPIView):
+    serializer_class = DigitSerializer
+    pagination_class = DigitPages
+
+    def get_queryset(self):
+        return Digit.objects.visible_to(self.request.owner).defer("pixels").with_predictions()
+
+    def get_serializer_context(self):
+        return super().get_serializer_context() | checked(TopQuery, self.request)
+
+    @extend_schema(operation_id="list_digits", parameters=[DigitsQuery])
+    def get(self, request):
+        """The digits of your uploads; with `review=1` those worth a look."""
+        return super().get(request)
+
+
+class OneDigit(generics.GenericAPIView):
+    serializer_class = DigitSerializer
+
+    def shown(self, id: int) -> Response:
+        digits = Digit.objects.visible_to(self.request.owner).with_predictions()
+        context = self.get_serializer_context() | checked(TopQuery, self.request)
+        return Response(DigitSerializer(get_object_or_404(digits, pk=id), context=context).data)
+
+    @extend_schema(operation_id="get_digit", parameters=[TopQuery])
+    def get(self, request, id: int):
+        return self.shown(id)
+
+    @extend_schema(
+        operation_id="correct_digit",
+        parameters=[TopQuery],
+        request=CorrectionSerializer,
+        responses={200: DigitSerializer} | problems(409),
+    )
+    def patch(self, request, id: int):
+        """Say what a digit truly is, confirm that it was read right, or withdraw what was said."""
+        checked(TopQuery, request)
+        digit = get_object_or_404(Digit.objects.visible_to(request.owner), pk=id)
+        said = CorrectionSerializer(data=request.data)
+        said.is_valid(raise_exception=True)
+        corrections.say(digit, _label(digit, said.validated_data), request.owner)
+        return self.shown(id)
+
+
+def _label(digit: Digit, said: dict) -> int | None:
+    if not said.get("confirm"):
+        return said["label"]
+    if digit.read_as is None:
+        raise Conflict("No version has read this digit, so there is nothing to confirm.")
+    return digit.read_as.label

@@ -1,0 +1,105 @@
+"""Uploads: sent, waited for, listed, deleted."""
+
+from django.db.models import Prefetch
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.parsers import MultiPartParser
+from rest_framework.response import Response
+
+from digits.api.errors import refuse
+from digits.api.queries import TopQuery, UploadQuery, UploadsQuery, checked
+from digits.api.retries import IDEMPOTENCY_KEY, once
+from digits.api.schema import LOCATION, problems
+from digits.api.serializers.uploads import UploadFileSerializer, UploadSerializer
+from digits.forms import UploadForm
+from digits.models import Digit, Upload
+from digits.models.uploads import Source
+from digits.waiting import hold_until_finished
+
+
+class WithDigits:
+    """Uploads with all that their serializer shows, in three queries."""
+
+    serializer_class = UploadSerializer
+
+    def get_queryset(self):
+        digits = Digit.objects.defer("pixels").with_predictions()
+        uploads = Upload.objects.visible_to(self.request.owner).defer("error_detail")
+        return uploads.prefetch_related(Prefetch("digits", digits))
+
+    def shown(self, pk: int, top_k: int, seconds: float = 0) -> UploadSerializer:
+        """Wait for an upload, and show what it is then."""
+        upload = get_object_or_404(Upload.objects.visible_to(self.request.owner), pk=pk)
+        if seconds and not upload.is_finished:
+            hold_until_finished(upload, seconds)
+        return UploadSerializer(
+            get_object_or_404(self.get_queryset(), pk=pk),
+            context=self.get_serializer_context() | {"top_k": top_k},
+        )
+
+
+class Uploads(WithDigits, generics.ListAPIView):
+    parser_classes = [MultiPartParser]
+
+    def filter_queryset(self, queryset):
+        query = checked(UploadsQuery, self.request)
+        wanted = {name: query[name] for name in ("status", "source") if name in query}
+        return queryset.filter(**wanted)
+
+    def get_serializer_context(self):
+        context = super().get_serializer_context()
+        return context | {"top_k": checked(TopQuery, self.request)["top_k"]}
+
+    @extend_schema(operation_id="list_uploads", parameters=[UploadsQuery])
+    def get(self, request):
+        """Your uploads, the newest first; as staff, everybody's."""
+        return super().get(request)
+
+    @extend_schema(
+        operation_id="create_upload",
+        parameters=[UploadQuery, IDEMPOTENCY_KEY, LOCATION],
+        request={"multipart/form-data": UploadFileSerializer},
+        responses={201: UploadSerializer, 202: UploadSerializer} | problems(422),
+    )
+    def post(self, request):
+        """Send an image: 201 when it was read within `wait` seconds, else 202.
+
+        Either way Location says where it is. An image that cannot be read has the status failed,
+        and its error says why.
+        """
+        query = checked(UploadQuery, request)
+        form = UploadForm(None, request.FILES)
+        if not form.is_valid():
+            refuse(form)
+        upload = _made(request, form)
+        shown = self.shown(upload.pk, query["top_k"], query["wait"])
+        status = 201 if shown.instance.is_finished else 202
+        place = reverse("api:upload", args=[upload.pk])
+        return Response(shown.data, status, headers={"Location": request.build_absolute_uri(place)})
+
+
+def _made(request, form: UploadForm) -> Upload:
+    file = form.cleaned_data["file"]
+
+    def sent():
+        yield file.name.encode()
+        yield file.read()
+        file.seek(0)
+
+    return once(request, sent(), "upload", lambda: form.save(request.owner, Source.API))
+
+
+class OneUpload(WithDigits, generics.GenericAPIView):
+    @extend_schema(operation_id="get_upload", parameters=[UploadQuery])
+    def get(self, request, id: int):
+        """One upload; `wait` holds the answer until it is read, at most so many seconds."""
+        query = checked(UploadQuery, request)
+        return Response(self.shown(id, query["top_k"], query["wait"]).data)
+
+    @extend_schema(operation_id="delete_upload", responses={204: None})
+    def delete(self, request, id: int):
+        """Delete an upload, with its files, its digits and what was said of them."""
+        get_object_or_404(Upload.objects.visible_to(request.owner), pk=id).delete()
+        return Response(status=204)

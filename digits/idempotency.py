@@ -1,0 +1,60 @@
+"""What is sent twice under one key is made once, also when both come at the same time."""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from digits.models import IdempotencyKey
+
+KEPT = timedelta(hours=24)
+
+
+class KeyReused(Exception):
+    """The key was sent before, with something else."""
+
+
+def fingerprint(what: str, parts: Iterable[bytes]) -> str:
+    """The SHA-256 of what was sent: of its kind, and of its parts with their lengths."""
+    digest = hashlib.sha256(what.encode())
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def once(owner, key: str, sent: str, field: str, make: Callable):
+    """Make something, unless the owner's key made it before: then that is returned.
+
+    Whoever comes second waits in the database until the first has committed, or given up.
+
+    Args:
+        owner: whose key it is.
+        sent: the fingerprint of what was sent.
+        field: the field of IdempotencyKey that refers to what is made.
+
+    Raises:
+        KeyReused: the key was sent with something else.
+    """
+    mine = owner.fields()
+    with transaction.atomic():
+        before = IdempotencyKey.objects.filter(key=key, **mine)
+        before.filter(created_at__lt=timezone.now() - KEPT).delete()
+        try:
+            with transaction.atomic():
+                row = IdempotencyKey.objects.create(key=key, fingerprint=sent, **mine)
+        except IntegrityError:
+            row = before.select_related(field).get()
+            if row.fingerprint != sent:
+                raise KeyReused from None
+            return getattr(row, field)
+        made = make()
+        setattr(row, field, made)
+        row.save(update_fields=[field])
+    return made
+
+
+def sweep():
+    """Forget keys that are too old to be sent again."""
+    IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()

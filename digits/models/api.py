@@ -1,0 +1,52 @@
+"""What programs need: Token, to sign in with, and IdempotencyKey, to retry with."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+
+class Token(models.Model):
+    """A secret with which a program acts for an account; only its SHA-256 is stored."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="tokens")
+    name = models.CharField(max_length=100, help_text="what it is for")
+    sha256 = models.CharField("SHA-256", max_length=64, unique=True)
+    start = models.CharField(max_length=20, help_text="its first letters, to tell it by")
+    created_at = models.DateTimeField(default=timezone.now)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self):
+        return f"token {self.name}"
+
+
+class IdempotencyKey(models.Model):
+    """What a sender's key made: sent again, it makes nothing new. See digits.idempotency."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False
+    )
+    visitor = models.CharField("browser session", max_length=32, blank=True)
+    key = models.CharField(max_length=255)
+    fingerprint = models.CharField(max_length=64, help_text="SHA-256 of what was sent")
+    upload = models.ForeignKey("Upload", models.CASCADE, null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user", "key"], condition=Q(visitor=""), name="one_key_of_an_account"
+            ),
+            models.UniqueConstraint(
+                fields=["visitor", "key"],
+                condition=Q(user__isnull=True),
+                name="one_key_of_a_visitor",
+            ),
+        ]
+
+    def __str__(self):
+        return self.key

@@ -1,0 +1,18 @@
+"""Problem details (RFC 9457): how the API says what went wrong."""
+
+from http import HTTPStatus
+
+from django.http import JsonResponse
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(status: int, detail: str = "", **more) -> dict:
+    """The members of a problem; `more` are members of its own, left out where they are empty."""
+    members = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    more = {"detail": detail} | more
+    return members | {name: value for name, value in more.items() if value}
+
+
+def problem_response(status: int, detail: str = "") -> JsonResponse:
+    return JsonResponse(problem(status, detail), status=status, content_type=MEDIA_TYPE)

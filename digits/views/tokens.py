@@ -1,0 +1,35 @@
+"""Tokens of an account, for programs: made, shown once, revoked."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods, require_POST
+
+from digits.forms import TokenForm
+from digits.tokens import make
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def tokens(request):
+    """The account's tokens; a POST makes one, and its answer alone shows the secret."""
+    form = TokenForm(request.POST or None)
+    made = secret = None
+    if request.method == "POST" and form.is_valid():
+        made, secret = make(request.user, form.cleaned_data["name"])
+        form = TokenForm()
+    context = {"form": form, "tokens": request.user.tokens.all(), "made": made, "secret": secret}
+    status = 201 if made else 400 if form.errors else 200
+    return render(request, "digits/tokens.html", context, status=status)
+
+
+@login_required
+@require_POST
+def revoke(request, pk: int):
+    """Delete a token: whoever uses it is refused from now on."""
+    token = get_object_or_404(request.user.tokens, pk=pk)
+    token.delete()
+    messages.success(request, f"The token {token.name} is revoked.")
+    return redirect("tokens")

@@ -1,0 +1,32 @@
+"""Programs that use the API, and what they check of its answers."""
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from rest_framework.test import APIClient
+
+from digits import tokens
+
+UPLOADS, DIGITS = "/api/v1/uploads/", "/api/v1/digits/"
+
+
+def program(user) -> APIClient:
+    """A client with a token of a user's."""
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.make(user, 'a test')[1]}")
+    return client
+
+
+def send(api, data: bytes, query: str = "", name: str = "digit.png", **options):
+    """Send an image, as an upload of its own."""
+    file = SimpleUploadedFile(name, data)
+    return api.post(UPLOADS + query, {"file": file}, format="multipart", **options)
+
+
+def problem(answer, status: int) -> dict:
+    """The problem details of an answer, which must be that."""
+    assert answer.status_code == status, answer.content
+    assert answer["Content-Type"] == "application/problem+json"
+    body = answer.json()
+    assert body["status"] == status
+    assert body["type"] == "about:blank"
+    assert body["title"]
+    return body

@@ -1,0 +1,65 @@
+"""Idempotency-Key: what is sent twice is made once."""
+
+from datetime import timedelta
+
+import pytest
+
+from digits import idempotency
+from digits.models import IdempotencyKey, Upload
+from tests.api.clients import problem, send
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
+
+
+def test_a_key_sent_twice_makes_one_upload(api, seven):
+    key = {"Idempotency-Key": "a key"}
+    first, second = (send(api, seven, headers=key) for _ in range(2))
+    assert first["Location"] == second["Location"]
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert Upload.objects.count() == 1
+    assert send(api, seven, headers={"Idempotency-Key": "b key"}).status_code == 202
+    assert Upload.objects.count() == 2
+
+
+@pytest.mark.parametrize("change", ["data", "name"])
+def test_a_key_sent_with_something_else_is_refused(api, seven, mnist, change):
+    key = {"Idempotency-Key": "a key"}
+    send(api, seven, headers=key)
+    other = {"data": seven[:-1] + b"x", "name": "digit.png"}
+    if change == "name":
+        other = {"data": seven, "name": "other.png"}
+    assert "with something else" in problem(send(api, **other, headers=key), 422)["detail"]
+    assert Upload.objects.count() == 1
+
+
+def test_keys_of_two_senders_are_two(api, staff, seven):
+    key = {"Idempotency-Key": "a key"}
+    assert send(api, seven, headers=key)["Location"] != send(staff, seven, headers=key)["Location"]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "a\tb"])
+def test_a_key_that_is_none_is_refused(api, seven, key):
+    body = problem(send(api, seven, headers={"Idempotency-Key": key}), 400)
+    assert body["errors"][0]["field"] == "Idempotency-Key"
+
+
+def test_a_key_is_forgotten_after_a_day(api, seven):
+    key = {"Idempotency-Key": "a key"}
+    send(api, seven, headers=key)
+    made = IdempotencyKey.objects.get()
+    IdempotencyKey.objects.update(created_at=made.created_at - timedelta(hours=25))
+    send(api, seven, headers=key)
+    assert Upload.objects.count() == 2
+    IdempotencyKey.objects.update(created_at=made.created_at - timedelta(hours=25))
+    idempotency.sweep()
+    assert IdempotencyKey.objects.count() == 0
+
+
+def test_an_upload_that_could_not_be_stored_leaves_its_key_free(api, settings, seven):
+    api.raise_request_exception = False
+    key = {"Idempotency-Key": "a key"}
+    storages = settings.STORAGES
+    settings.STORAGES = storages | {"default": {"BACKEND": "tests.storage.FullStorage"}}
+    problem(send(api, seven, headers=key), 500)
+    settings.STORAGES = storages
+    assert send(api, seven, headers=key).status_code == 202
