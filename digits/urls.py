@@ -10,13 +10,16 @@ from digits.views import (
     rereading,
     review,
     site,
+    start,
     tokens,
     training,
     versions,
 )
 
 urlpatterns = [
-    path("", site.index, name="index"),
+    path("", start.index, name="index"),
+    path("examples/", start.read_example, name="read-example"),
+    path("examples/<slug:name>.png", start.example, name="example"),
     path("uploads/", site.history, name="history"),
     path("uploads/<int:pk>/", site.upload, name="upload"),
     path("uploads/<int:pk>/preview", site.preview, name="preview"),

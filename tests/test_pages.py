@@ -259,7 +259,7 @@ def test_what_is_no_digit_is_called_that_on_every_page(client, version, account)
     page = client.get(upload.get_absolute_url()).content.decode()
     assert "Not a digit" in page
     assert '<p class="answer">' not in page
-    assert '<rect class="none"' in page
+    assert '<g class="none"' in page
     assert "91.0 %" in page
     assert "not a digit" in client.get("/uploads/").content.decode()
     assert "no digit found" not in client.get("/uploads/").content.decode()

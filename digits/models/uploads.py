@@ -4,7 +4,7 @@ import uuid
 from pathlib import PurePath
 
 from django.conf import settings
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
@@ -25,6 +25,7 @@ UNFINISHED = (Status.QUEUED, Status.RUNNING)
 class Source(models.TextChoices):
     FILE = "file", "file"
     API = "api", "API"
+    DRAWING = "drawing", "drawing"
 
 
 class Verdict(models.TextChoices):
@@ -66,6 +67,15 @@ class UploadQuerySet(models.QuerySet):
         if owner.user:
             return self.filter(user=owner.user)
         return self.filter(visitor=owner.visitor) if owner.visitor else self.none()
+
+    def delete_with_files(self) -> int:
+        """Delete these uploads; how many. A worker that ends one meanwhile leaves no file behind:
+        the row is held, so that the preview it may just have got is known."""
+        with transaction.atomic():
+            held = list(self.select_for_update(of=("self",)))
+            for upload in held:
+                upload.delete()
+        return len(held)
 
 
 class Upload(models.Model):

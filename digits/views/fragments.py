@@ -11,3 +11,9 @@ def page_or_part(request, page: str, part: str, context: dict):
     if request.htmx:
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def kept(response, seconds: int = 31536000):
+    """Let browsers keep what never changes at its address; for its owner only."""
+    response.headers["Cache-Control"] = f"private, max-age={seconds}, immutable"
+    return response

@@ -2,61 +2,54 @@
 
 from collections import defaultdict
 
-from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_safe
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_GET, require_safe
 
 from digits import rereading
-from digits.forms import UploadForm
+from digits.boxes import boxes_of
 from digits.lines import corrected_reading
 from digits.models import Digit, Upload
 from digits.models.corrections import LABELS
 from digits.models.uploads import Status
 from digits.pixels import png
-from digits.views.fragments import page_or_part
+from digits.views.fragments import kept, page_or_part
 from digits.waiting import bounded, hold_until_finished
 
 PAGE_SIZE = 24
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-def index(request):
-    """The start page; a POST sends an image."""
-    form = UploadForm()
-    if request.method == "POST":
-        form = UploadForm(request.POST, request.FILES)
-        if form.is_valid():
-            return redirect(form.save(request.owner))
-    recent = Upload.objects.sent_by(request.owner)[:6]
-    context = {
-        "form": form,
-        "recent": recent,
-        "max_megabytes": settings.MAX_UPLOAD_BYTES // 1024**2,
-        "max_megapixels": settings.MAX_PIXELS // 1_000_000,
-    }
-    return render(request, "digits/index.html", context, status=400 if form.errors else 200)
+# What the start page shows of an upload: one in its panel, or each of several as a tile.
+PARTS = {"panel": "digits/_panel.html", "tile": "digits/_live_tile.html"}
 
 
 @require_safe
 def upload(request, pk: int):
     """One upload's page, or the part of it that changes. ?wait=SECONDS holds the answer."""
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
+    part = PARTS.get(request.GET.get("part"), "digits/_result.html")
+    context = result_context(request, mine)
+    if request.owner.is_staff and context["digits"]:
+        context["again"] = rereading.standing(mine, context["digits"])
+    return page_or_part(request, "digits/upload.html", part, context)
+
+
+def result_context(request, upload: Upload) -> dict:
+    """What a page shows of an upload, after the wait for it that the request asks for."""
     seconds, held = _seconds(request), True
-    if seconds and not mine.is_finished:
-        held = hold_until_finished(mine, seconds)
-    digits = list(mine.digits.with_predictions())
-    context = {
-        "upload": mine,
+    if seconds and not upload.is_finished:
+        try:
+            held = hold_until_finished(upload, seconds)
+        except Upload.DoesNotExist as error:
+            raise Http404("the upload was deleted meanwhile") from error
+    digits = list(upload.digits.with_predictions())
+    return {
+        "upload": upload,
         "digits": digits,
+        "boxes": boxes_of(upload, digits),
         "labels": LABELS,
-        "corrected": corrected_reading(mine, digits),
+        "corrected": corrected_reading(upload, digits),
         "again_after": "150ms" if held else "2s",
     }
-    if request.owner.is_staff and digits:
-        context["again"] = rereading.standing(mine, digits)
-    return page_or_part(request, "digits/upload.html", "digits/_result.html", context)
 
 
 @require_safe
@@ -114,7 +107,7 @@ def original(request, pk: int):
 def digit_pixels(request, pk: int):
     """A digit's 28x28 pixels, as the model saw them, as PNG."""
     digit = get_object_or_404(Digit.objects.visible_to(request.owner), pk=pk)
-    return _kept(HttpResponse(png(digit.pixels), content_type="image/png"))
+    return kept(HttpResponse(png(digit.pixels), content_type="image/png"))
 
 
 def _seconds(request) -> float:
@@ -128,12 +121,6 @@ def _file(stored, **options):
     if not stored:
         raise Http404("no such file")
     try:
-        return _kept(FileResponse(stored.open("rb"), **options))
+        return kept(FileResponse(stored.open("rb"), **options))
     except FileNotFoundError as error:
         raise Http404("the file is gone from the storage") from error
-
-
-def _kept(response):
-    """What is stored under a number never changes: browsers may keep it."""
-    response.headers["Cache-Control"] = "private, max-age=31536000, immutable"
-    return response

@@ -4,7 +4,7 @@ import os
 import shutil
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.pictures import on_paper, png
 
@@ -47,3 +47,11 @@ def photo(tmp_path, mnist):
     path = tmp_path / "my photo.png"
     path.write_bytes(png(on_paper(mnist.images[0])))
     return path
+
+
+def read(page, path):
+    """Send a file from the start page, and go to the page of its reading."""
+    page.goto("/")
+    page.get_by_label("Image").set_input_files(path)
+    page.get_by_role("link", name="Details").click()
+    expect(page.locator(".result .answer")).to_be_visible()

@@ -80,6 +80,7 @@ def test_a_dropped_file_is_read(watched, mnist):
     }"""
     page.evaluate(drop, [list(mnist_png(mnist, 1))])
     expect(page.locator(".answer")).to_have_text("2")
+    page.get_by_role("link", name="Details").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("drop.png")
 
 

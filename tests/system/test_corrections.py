@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.pictures import in_lines, mnist_png, png
 from tests.site import ADMIN_PASSWORD
+from tests.system.conftest import read
 from worker.engine import Engine
 from worker.reading import read_images
 
@@ -32,9 +33,7 @@ def stored(site, name: str) -> dict:
 
 def send(page, path, data: bytes):
     path.write_bytes(data)
-    page.goto("/")
-    page.get_by_label("Image").set_input_files(path)
-    expect(page.locator(".answer")).to_be_visible()
+    read(page, path)
 
 
 def test_readings_are_corrected_by_click_and_by_key_without_a_reload(

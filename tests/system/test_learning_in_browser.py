@@ -6,15 +6,9 @@ from playwright.sync_api import expect
 
 from tests.pictures import in_lines, png
 from tests.site import ADMIN_PASSWORD
-from tests.system.conftest import Watched
+from tests.system.conftest import Watched, read
 
 TRAINING, JUDGING = 240_000, 120_000  # milliseconds at most
-
-
-def send(page, path):
-    page.goto("/")
-    page.get_by_label("Image").set_input_files(path)
-    expect(page.locator(".answer")).to_be_visible()
 
 
 def sign_in(page):
@@ -31,7 +25,7 @@ def test_an_admin_corrects_retrains_activates_and_rolls_back(own_site, chromium,
     sign_in(page)
     picture = tmp_path / "digits.png"
     picture.write_bytes(png(in_lines(mnist, [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]])))
-    send(page, picture)
+    read(page, picture)
     for verdict in range(12):  # what was read is confirmed, digit by digit
         page.keyboard.press("Enter")
         expect(page.locator(".verdict").nth(verdict)).to_have_text("confirmed")
@@ -58,13 +52,13 @@ def test_an_admin_corrects_retrains_activates_and_rolls_back(own_site, chromium,
     expect(page.locator("main")).to_contain_text("MNIST")
     page.get_by_role("button", name="Activate").click()
     expect(page.locator("#activation")).to_contain_text("Version 2 was activated", timeout=20_000)
-    send(page, picture)
+    read(page, picture)
     expect(page.locator(".bars caption").first).to_contain_text("version 2")
 
     page.get_by_role("link", name="Models").click()
     page.get_by_role("button", name="Roll back to version 1").click()
     expect(page.locator("#activation")).to_contain_text("Version 1 was activated", timeout=20_000)
-    send(page, picture)
+    read(page, picture)
     expect(page.locator(".bars caption").first).to_contain_text("version 1")
     assert own_site.reader() == processes
     assert watched.errors == []

@@ -1,0 +1,146 @@
+// Sending images from the start page: chosen, dropped, pasted, photographed or drawn. The readings
+// appear on the page: one in the panel, each of several as a tile.
+"use strict";
+
+const AT_ONCE = 3;
+const WAIT = 2; // seconds that the server may hold its answer until there is a reading
+const FAILED = {
+  0: "The site cannot be reached. Try once more in a moment.",
+  403: "The page is too old. Load it again, then send once more.",
+  413: "The file is too large.",
+};
+
+const sendForm = () => document.querySelector("[data-drop]");
+
+// Send one image; resolves to the answer's HTML, which says why where it was refused.
+function sendImage(file, fields, onProgress) {
+  const data = new FormData();
+  data.append("file", file, file.name);
+  for (const [name, value] of Object.entries(fields)) data.append(name, value);
+  const request = new XMLHttpRequest();
+  request.open("POST", `${location.pathname}?wait=${WAIT}`);
+  request.setRequestHeader("HX-Request", "true");
+  request.setRequestHeader("X-CSRFToken", sendForm().elements.csrfmiddlewaretoken.value);
+  if (onProgress) {
+    request.upload.addEventListener("progress", (event) => onProgress(event.loaded / event.total));
+  }
+  return new Promise((resolve) => {
+    request.addEventListener("loadend", () => {
+      const { status, responseText } = request;
+      const answered = [200, 400].includes(status) && !responseText.startsWith("<!doctype");
+      resolve(answered ? responseText : refusal(file.name, status));
+    });
+    request.send(data);
+  });
+}
+
+function refusal(name, status) {
+  const line = document.createElement("p");
+  line.className = "error";
+  line.setAttribute("role", "alert");
+  const reason = FAILED[status] ?? "The site could not take it. Try once more in a moment.";
+  line.textContent = name ? `${name}: ${reason}` : reason;
+  return line.outerHTML;
+}
+
+function show(place, html) {
+  place.innerHTML = html;
+  htmx.process(place);
+  localTimes(place);
+}
+
+// What is shown of a file while it goes up.
+function progressIn(place, name) {
+  place.replaceChildren(document.getElementById("sending").content.cloneNode(true));
+  const state = place.querySelector(".sending-state");
+  place.querySelector(".sending-name").textContent = name;
+  return (share) => {
+    place.querySelector("progress").value = share;
+    state.textContent = share < 1 ? `${Math.round(share * 100)} % sent` : "Sent, being read";
+  };
+}
+
+async function sendFile(file, place, part) {
+  const limit = Number(sendForm().dataset.maxBytes);
+  if (file.size > limit) return show(place, refusal(file.name, 413));
+  show(place, await sendImage(file, { part }, progressIn(place, file.name)));
+}
+
+async function sendFiles(files) {
+  document.getElementById("refused").replaceChildren();
+  if (files.length === 1) {
+    const place = document.getElementById("reading");
+    place.scrollIntoView({ block: "nearest" });
+    return sendFile(files[0], place, "panel");
+  }
+  const list = document.getElementById("sent");
+  document.getElementById("latest-section").hidden = false;
+  const waiting = Array.from(files, (file) => {
+    const place = document.createElement("li");
+    progressIn(place, file.name);
+    return [file, place];
+  });
+  list.prepend(...waiting.map(([, place]) => place));
+  list.scrollIntoView({ block: "nearest" });
+  const next = async () => {
+    for (let one; (one = waiting.shift()); ) await sendFile(...one, "tile");
+  };
+  // The first goes alone: its answer may begin the session that the others belong to.
+  await sendFile(...waiting.shift(), "tile");
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
+}
+
+function takeFrom(input) {
+  input.addEventListener("change", async () => {
+    const files = Array.from(input.files);
+    if (!files.length) return;
+    input.value = ""; // the same file can be chosen again
+    await sendFiles(files);
+  });
+}
+
+function takeDrops(form) {
+  let depth = 0;
+  const mark = (change) => {
+    depth = Math.max(0, depth + change);
+    form.classList.toggle("over", depth > 0);
+  };
+  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragenter", (event) => hasFiles(event) && mark(1));
+  document.addEventListener("dragleave", (event) => hasFiles(event) && mark(-1));
+  document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
+  document.addEventListener("drop", (event) => {
+    if (!hasFiles(event)) return;
+    event.preventDefault();
+    mark(-depth);
+    if (event.dataTransfer.files.length) sendFiles(Array.from(event.dataTransfer.files));
+  });
+}
+
+function takePastes() {
+  document.addEventListener("paste", (event) => {
+    const files = Array.from(event.clipboardData?.files ?? []);
+    if (!files.length || event.target.closest?.("input:not([type=file]), textarea")) return;
+    event.preventDefault();
+    sendFiles(files);
+  });
+}
+
+// A reading that appears is said to those who do not see it.
+function sayReading() {
+  const said = document.getElementById("said");
+  const look = () => {
+    const text = document.querySelector("#reading [data-said]")?.dataset.said;
+    if (text && text !== said.textContent) said.textContent = text;
+  };
+  new MutationObserver(look).observe(document.getElementById("reading"), { childList: true });
+  document.addEventListener("htmx:afterSwap", look);
+}
+
+document.addEventListener("DOMContentLoaded", () => {
+  const form = sendForm();
+  takeDrops(form);
+  takePastes();
+  sayReading();
+  form.querySelectorAll("input[type=file]").forEach(takeFrom);
+});

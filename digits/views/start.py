@@ -1,0 +1,102 @@
+"""The start page: images are sent from here, and their readings appear here."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from digits import examples
+from digits.forms import UploadForm
+from digits.models import Upload
+from digits.models.uploads import Source
+from digits.views.fragments import kept
+from digits.views.site import PARTS, result_context
+
+RECENT = 6
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def index(request):
+    """The start page; a POST sends one image or several."""
+    if request.method != "POST":
+        return _page(request)
+    return _answer(request, *_receive(request, request.FILES.getlist("file") or [None]))
+
+
+@require_POST
+def read_example(request):
+    """Send one of the examples (`example`: its name), as if it were a file of the visitor's."""
+    name = request.POST.get("example", "")
+    if name not in examples.EXAMPLES:
+        known = ", ".join(examples.EXAMPLES)
+        raise BadRequest(f'Expected example to be one of {known}, received "{name[:40]}".')
+    file = SimpleUploadedFile(f"{name}.png", examples.png(name))
+    return _answer(request, *_receive(request, [file]))
+
+
+@require_GET
+def example(request, name: str):
+    """The picture of an example."""
+    if name not in examples.EXAMPLES:
+        raise Http404(f"expected one of {list(examples.EXAMPLES)}")
+    return kept(HttpResponse(examples.png(name), content_type="image/png"), seconds=86400)
+
+
+def _receive(request, files) -> tuple[list[Upload], list[tuple[str, str]]]:
+    """Store what can be read; the others are named with the reason. A bad one stops no other."""
+    sent, refused = [], []
+    drawn = request.POST.get("source") == Source.DRAWING
+    for file in files:
+        form = UploadForm(request.POST, {"file": file})
+        if form.is_valid():
+            source = Source.DRAWING if drawn else Source.FILE
+            sent.append(form.save(request.owner, source=source))
+        else:
+            refused.append((file.name if file else "", form.errors["file"][0]))
+    if drawn and sent:
+        _forget_unfinished_drawing(request)
+    return sent, refused
+
+
+def _forget_unfinished_drawing(request):
+    """Delete the drawing that the sent one goes on with (`replaces`), unless it was corrected."""
+    number = request.POST.get("replaces", "")
+    if number.isdecimal() and len(number) < 19:
+        mine = Upload.objects.sent_by(request.owner).filter(pk=number, source=Source.DRAWING)
+        mine.exclude(digits__label__isnull=False).delete_with_files()
+
+
+def _answer(request, sent, refused):
+    """Answer with the readings for htmx, and else lead to the page that has them."""
+    status = 200 if sent else 400
+    if request.htmx:
+        part = PARTS.get(request.POST.get("part"), PARTS["panel"])
+        shown = [render_to_string(part, result_context(request, one), request) for one in sent]
+        refusals = render_to_string("digits/_refused.html", {"refused": refused}, request)
+        headers = {"Cache-Control": "no-store"}
+        return HttpResponse("".join([*shown, refusals]), status=status, headers=headers)
+    if not sent:
+        return _page(request, refused)
+    for name, reason in refused:
+        messages.error(request, f"{name}: {reason}")
+    if len(sent) == 1 and not refused:
+        return redirect(sent[0])
+    many = f"{len(sent)} images were" if len(sent) > 1 else "1 image was"
+    messages.success(request, f"{many} sent.")
+    return redirect("history")
+
+
+def _page(request, refused=()):
+    context = {
+        "refused": refused,
+        "examples": examples.EXAMPLES.items(),
+        "recent": Upload.objects.sent_by(request.owner)[:RECENT],
+        "max_bytes": settings.MAX_UPLOAD_BYTES,
+        "max_megabytes": settings.MAX_UPLOAD_BYTES // 1024**2,
+        "max_megapixels": settings.MAX_PIXELS // 1_000_000,
+    }
+    return render(request, "digits/index.html", context, status=400 if refused else 200)

@@ -1,0 +1,88 @@
+"""The start page in a real browser: images are drawn, dropped and pasted, and read where one is."""
+
+from playwright.sync_api import expect
+
+from benchmarks.drawing import draw
+from tests.pictures import mnist_png
+
+TRANSFER = """files => {
+    const data = new DataTransfer();
+    for (const [name, bytes] of files) {
+        data.items.add(new File([new Uint8Array(bytes)], name, {type: "image/png"}));
+    }
+    return data;
+}"""
+
+
+def transfer(page, files: dict[str, bytes]):
+    """A clipboard or a drag with these files, in the page."""
+    return page.evaluate_handle(TRANSFER, [[name, list(data)] for name, data in files.items()])
+
+
+def test_a_drawing_is_read_where_it_is_drawn(watched):
+    page = watched.page
+    page.goto("/")
+    page.evaluate("window.sameDocument = true")
+    draw(page)
+    expect(page.locator("#reading .answer")).to_have_text("7")
+    expect(page.locator("#said")).to_contain_text("Read as 7.")
+    draw(page, [(0.85, 0.3), (0.85, 0.5), (0.84, 0.8)])  # the drawing goes on
+    expect(page.locator("#reading .answer")).to_have_text("71")
+    page.keyboard.press("Control+z")
+    expect(page.locator("#reading .answer")).to_have_text("7")
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#reading .answer")).to_have_count(0)
+    assert page.evaluate("window.sameDocument") is True
+    assert watched.errors == []
+
+
+def test_one_drawing_is_one_upload_and_black_on_white(chromium, site):
+    context = chromium.new_context(base_url=site.url, color_scheme="dark")
+    page = context.new_page()
+    page.goto("/")
+    draw(page)
+    expect(page.locator("#reading .answer")).to_have_text("7")
+    draw(page, [(0.85, 0.3), (0.85, 0.5), (0.84, 0.8)])
+    expect(page.locator("#reading .answer")).to_have_text("71")
+    page.get_by_role("link", name="Details").click()
+    look = """async () => {
+        const image = document.querySelector(".picture image");
+        const bitmap = await createImageBitmap(await (await fetch(image.href.baseVal)).blob());
+        const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+        context.drawImage(bitmap, 0, 0);
+        return Array.from(context.getImageData(2, 2, 1, 1).data);
+    }"""
+    assert min(page.evaluate(look)) > 245
+    page.goto("/uploads/")
+    assert page.locator(".tile").count() == 1
+    context.close()
+
+
+def test_dropped_files_have_a_tile_each_and_a_bad_one_its_reason(watched, mnist):
+    page = watched.page
+    page.goto("/")
+    files = {f"drop-{index}.png": mnist_png(mnist, index) for index in range(3)}
+    drag = transfer(page, files | {"words.png": b"words"})
+    page.locator("main").dispatch_event("drop", {"dataTransfer": drag})
+    expect(page.locator("#sent .reading")).to_have_text(["7", "2", "1"])
+    expect(page.locator("#sent").get_by_role("alert")).to_contain_text("words.png")
+    page.goto("/uploads/")
+    assert page.locator(".tile").count() == 3  # all of one session
+
+
+def test_a_pasted_picture_is_read(watched, mnist):
+    page = watched.page
+    page.goto("/")
+    clipboard = transfer(page, {"image.png": mnist_png(mnist, 2)})
+    paste = """(body, clipboardData) => body.dispatchEvent(
+        new ClipboardEvent("paste", {clipboardData, bubbles: true}))"""
+    page.locator("body").evaluate(paste, clipboard)
+    expect(page.locator("#reading .answer")).to_have_text("1")
+
+
+def test_an_example_is_read_with_one_click(watched):
+    page = watched.page
+    page.goto("/")
+    page.get_by_role("button", name="A number").click()
+    expect(page.locator("#reading .answer")).to_have_text("31415")
+    assert watched.errors == []
