@@ -98,7 +98,14 @@ class RetrainForm(forms.Form):
     epochs = _number(forms.IntegerField, "Epochs", "epochs")
     learning_rate = _number(forms.FloatField, "Learning rate", "learning_rate")
     batch_size = _number(forms.IntegerField, "Batch size", "batch_size")
-    seed = _number(forms.IntegerField, "Seed", "seed", "The same seed gives the same training.")
+    seed = _number(
+        forms.IntegerField,
+        "Seed",
+        "seed",
+        "The same seed gives the same training.",
+        min_value=0,
+        max_value=2**32 - 1,
+    )
     correction_weight = _number(
         forms.IntegerField,
         "Weight of corrections",

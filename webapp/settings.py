@@ -197,6 +197,11 @@ SPECTACULAR_SETTINGS = {
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "UploadStatus": "digits.models.uploads.Status",
+        "TrainingStatus": "digits.models.training.RunStatus",
+        "ActivationStatus": "digits.models.versions.Activation.Status",
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "digits.api.schema.add_problems",

@@ -4,7 +4,7 @@ Where things go: a resource has a module in views/ (thin class views) and one in
 it looks like, in and out), and its addresses in urls.py. What every view gets without saying so:
 
 - auth.py: a token or the browser session; `request.owner` is the sender, as on the site. The
-  default permission wants one of the two; `ForAll` and `ForStaff` are the others.
+  default permission wants one of the two; with `ForAll` all may look and staff may change.
 - errors.py: any exception becomes problem details; raise DRF's own, `Conflict` or `Unprocessable`.
 - schema.py: the answers that any operation may give (401, 404, 429, ...) are added to the schema;
   a view names its own, with `problems(409)` for its own problems.

@@ -64,10 +64,3 @@ class ForAll(permissions.BasePermission):
 
     def has_permission(self, request, view):
         return request.method in permissions.SAFE_METHODS or request.owner.is_staff
-
-
-class ForStaff(permissions.BasePermission):
-    message = "Only staff may do this."
-
-    def has_permission(self, request, view):
-        return request.owner.is_staff

@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from digits.api.views import digits, docs, uploads
+from digits.api.views import digits, docs, models, training, uploads
 
 app_name = "api"
 version_1 = [
@@ -10,6 +10,16 @@ version_1 = [
     path("uploads/<int:id>/", uploads.OneUpload.as_view(), name="upload"),
     path("digits/", digits.Digits.as_view(), name="digits"),
     path("digits/<int:id>/", digits.OneDigit.as_view(), name="digit"),
+    path("models/", models.Models.as_view(), name="models"),
+    path("models/<int:id>/", models.OneModel.as_view(), name="model"),
+    path("models/<int:id>/activate/", models.Activate.as_view(), name="activate"),
+    path("training-runs/", training.TrainingRuns.as_view(), name="training-runs"),
+    path("training-runs/<int:id>/", training.OneTrainingRun.as_view(), name="training-run"),
+    path(
+        "training-runs/<int:id>/cancel/",
+        training.CancelTrainingRun.as_view(),
+        name="training-run-cancel",
+    ),
 ]
 urlpatterns = [
     path("v1/", include(version_1)),

@@ -52,6 +52,7 @@ class OneDigit(generics.GenericAPIView):
 
     @extend_schema(operation_id="get_digit", parameters=[TopQuery])
     def get(self, request, id: int):
+        """One digit, with what the version that read it says, and what people do."""
         return self.shown(id)
 
     @extend_schema(

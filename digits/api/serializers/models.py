@@ -1,0 +1,53 @@
+"""What model versions and their activations look like."""
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from digits.models import Activation, ModelVersion
+
+
+class ActivationSerializer(serializers.ModelSerializer):
+    """The wish that a version becomes active, and what became of it."""
+
+    class Meta:
+        model = Activation
+        fields = ["id", "status", "reason", "created_at", "finished_at"]
+
+
+class ModelSerializer(serializers.ModelSerializer):
+    """One model version."""
+
+    parent = serializers.IntegerField(
+        source="parent_id", allow_null=True, help_text="id of the version that it was tuned from"
+    )
+    mnist_accuracy = serializers.FloatField(
+        allow_null=True, help_text="share of MNIST's test images whose most probable digit is right"
+    )
+
+    class Meta:
+        model = ModelVersion
+        fields = [
+            "id",
+            "number",
+            "architecture",
+            "is_active",
+            "mnist_accuracy",
+            "parent",
+            "note",
+            "sha256",
+            "created_at",
+        ]
+
+
+class OneModelSerializer(ModelSerializer):
+    """One model version, with what became of the wish to activate it."""
+
+    activation = serializers.SerializerMethodField(help_text="the latest; null where there is none")
+
+    class Meta(ModelSerializer.Meta):
+        fields = [*ModelSerializer.Meta.fields, "activation"]
+
+    @extend_schema_field(ActivationSerializer(allow_null=True))
+    def get_activation(self, version: ModelVersion) -> dict | None:
+        latest = version.activations.first()
+        return latest and ActivationSerializer(latest).data

@@ -1,0 +1,59 @@
+"""Model versions: looked at by all, activated by staff."""
+
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.response import Response
+
+from digits import activations
+from digits.api.auth import ForAll
+from digits.api.pages import PagesByNumber
+from digits.api.schema import LOCATION
+from digits.api.serializers.models import ModelSerializer, OneModelSerializer
+from digits.models import ModelVersion
+
+
+class Models(generics.ListAPIView):
+    permission_classes = [ForAll]
+    serializer_class = ModelSerializer
+    pagination_class = PagesByNumber
+    queryset = ModelVersion.objects.all()
+
+    @extend_schema(operation_id="list_models")
+    def get(self, request):
+        """The model versions, the newest first."""
+        return super().get(request)
+
+
+class OneModel(generics.RetrieveAPIView):
+    permission_classes = [ForAll]
+    serializer_class = OneModelSerializer
+    queryset = ModelVersion.objects.all()
+    lookup_field = "id"
+
+    @extend_schema(operation_id="get_model")
+    def get(self, request, id: int):
+        """One model version, with the latest wish to activate it."""
+        return super().get(request, id)
+
+
+class Activate(generics.GenericAPIView):
+    permission_classes = [ForAll]
+    serializer_class = OneModelSerializer
+
+    @extend_schema(
+        operation_id="activate_model",
+        parameters=[LOCATION],
+        request=None,
+        responses={202: OneModelSerializer},
+    )
+    def post(self, request, id: int):
+        """Ask that a version becomes active (staff). A worker tries it first.
+
+        Location is the version, whose `activation` says what became of it.
+        """
+        version = get_object_or_404(ModelVersion, pk=id)
+        activations.request(version, request.owner.user)
+        place = request.build_absolute_uri(reverse("api:model", args=[version.pk]))
+        return Response(self.get_serializer(version).data, 202, headers={"Location": place})

@@ -1,0 +1,80 @@
+"""Training runs: looked at by all, asked for and cancelled by staff."""
+
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework import generics
+from rest_framework.response import Response
+
+from digits import runs
+from digits.api.auth import ForAll
+from digits.api.errors import Conflict, refuse
+from digits.api.schema import LOCATION, problems
+from digits.api.serializers.training import (
+    OneTrainingRunSerializer,
+    RetrainSerializer,
+    TrainingRunSerializer,
+)
+from digits.forms import RetrainForm
+from digits.models import TrainingRun
+
+
+class TrainingRuns(generics.ListAPIView):
+    permission_classes = [ForAll]
+    serializer_class = TrainingRunSerializer
+    queryset = TrainingRun.objects.defer("curves", "data", "error_detail")
+
+    @extend_schema(operation_id="list_training_runs")
+    def get(self, request):
+        """The training runs, the newest first."""
+        return super().get(request)
+
+    @extend_schema(
+        operation_id="create_training_run",
+        parameters=[LOCATION],
+        request=RetrainSerializer,
+        responses={201: OneTrainingRunSerializer} | problems(409),
+    )
+    def post(self, request):
+        """Ask for a training (staff). One runs at a time: 409 while one is unfinished."""
+        asked = RetrainSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        form = RetrainForm(asked.validated_data)
+        if not form.is_valid():
+            refuse(form)
+        try:
+            run = form.save(request.owner.user)
+        except runs.AlreadyRunning as error:
+            raise Conflict(f"{error}."[:1].upper() + f"{error}."[1:]) from error
+        place = request.build_absolute_uri(reverse("api:training-run", args=[run.pk]))
+        return Response(OneTrainingRunSerializer(run).data, 201, headers={"Location": place})
+
+
+class OneTrainingRun(generics.RetrieveAPIView):
+    permission_classes = [ForAll]
+    serializer_class = OneTrainingRunSerializer
+    queryset = TrainingRun.objects.all()
+    lookup_field = "id"
+
+    @extend_schema(operation_id="get_training_run")
+    def get(self, request, id: int):
+        """One training run, with the figures of its epochs and its log."""
+        return super().get(request, id)
+
+
+class CancelTrainingRun(generics.GenericAPIView):
+    permission_classes = [ForAll]
+    serializer_class = OneTrainingRunSerializer
+
+    @extend_schema(
+        operation_id="cancel_training_run",
+        request=None,
+        responses={202: OneTrainingRunSerializer} | problems(409),
+    )
+    def post(self, request, id: int):
+        """Cancel a training run (staff); its worker stops within seconds. 409: it had ended."""
+        run = get_object_or_404(TrainingRun, pk=id)
+        if not runs.cancel(run):
+            raise Conflict("The training run had ended already.")
+        run.refresh_from_db()
+        return Response(self.get_serializer(run).data, 202)
