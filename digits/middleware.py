@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
-        "default-src 'self'",
-        "img-src 'self' blob: data:",
-        "object-src 'none'",
-        "base-uri 'self'",
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' blob: data:",  # pixels of reports are in their pages
+        "font-src 'self'",
+        "connect-src 'self'",
         "form-action 'self'",
+        "base-uri 'none'",
         "frame-ancestors 'none'",
     )
 )

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from digits.views import (
     corrections,
+    deletion,
     health,
     program,
     rereading,
@@ -18,12 +19,15 @@ from digits.views import (
 
 urlpatterns = [
     path("", start.index, name="index"),
+    path("favicon.ico", site.favicon, name="favicon"),
     path("examples/", start.read_example, name="read-example"),
     path("examples/<slug:name>.png", start.example, name="example"),
     path("uploads/", site.history, name="history"),
     path("uploads/<int:pk>/", site.upload, name="upload"),
     path("uploads/<int:pk>/preview", site.preview, name="preview"),
     path("uploads/<int:pk>/file", site.original, name="original"),
+    path("uploads/<int:pk>/reading.txt", site.reading_text, name="reading-text"),
+    path("uploads/<int:pk>/delete", deletion.delete, name="delete-upload"),
     path("uploads/<int:pk>/again", rereading.read_again, name="read-again"),
     path("digits/<int:pk>.png", site.digit_pixels, name="digit-pixels"),
     path("digits/<int:pk>/label", corrections.label, name="digit-label"),

@@ -1,5 +1,7 @@
 """The pages, through Django's test client; the answers of models are stored rows."""
 
+import re
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -201,7 +203,8 @@ def test_a_form_without_its_token_is_refused_with_a_page():
 
 def test_pages_have_a_strict_content_security_policy(client):
     policy = client.get("/")["Content-Security-Policy"]
-    assert "default-src 'self'" in policy
+    for part in ("default-src 'none'", "script-src 'self'", "style-src 'self'"):
+        assert part in policy.split("; ")
     assert "unsafe" not in policy
 
 
@@ -270,3 +273,68 @@ def test_a_blank_picture_has_no_digit(client, account):
     upload = make_upload(user=account, status="done", width=20, height=20)
     assert "No digit found" in client.get(upload.get_absolute_url()).content.decode()
     assert "no digit found" in client.get("/uploads/").content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_upload_is_deleted_with_its_files_after_a_question(client, account, version, settings):
+    client.force_login(account)
+    upload = make_reading(version, user=account, name="gone.png")
+    url = f"{upload.get_absolute_url()}delete"
+    assert "Delete gone.png?" in client.get(url).content.decode()
+    assert Upload.objects.count() == 1
+    answer = client.post(url)
+    assert answer.url == "/uploads/"
+    assert "gone.png was deleted." in client.get(answer.url).content.decode()
+    assert Upload.objects.count() == 0
+    assert not [path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]
+
+
+def test_nobody_deletes_the_upload_of_another(client, account, version):
+    upload = make_reading(version, user=account)
+    assert client.post(f"{upload.get_absolute_url()}delete").status_code == 404
+    assert Upload.objects.count() == 1
+
+
+def test_a_reading_is_downloaded_as_text_with_its_lines_and_corrections(client, account, version):
+    client.force_login(account)
+    upload = make_reading(version, user=account, digits=2, name="page.png")
+    Upload.objects.filter(pk=upload.pk).update(reading="7 7")
+    answer = client.get(f"{upload.get_absolute_url()}reading.txt")
+    assert answer.content == b"7\n7\n"
+    assert 'filename="page.txt"' in answer["Content-Disposition"]
+    upload.digits.filter(position=1).update(label=3)
+    assert client.get(f"{upload.get_absolute_url()}reading.txt").content == b"7\n3\n"
+
+
+def test_a_visitor_reads_the_result_as_json_too(client, redis, seven):
+    url = send(client, seven).url
+    (path,) = re.findall(r'href="(/api/v1/uploads/\d+/)"', _done(client, url))
+    assert client.get(path).json()["status"] == "done"
+
+
+def _done(client, url: str) -> str:
+    Upload.objects.update(status="done", width=28, height=28)
+    return client.get(url).content.decode()
+
+
+def test_the_footer_says_where_docs_and_source_are(client, settings):
+    page = client.get("/").content.decode()
+    assert '<a href="/api/docs/">API</a>' in page
+    assert "Source</a>" not in page
+    settings.SOURCE_URL = "https://example.org/digits"
+    assert '<a href="https://example.org/digits"' in client.get("/").content.decode()
+
+
+def test_the_icon_is_where_browsers_look_for_it(client):
+    assert client.get("/favicon.ico").url == "/static/digits/favicon.svg"
+
+
+def test_messages_come_with_the_part_that_htmx_fetches(client, redis, seven):
+    several = [SimpleUploadedFile(f"{number}.png", seven) for number in range(2)]
+    client.post("/", {"file": several})
+    part = client.get("/uploads/", headers={"HX-Request": "true"}).content.decode()
+    assert '<div id="messages" role="status" hx-swap-oob="true">' in part
+    assert "2 images were sent." in part
+    assert (
+        "messages" not in client.get("/uploads/", headers={"HX-Request": "true"}).content.decode()
+    )

@@ -60,6 +60,9 @@ if HTTPS:
     SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
 
+# Where the footer says that the program's source is; empty: it says nothing
+SOURCE_URL = env.str("SOURCE_URL", default="")
+
 # Limits
 MAX_UPLOAD_BYTES = _number("MAX_UPLOAD_MB", 20, 1, 1000) * 1024 * 1024
 MAX_PIXELS = _number("MAX_MEGAPIXELS", 60, 1, 1000) * 1_000_000

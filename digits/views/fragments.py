@@ -1,6 +1,8 @@
 """Pages whose changing part is a fragment of its own, for htmx."""
 
+from django.contrib.messages import get_messages
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 
 
@@ -10,7 +12,15 @@ def page_or_part(request, page: str, part: str, context: dict):
     patch_vary_headers(response, ["HX-Request"])
     if request.htmx:
         response.headers["Cache-Control"] = "no-store"
+        _add_messages(request, response)
     return response
+
+
+def _add_messages(request, response):
+    """Messages of what the request did go with the part, to their place on the page."""
+    if len(get_messages(request)):
+        context = {"out_of_band": True}
+        response.write(render_to_string("digits/_messages.html", context, request))
 
 
 def kept(response, seconds: int = 31536000):

@@ -1,10 +1,13 @@
 """The pages that people use."""
 
 from collections import defaultdict
+from pathlib import PurePath
 
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
+from django.templatetags.static import static
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_safe
 
 from digits import rereading
@@ -101,6 +104,25 @@ def original(request, pk: int):
         as_attachment=True,
         filename=mine.name or f"upload-{mine.pk}",
     )
+
+
+@require_GET
+def reading_text(request, pk: int):
+    """The reading as a text file, a line for each of the picture's, as people corrected it."""
+    mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
+    if not mine.is_finished:
+        raise Http404("it is not read yet")
+    text = corrected_reading(mine, list(mine.digits.with_predictions())) or mine.reading
+    name = f"{PurePath(mine.name).stem or f'upload-{pk}'}.txt"
+    answer = HttpResponse(text.replace(" ", "\n") + "\n", content_type="text/plain; charset=utf-8")
+    answer.headers["Content-Disposition"] = content_disposition_header(True, name)
+    return answer
+
+
+@require_GET
+def favicon(request):
+    """For pages that do not name their icon, as those of Django's admin."""
+    return redirect(static("digits/favicon.svg"))
 
 
 @require_GET

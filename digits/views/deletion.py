@@ -1,0 +1,19 @@
+"""Deleting an upload, which asks first."""
+
+from django.contrib import messages
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods
+
+from digits.models import Upload
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request, pk: int):
+    """Ask whether an upload shall go; a POST deletes it, with its files and what was said of it."""
+    rows = Upload.objects.visible_to(request.owner).filter(pk=pk)
+    upload = get_object_or_404(rows)
+    if request.method != "POST":
+        return render(request, "digits/delete.html", {"upload": upload})
+    rows.delete_with_files()
+    messages.success(request, f"{upload.name or f'Upload {pk}'} was deleted.")
+    return redirect("history")
