@@ -1,4 +1,4 @@
-"""Curves of a training as lines of an SVG: numbers only, the template draws."""
+"""Curves and timelines as lines of an SVG: numbers only, the template draws."""
 
 from dataclasses import dataclass
 
@@ -19,6 +19,46 @@ class Curve:
     low: float
     high: float
     last: tuple[float | None, float | None]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point of a timeline: where it is, what it is called, and its value."""
+
+    x: float
+    y: float
+    name: str
+    value: float
+    is_active: bool
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A chart of one figure over things in their order.
+
+    line: points as SVG's polyline wants them.
+    low, high: the values at the lower and upper edge.
+    """
+
+    line: str
+    marks: list[Mark]
+    low: float
+    high: float
+
+
+def timeline(values: list[tuple[str, float | None, bool]]) -> Timeline | None:
+    """Make the chart of (name, value, is active), in order; None where fewer than two are known."""
+    known = [(name, value, active) for name, value, active in values if value is not None]
+    if len(known) < 2:
+        return None
+    low, high = (edge(value for _, value, _ in known) for edge in (min, max))
+    step, reach = WIDTH / (len(known) - 1), (high - low) or 1
+    marks = [
+        Mark(round(n * step, 1), round(HEIGHT - (value - low) / reach * HEIGHT, 1), *one)
+        for n, one in enumerate(known)
+        for value in [one[1]]
+    ]
+    return Timeline(" ".join(f"{mark.x},{mark.y}" for mark in marks), marks, low, high)
 
 
 def curve(epochs: list[dict], training: str, validation: str) -> Curve | None:

@@ -8,6 +8,7 @@ from django.template.defaultfilters import filesizeformat
 
 from digits.models import ModelVersion
 from digits.models.corrections import NOT_A_DIGIT
+from digits.models.versions import first_known
 from digits.pixels import data_url
 from digits.templatetags.digits import duration, exactly
 
@@ -54,7 +55,7 @@ def evaluation(version: ModelVersion) -> list[tuple[str, list[str]]]:
             name,
             [
                 _number(figures.get("images")),
-                exactly(_first(figures.get("probable_right"), figures.get("accuracy"))),
+                exactly(first_known([figures.get("probable_right"), figures.get("accuracy")])),
                 exactly(figures.get("digits_right")),
                 _number(figures.get("digits_false")),
                 exactly(figures.get("accepted")),
@@ -95,7 +96,7 @@ def _sets(sets: dict) -> list[dict]:
             "images": figures["images"],
             "own": figures,
             "active": figures.get("active") or {},
-            "points": _points(
+            "points": points(
                 figures.get("accuracy"), (figures.get("active") or {}).get("accuracy")
             ),
         }
@@ -104,7 +105,7 @@ def _sets(sets: dict) -> list[dict]:
     ]
 
 
-def _points(own: float | None, other: float | None) -> str:
+def points(own: float | None, other: float | None) -> str:
     if own is None or other is None:
         return ""
     return f"{(own - other) * 100:+.2f}".replace("-", "\N{MINUS SIGN}")
@@ -142,7 +143,3 @@ def _name(value: int | None) -> str:
 
 def _number(value: int | None) -> str:
     return "" if value is None else intcomma(value)
-
-
-def _first(*values):
-    return next((value for value in values if value is not None), None)

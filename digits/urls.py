@@ -33,6 +33,7 @@ urlpatterns = [
     path("digits/<int:pk>/label", corrections.label, name="digit-label"),
     path("review/", review.review, name="review"),
     path("models/", versions.models, name="models"),
+    path("models/compare", versions.compare, name="compare-versions"),
     path("models/<int:pk>/", versions.version, name="model-version"),
     path("models/<int:pk>/activate", versions.activate, name="activate-version"),
     path("training/", training.training_runs, name="training-runs"),

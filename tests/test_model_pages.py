@@ -211,9 +211,61 @@ def test_the_list_takes_as_many_queries_for_many_versions(
 ):
     for number in range(2, 2 + count):
         make_reading(make_version(number))
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         page(client)
 
 
 def test_an_unknown_version_is_not_found(client):
     assert client.get("/models/99/").status_code == 404
+
+
+def compared(client, query: str = "") -> str:
+    return page(client, f"/models/compare{query}")
+
+
+def test_one_version_alone_is_not_compared(client, first):
+    assert "There is 1 version so far" in compared(client)
+
+
+def test_two_versions_stand_side_by_side_with_the_difference_in_points(client, first):
+    make_version(2, metrics={"report": REPORT}, note="of training run 1")
+    text = compared(client, "?a=1&b=2")
+    row = f"<td>{exactly(first.mnist_accuracy)}</td><td><strong>99.81 %</strong></td><td>+0.06</td>"
+    assert f'<th scope="row">MNIST&#x27;s test set</th>{row}' in text
+    assert '<th scope="row">0</th><td>-</td><td><strong>99.00 %</strong></td><td></td>' in text
+    assert '<th scope="row">Keras</th><td>3.15.1</td>' in text
+
+
+def test_the_active_version_is_compared_with_the_newest_other(client, first, second):
+    assert "<title>Versions 2 and 1 " in compared(client)
+
+
+@pytest.mark.parametrize("query", ["?a=99", "?b=x", "?a="])
+def test_an_unknown_version_is_not_compared(client, second, query):
+    assert client.get(f"/models/compare{query}").status_code == 404
+
+
+def test_what_two_versions_read_differently_is_shown_to_its_owner(client, first, second):
+    user = get_user_model().objects.create_user("bob")
+    for value, other in ((7, 7), (7, 1), (None, 3), (None, None)):
+        digit = make_reading(first, value, user=user).digits.get()
+        digit.predictions.create(
+            version=second, value=other, confidence=0.5, probabilities=[0.05] * 10
+        )
+    assert "They have read none of the same digits" in compared(client)
+    client.force_login(user)
+    text = compared(client, "?a=1&b=2")
+    assert "Both have read 4 of the digits that you may see, and differ on <strong>2" in text
+    assert "7 or <strong>1</strong>" in text
+    assert "not a digit or <strong>3</strong>" in text
+
+
+def test_accuracy_over_time_is_drawn_from_two_versions_on(client, first):
+    assert "<circle" not in page(client)
+    for number in (2, 3):
+        make_version(number, metrics={"report": REPORT})
+    text = page(client)
+    assert text.count("<circle") == 3
+    label = f"version 1 {exactly(first.mnist_accuracy)}, version 2 99.81 %, version 3 99.81 %"
+    assert label in text
+    assert "Corrections held out</strong>" not in text

@@ -6,6 +6,14 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 
+# Where metrics have the share of MNIST's test images that is right, the most exact first.
+MNIST_ACCURACY = (
+    "evaluation__mnist__probable_right",
+    "evaluation__mnist__accuracy",
+    "report__sets__mnist__accuracy",
+)
+HELD_OUT_ACCURACY = "report__sets__corrections__accuracy"
+
 
 def model_path(version, filename: str) -> str:
     return f"models/{version.number:04d}-{version.sha256[:12]}.keras"
@@ -45,14 +53,18 @@ class ModelVersion(models.Model):
     @property
     def mnist_accuracy(self) -> float | None:
         """The share of MNIST's test images whose most probable digit is right."""
-        reported = self.metrics.get("report", {}).get("sets", {}).get("mnist", {})
-        evaluated = self.metrics.get("evaluation", {}).get("mnist", {})
-        shares = (
-            evaluated.get("probable_right"),
-            evaluated.get("accuracy"),
-            reported.get("accuracy"),
-        )
-        return next((share for share in shares if share is not None), None)
+        return first_known(_at(self.metrics, path) for path in MNIST_ACCURACY)
+
+
+def first_known(values):
+    """The first of these that is not None; None where all are."""
+    return next((value for value in values if value is not None), None)
+
+
+def _at(metrics: dict, path: str):
+    for name in path.split("__"):
+        metrics = metrics.get(name) if isinstance(metrics, dict) else None
+    return metrics
 
 
 class Activation(models.Model):

@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from django import template
 
+from digits.models.corrections import LABELS
+
 register = template.Library()
 
 
@@ -47,6 +49,12 @@ def duration(time: timedelta | None) -> str:
     if seconds < 90:
         return f"{seconds:.1f} s"
     return f"{seconds / 60:.0f} min"
+
+
+@register.filter
+def class_name(label: int) -> str:
+    """0 to 9 as it is, and the eleventh class in words."""
+    return dict(LABELS)[label]
 
 
 @register.filter

@@ -4,11 +4,11 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from digits import activations, reports
+from digits import activations, comparison, reports
 from digits.models import ModelVersion, Prediction
 from digits.views import training
 from digits.views.fragments import page_or_part
@@ -32,7 +32,7 @@ def models(request):
         "rollback_target": activations.rollback_target(),
     }
     if not request.htmx:
-        context |= training.runs_context()
+        context |= training.runs_context() | {"timelines": comparison.timelines()}
     return page_or_part(request, "digits/models.html", "digits/_models.html", context)
 
 
@@ -50,6 +50,29 @@ def version(request, pk: int):
         "report": reports.report(shown, for_staff=request.owner.is_staff),
     }
     return render(request, "digits/version.html", context)
+
+
+@require_safe
+def compare(request):
+    """Two versions side by side: `?a=` and `?b=` are their numbers."""
+    versions = list(ModelVersion.objects.only("number", "note", "is_active"))
+    active = next((one for one in versions if one.is_active), versions[0] if versions else None)
+    others = [one for one in versions if one != active]
+    context = {"versions": versions}
+    if others:
+        first = _numbered(versions, request.GET.get("a"), others[0])
+        second = _numbered(versions, request.GET.get("b"), active)
+        context |= {"a": first, "b": second, **comparison.of(first, second, request.owner)}
+    return render(request, "digits/compare.html", context)
+
+
+def _numbered(versions, number: str | None, otherwise: ModelVersion) -> ModelVersion:
+    if number is None:
+        return otherwise
+    found = next((one for one in versions if str(one.number) == number), None)
+    if found is None:
+        raise Http404("no such version")
+    return found
 
 
 @require_POST
