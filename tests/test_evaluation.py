@@ -7,9 +7,10 @@ import pytest
 
 from tests.pictures import in_lines, mnist_png, png
 from worker import evaluation
-from worker.datasets import Dataset, DatasetError, load_csv
+from worker.datasets import Dataset, DatasetError
 from worker.engine import Engine
 from worker.evaluation import Answer, Sample, align, figures
+from worker.tables import load_csv
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +107,13 @@ def test_it_reads_a_csv_of_labels_and_pixels(mnist, tmp_path):
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ("7,1,2", "received 3 values in row 3"),
-        ("7" + ",x" * 784, "row 3: invalid literal"),
-        ("12" + ",0" * 784, "row 3: expected a label 0 to 9"),
-        ("7" + ",256" * 784, "row 3: expected a label 0 to 9 and pixels 0 to 255"),
+        ("7,1,2", "row 3: expected a label and 784 pixels, received 3 values"),
+        ("7" + ",x" * 784, 'row 3: expected whole numbers from 0 to 255, received "x" in column 2'),
+        ("12" + ",0" * 784, "row 3: expected a label from 0 to 9, received 12"),
+        (
+            "7" + ",256" * 784,
+            'row 3: expected whole numbers from 0 to 255, received "256" in column 2',
+        ),
     ],
 )
 def test_it_names_the_row_of_a_csv_that_is_wrong(mnist, tmp_path, row, message):

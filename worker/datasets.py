@@ -107,29 +107,8 @@ def _body(path: Path, data: bytes, offset: int, shape: tuple[int, ...]) -> np.nd
     return np.frombuffer(data, np.uint8, offset=offset).reshape(shape)
 
 
-def load_csv(path: Path) -> Dataset:
-    """Load a CSV of digits: a header, then a label and 784 pixels (0 paper to 255 ink) a row.
-
-    Raises:
-        DatasetError: with the number of the row that is wrong, counted from 1 after the header.
-    """
-    text = _read(path).decode("utf-8-sig", "replace")
-    rows = [line for line in text.splitlines()[1:] if line.strip()]
-    values = np.empty((len(rows), 785), np.uint8)
-    for number, row in enumerate(rows):
-        cells = row.split(",")
-        if len(cells) != 785:
-            raise DatasetError(
-                f"{path}: expected a label and 784 pixels, received {len(cells)} values in row"
-                f" {number + 1}"
-            )
-        try:
-            whole = [int(cell) for cell in cells]
-        except ValueError as error:
-            raise DatasetError(f"{path}: row {number + 1}: {error}") from error
-        if not 0 <= whole[0] <= 9 or min(whole) < 0 or max(whole) > 255:
-            raise DatasetError(
-                f"{path}: row {number + 1}: expected a label 0 to 9 and pixels 0 to 255"
-            )
-        values[number] = whole
-    return Dataset(values[:, 1:].reshape(-1, 28, 28), values[:, 0])
+def write_idx(path: Path, values: np.ndarray):
+    """Write images, shape (n, rows, columns), or labels, shape (n,), as a gzipped IDX file."""
+    magic = {1: LABELS_MAGIC, 3: IMAGES_MAGIC}[values.ndim]
+    header = struct.pack(f">{1 + values.ndim}I", magic, *values.shape)
+    path.write_bytes(gzip.compress(header + values.astype(np.uint8).tobytes(), mtime=0))

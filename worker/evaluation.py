@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from worker.datasets import Dataset, DatasetError, load_csv, load_idx, load_mnist, read_idx_images
+from worker.datasets import Dataset, DatasetError, load_idx, load_mnist, read_idx_images
 from worker.reading import decide, read_images
+from worker.tables import load_csv
 
 BINS = 15
 CHUNK = 64

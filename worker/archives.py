@@ -1,0 +1,179 @@
+"""ZIP archives of images that strangers send: checked as a whole before anything is unpacked."""
+
+import stat
+import struct
+import zipfile
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+END, END_SIZE, LONGEST_COMMENT = b"PK\x05\x06", 22, 65535
+LOCATOR_64, LOCATOR_64_SIZE = b"PK\x06\x07", 20
+LONGEST_ENTRY = 1024  # bytes that the directory may have for each file, on average
+# What programs add by themselves.
+LITTER = ("__MACOSX/", "Thumbs.db", "desktop.ini")
+ARCHIVES = (
+    (0, b"PK\x03\x04"),
+    (0, b"PK\x05\x06"),
+    (0, b"\x1f\x8b"),
+    (0, b"BZh"),
+    (0, b"7z\xbc\xaf\x27\x1c"),
+    (0, b"Rar!"),
+    (0, b"\xfd7zXZ"),
+    (257, b"ustar"),
+)
+PEEK = 262
+_MIB = 1024 * 1024
+
+
+class ArchiveError(ValueError):
+    """An archive is refused; the message is for the person who sent it."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may hold.
+
+    files: how many.
+    file_bytes, total_bytes: how much one of them, and all of them together, may be unpacked.
+    ratio: how many times the archive's own size that may be.
+    """
+
+    files: int = 10_000
+    file_bytes: int = 20 * _MIB
+    total_bytes: int = 1024 * _MIB
+    ratio: int = 100
+
+
+def open_archive(file: BinaryIO, limits: Limits) -> zipfile.ZipFile:
+    """Open a ZIP, after its directory was found to be of a size that can be read.
+
+    Raises:
+        ArchiveError: it is no ZIP, is damaged, or names more files than it may.
+    """
+    size = _directory_size(file)
+    if size > limits.files * LONGEST_ENTRY:
+        raise ArchiveError(f"The ZIP holds too many files: {limits.files:,} are the limit.")
+    try:
+        return zipfile.ZipFile(file)
+    except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError) as error:
+        raise ArchiveError("The ZIP is cut off or damaged.") from error
+
+
+def images(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    """The files of an archive in its own order, without folders and what programs add."""
+    return [one for one in archive.infolist() if not one.is_dir() and not _is_litter(one.filename)]
+
+
+def check(archive: zipfile.ZipFile, archive_bytes: int, limits: Limits) -> list[zipfile.ZipInfo]:
+    """Check all that an archive says of itself; nothing but each file's beginning is unpacked.
+
+    Raises:
+        ArchiveError: it holds nothing, or too much; or something that no picture needs: a path
+            that climbs out, a link, another archive, a password.
+    """
+    files = images(archive)
+    if not files:
+        raise ArchiveError("The ZIP holds no files.")
+    if len(archive.infolist()) > limits.files:
+        raise ArchiveError(
+            f"The ZIP holds too many files: {len(archive.infolist()):,}, and"
+            f" {limits.files:,} are the limit."
+        )
+    for entry in archive.infolist():
+        _check_entry(entry, limits)
+    total = sum(entry.file_size for entry in files)
+    if total > limits.total_bytes:
+        raise ArchiveError(
+            f"The ZIP is too large unpacked: {total / _MIB:,.0f} MB, and"
+            f" {limits.total_bytes / _MIB:,.0f} MB are the limit."
+        )
+    if total > limits.ratio * archive_bytes:
+        raise ArchiveError(
+            f"The ZIP looks like a bomb: unpacked it would be {total / archive_bytes:,.0f} times"
+            f" its size, and {limits.ratio} times are the limit."
+        )
+    for entry in files:
+        if _is_archive(_peek(archive, entry)):
+            raise ArchiveError(f"“{entry.filename}” is an archive itself; send images only.")
+    return files
+
+
+def read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
+    """Unpack one file, but never more than its limit, whatever the archive says of its size.
+
+    Raises:
+        ArchiveError: it is damaged or larger.
+    """
+    try:
+        with archive.open(entry) as file:
+            data = file.read(limit + 1)
+    except Exception as error:  # zipfile and zlib raise many kinds for a damaged file
+        raise ArchiveError("It is damaged in the ZIP and cannot be unpacked.") from error
+    if len(data) > limit:
+        raise ArchiveError(f"It is larger than {limit / _MIB:,.0f} MB, which is the limit.")
+    return data
+
+
+def _directory_size(file: BinaryIO) -> int:
+    """Read how long the directory at a ZIP's end is, in bytes.
+
+    Source: PKWARE, "APPNOTE.TXT, .ZIP File Format Specification", section 4.3.16.
+    """
+    size = file.seek(0, 2)
+    file.seek(max(0, size - END_SIZE - LONGEST_COMMENT))
+    tail = file.read()
+    place = tail.rfind(END)
+    if place < 0 or len(tail) - place < END_SIZE:
+        raise ArchiveError("The ZIP is cut off or damaged: its directory is missing.")
+    if tail[max(0, place - LOCATOR_64_SIZE) : place].startswith(LOCATOR_64):
+        raise ArchiveError("The ZIP is in the format for more than 65,535 files or 4 GB.")
+    (directory,) = struct.unpack_from("<I", tail, place + 12)
+    file.seek(0)
+    return directory
+
+
+def _check_entry(entry: zipfile.ZipInfo, limits: Limits):
+    name = entry.orig_filename
+    shown = f"“{name[:100]}”"
+    if _climbs_out(name):
+        raise ArchiveError(f"{shown} is a path that leads out of the archive.")
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ArchiveError(f"{shown} is a link or no plain file; send images only.")
+    if entry.flag_bits & 0x1:
+        raise ArchiveError(f"{shown} is protected by a password.")
+    if entry.compress_type not in (STORED, DEFLATED):
+        raise ArchiveError(f"{shown} is packed in a way that is not read; only Deflate is.")
+    if entry.file_size > limits.file_bytes:
+        raise ArchiveError(
+            f"{shown} is too large: {entry.file_size / _MIB:,.0f} MB, and"
+            f" {limits.file_bytes / _MIB:,.0f} MB are the limit."
+        )
+
+
+def _climbs_out(name: str) -> bool:
+    path = name.replace("\\", "/")
+    has_drive = len(path) > 1 and path[1] == ":"
+    return path.startswith("/") or has_drive or "\0" in path or ".." in path.split("/")
+
+
+def _peek(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    """Read a file's beginning; one that is damaged says so when its turn to be read comes."""
+    try:
+        with archive.open(entry) as file:
+            return file.read(PEEK)
+    except Exception:  # zipfile and zlib raise many kinds for a damaged file
+        return b""
+
+
+def _is_archive(start: bytes) -> bool:
+    return any(start[at : at + len(magic)] == magic for at, magic in ARCHIVES)
+
+
+def _is_litter(name: str) -> bool:
+    last = PurePosixPath(name).name
+    return (
+        name.startswith(LITTER[0]) or last in LITTER or last.startswith("._") or last == ".DS_Store"
+    )
