@@ -9,9 +9,9 @@ class DigitsConfig(AppConfig):
 
     def ready(self):
         from digits import accounts, files, versions
-        from digits.models import ModelVersion, Upload
+        from digits.models import Batch, ModelVersion, Upload
 
         post_migrate.connect(versions.register_bundled_after_migrate, sender=self)
         user_logged_in.connect(accounts.take_uploads_along)
-        for model in (Upload, ModelVersion):
+        for model in (Upload, Batch, ModelVersion):
             post_delete.connect(files.delete_files_of, sender=model)

@@ -10,7 +10,17 @@ from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 
-from digits import activations, idempotency, queue, rereading, rollout, runs, serving, trainer
+from digits import (
+    activations,
+    batches,
+    idempotency,
+    queue,
+    rereading,
+    rollout,
+    runs,
+    serving,
+    trainer,
+)
 from digits.models import Digit, Prediction, Upload
 from digits.models.uploads import Status, preview_path
 from worker.bundle import ModelError
@@ -77,6 +87,27 @@ def _read_again(claimed):
     rereading.read(claimed, engine)
 
 
+@shared_task(name=batches.TASK, acks_late=True, reject_on_worker_lost=True, time_limit=TIME_LIMIT)
+def read_batches():
+    """Read the parts of bulk jobs, one by one; uploads that came meanwhile are read before each."""
+    queue.wake_up_taken(batches.TASK)
+    deadline = time.monotonic() + SLICE_SECONDS
+    part = batches.claim()
+    if part and batches.waiting().exists():
+        queue.wake_up(batches.TASK)  # There may be more than one worker can do.
+    while part:
+        batches.work(part)
+        if uploads := queue.claim():
+            read(uploads)
+        if time.monotonic() > deadline:
+            break
+        part = batches.claim()
+    if batches.waiting().exists():
+        queue.wake_up(batches.TASK)
+    else:
+        serving.forget_other()
+
+
 @shared_task(name="digits.sweep")
 def sweep():
     """Give back what is stuck, and wake the workers for what waits."""
@@ -85,6 +116,7 @@ def sweep():
     runs.sweep()
     rereading.sweep()
     idempotency.sweep()
+    batches.sweep()
 
 
 def read(uploads: list[Upload]):

@@ -38,6 +38,7 @@ app.conf.task_routes = {
     "digits.classify": {"queue": "classify"},
     "digits.activate": {"queue": "classify"},  # by a process that reads: it has its device
     "digits.read_again": {"queue": "classify"},
+    "digits.read_batches": {"queue": "classify"},
     "digits.train": {"queue": "train"},
     "digits.sweep": {"queue": "maintenance"},
 }

@@ -1,6 +1,7 @@
 """What is stored."""
 
 from digits.models.api import IdempotencyKey, Token
+from digits.models.batches import Batch, BatchItem, BatchPart
 from digits.models.corrections import Correction
 from digits.models.rereadings import Rereading
 from digits.models.training import TrainingEvent, TrainingRun
@@ -9,6 +10,9 @@ from digits.models.versions import Activation, ModelVersion
 
 __all__ = [
     "Activation",
+    "Batch",
+    "BatchItem",
+    "BatchPart",
     "Correction",
     "Digit",
     "IdempotencyKey",

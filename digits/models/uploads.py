@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from digits.models.corrections import LABELS, NOT_A_DIGIT
+from digits.models.owned import OwnedQuerySet
 
 
 class Status(models.TextChoices):
@@ -40,33 +41,24 @@ class Verdict(models.TextChoices):
 FILTERED = ("status", "source", "confidence", "version", "verdict", "created_at")
 
 
-def _dated(folder: str, suffix: str) -> str:
+def dated_path(folder: str, suffix: str = "") -> str:
+    """Name a stored file by its day and by chance."""
     return f"{folder}/{timezone.now():%Y/%m/%d}/{uuid.uuid4().hex}{suffix}"
 
 
 def upload_path(upload, filename: str) -> str:
     """Name a stored upload; nothing of the sender's name but a plain ending gets into the path."""
     suffix = PurePath(filename).suffix.lower()
-    return _dated("uploads", suffix if suffix[1:].isalnum() and len(suffix) <= 6 else "")
+    return dated_path("uploads", suffix if suffix[1:].isalnum() and len(suffix) <= 6 else "")
 
 
 def preview_path(upload, filename: str) -> str:
-    return _dated("previews", PurePath(filename).suffix)
+    return dated_path("previews", PurePath(filename).suffix)
 
 
-class UploadQuerySet(models.QuerySet):
+class UploadQuerySet(OwnedQuerySet):
     def unfinished(self):
         return self.filter(status__in=UNFINISHED)
-
-    def visible_to(self, owner):
-        """The uploads that an owner may see: all for staff, else their own."""
-        return self if owner.is_staff else self.sent_by(owner)
-
-    def sent_by(self, owner):
-        """The uploads that an owner sent."""
-        if owner.user:
-            return self.filter(user=owner.user)
-        return self.filter(visitor=owner.visitor) if owner.visitor else self.none()
 
     def delete_with_files(self) -> int:
         """Delete these uploads; how many. A worker that ends one meanwhile leaves no file behind:

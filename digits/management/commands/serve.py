@@ -21,7 +21,8 @@ class Command(BaseCommand):
             host=settings.HOST,
             port=settings.PORT,
             threads=settings.WEB_THREADS,
-            max_request_body_size=settings.MAX_UPLOAD_BYTES + ROOM_FOR_FORM,
+            max_request_body_size=max(settings.MAX_UPLOAD_BYTES, settings.MAX_BATCH_BYTES)
+            + ROOM_FOR_FORM,
             connection_limit=1000,
             channel_timeout=60,
             ident=None,

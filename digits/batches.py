@@ -1,0 +1,240 @@
+"""Bulk jobs: stored with their parts, claimed part by part under a lease, saved, and ended.
+
+As with uploads (digits.queue), the rows are the truth, and everything may happen twice: a part is a
+row while it is to be read, and goes in the same transaction in which its items come. Whoever lost
+the lease finds no such row, and saves nothing.
+"""
+
+import logging
+import traceback
+import uuid
+from contextlib import ExitStack
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, F, Q
+from django.utils import timezone
+
+from digits import queue, serving
+from digits.models import Batch, BatchItem, BatchPart, ModelVersion
+from digits.models.batches import BATCH_UNFINISHED, BatchStatus
+from digits.models.corrections import NOT_A_DIGIT
+from worker.archives import Limits as ArchiveLimits
+from worker.bulk import ZIP, Limits, Part
+from worker.bundle import ModelError
+
+logger = logging.getLogger(__name__)
+TASK = "digits.read_batches"
+PAUSE_SECONDS = 10  # before what went wrong is tried again
+
+
+def limits() -> Limits:
+    """What a batch may hold, as the settings say."""
+    return Limits(
+        rows=settings.MAX_BATCH_ROWS,
+        archive=ArchiveLimits(
+            files=settings.MAX_BATCH_FILES,
+            file_bytes=settings.MAX_UPLOAD_BYTES,
+            total_bytes=settings.MAX_BATCH_UNPACKED_BYTES,
+            ratio=settings.MAX_BATCH_RATIO,
+        ),
+    )
+
+
+def waiting():
+    """The parts that may be claimed: nobody holds them, or their lease ran out."""
+    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=timezone.now())
+    return BatchPart.objects.filter(free, attempts__lt=settings.MAX_ATTEMPTS)
+
+
+def claim() -> BatchPart | None:
+    """Claim one part under a new lease; None where none waits."""
+    lease, now = uuid.uuid4(), timezone.now()
+    with transaction.atomic():
+        rows = waiting().order_by("first", "batch")
+        if connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True)
+        part = rows.first()
+        if part is None:
+            return None
+        BatchPart.objects.filter(pk=part.pk).update(
+            lease=lease,
+            lease_expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
+            attempts=F("attempts") + 1,
+        )
+        queued = Batch.objects.filter(pk=part.batch_id, status=BatchStatus.QUEUED)
+        queued.update(status=BatchStatus.RUNNING, started_at=now)
+    return BatchPart.objects.select_related("batch__version").filter(lease=lease).first()
+
+
+def work(part: BatchPart):
+    """Read a claimed part and save what was read; what goes wrong is tried again, up to a limit."""
+    try:
+        engine = _engine_of(part.batch)
+        _save(part, _read(part, engine))
+    except ModelError as error:
+        if part.batch.version_id is None:  # no version reads at all now; that is not its fault
+            _retry_later(part, count_attempt=False)
+            raise
+        _fail(part.batch, f"The batch cannot be read: {error}.", error)
+    except FileNotFoundError as error:
+        _fail(part.batch, "The batch's file is gone from the storage.", error)
+    except OSError as error:  # a full or absent disk is not the part's fault
+        logger.error("the storage fails for %s, tried again: %s", part, error)
+        _retry_later(part, count_attempt=False)
+    except Exception:
+        logger.exception("%s could not be read", part)
+        if part.attempts < settings.MAX_ATTEMPTS:
+            _retry_later(part)
+        else:
+            _give_up(part, "It could not be read because of an internal error.")
+
+
+def cancel(batch: Batch) -> bool:
+    """Cancel an unfinished batch; what was read of it stays. False: it had ended already."""
+    return _end(batch, BatchStatus.CANCELLED)
+
+
+def sweep():
+    """Give up what was tried too often, and wake the workers for what waits."""
+    tried = BatchPart.objects.filter(attempts__gte=settings.MAX_ATTEMPTS)
+    for part in tried.filter(lease_expires_at__lt=timezone.now()).select_related("batch"):
+        logger.warning("%s is given up: the worker stopped while reading it", part)
+        _give_up(part, f"The worker stopped {settings.MAX_ATTEMPTS} times while reading it.")
+    for batch in Batch.objects.unfinished().filter(parts=None):
+        _finish_if_all_is_read(batch.pk)
+    if waiting().exists():
+        queue.wake_up(TASK, force=True)
+
+
+def confusion(batch: Batch) -> list[list[int]]:
+    """Count a labelled batch's answers: 11 rows for the truth, 11 columns for what was read.
+
+    The last of each is "not a digit".
+    """
+    counts = [[0] * (NOT_A_DIGIT + 1) for _ in range(NOT_A_DIGIT + 1)]
+    told = batch.items.filter(error="").exclude(truth="").order_by()
+    for truth, reading, count in told.values_list("truth", "reading").annotate(Count("pk")):
+        counts[int(truth)][int(reading) if reading else NOT_A_DIGIT] += count
+    return counts
+
+
+def _engine_of(batch: Batch):
+    """Give the engine of the version that reads the whole batch: the one that is active first."""
+    if batch.version_id is None:
+        _, version = serving.engine_and_version()
+        Batch.objects.filter(pk=batch.pk, version=None).update(version=version)
+        batch.version = ModelVersion.objects.filter(batches=batch).first() or version
+    return serving.engine_of(batch.version)
+
+
+def _read(part: BatchPart, engine) -> list:
+    from worker.bulk_reading import read_part
+
+    batch = part.batch
+    with ExitStack() as opened:
+        file = opened.enter_context(batch.file.open("rb"))
+        labels = opened.enter_context(batch.labels.open("rb")) if batch.labels else None
+        return read_part(
+            engine,
+            batch.kind,
+            Part(part.first, part.rows, part.offset, part.size),
+            file,
+            labels,
+            labelled=batch.labelled,
+            limits=limits(),
+            max_pixels=settings.MAX_PIXELS,
+        )
+
+
+def _save(part: BatchPart, items: list) -> bool:
+    """Save a part's items and let the part go, in one transaction. False: its lease was lost."""
+    from worker.results import label_of
+
+    batch = part.batch
+    rows = [
+        BatchItem(
+            batch_id=batch.pk,
+            number=item.number,
+            name=item.name[-500:],
+            reading=item.reading[:500],
+            confidence=item.confidence,
+            probabilities=item.probabilities,
+            truth=item.truth,
+            error=item.error[:500],
+        )
+        for item in items
+    ]
+    right = sum(bool(one.truth) and label_of(one, batch.kind) == one.truth for one in items)
+    with transaction.atomic():
+        held = BatchPart.objects.filter(pk=part.pk, lease=part.lease)
+        if not held.delete()[0]:
+            return False
+        BatchItem.objects.bulk_create(rows)
+        Batch.objects.filter(pk=batch.pk).update(
+            done=F("done") + len(rows),
+            bad=F("bad") + sum(bool(row.error) for row in rows),
+            right=F("right") + right,
+        )
+        _finish_if_all_is_read(batch.pk)
+    return True
+
+
+def _finish_if_all_is_read(pk: int):
+    batch = Batch.objects.filter(pk=pk).first()
+    if batch and not batch.parts.exists():
+        _end(batch, BatchStatus.DONE, confusion=confusion(batch) if batch.labelled else [])
+
+
+def _end(batch: Batch, status: str, **fields) -> bool:
+    """End an unfinished batch in one UPDATE; no part of it is to be read any more."""
+    with transaction.atomic():
+        # Parts before their batch, as everywhere: so nobody waits for each other.
+        BatchPart.objects.filter(batch=batch.pk).delete()
+        ended = Batch.objects.filter(pk=batch.pk, status__in=BATCH_UNFINISHED).update(
+            status=status, finished_at=timezone.now(), **fields
+        )
+    return ended == 1
+
+
+def _fail(batch: Batch, reason: str, error: Exception):
+    detail = "".join(traceback.format_exception(error))
+    if _end(batch, BatchStatus.FAILED, error=reason[:500], error_detail=detail):
+        logger.error("%s failed: %s", batch, reason)
+
+
+def _retry_later(part: BatchPart, *, count_attempt: bool = True):
+    """Let a claimed part wait a while, still under its lease."""
+    BatchPart.objects.filter(pk=part.pk, lease=part.lease).update(
+        lease_expires_at=timezone.now() + timedelta(seconds=PAUSE_SECONDS),
+        attempts=part.attempts if count_attempt else part.attempts - 1,
+    )
+
+
+def _give_up(part: BatchPart, reason: str):
+    """Report the rows of a part as bad; the rest of its batch goes on."""
+    from worker.bulk_reading import Item
+
+    names = _names(part)
+    _save(
+        part,
+        [
+            Item(number, names.get(number, ""), error=reason)
+            for number in range(part.first, part.first + part.rows)
+        ],
+    )
+
+
+def _names(part: BatchPart) -> dict[int, str]:
+    """The names of a part's images, as far as their archive can be opened."""
+    from worker import archives
+
+    if part.batch.kind != ZIP:
+        return {}
+    try:
+        with part.batch.file.open("rb") as file:
+            entries = archives.images(archives.open_archive(file, limits().archive))
+    except (OSError, archives.ArchiveError):
+        return {}
+    return {number: entry.filename for number, entry in enumerate(entries, 1)}

@@ -1,0 +1,181 @@
+"""Batch: one bulk job. Its file is the truth; what was read of each row is a BatchItem."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+
+from digits.models.owned import OwnedQuerySet
+from digits.models.uploads import Source, dated_path
+from worker import bulk
+
+
+class BatchStatus(models.TextChoices):
+    QUEUED = "queued", "queued"
+    RUNNING = "running", "running"
+    DONE = "done", "done"
+    FAILED = "failed", "failed"
+    CANCELLED = "cancelled", "cancelled"
+
+
+BATCH_UNFINISHED = (BatchStatus.QUEUED, BatchStatus.RUNNING)
+
+
+def batch_path(batch, filename: str) -> str:
+    return dated_path("batches")
+
+
+class BatchQuerySet(OwnedQuerySet):
+    def unfinished(self):
+        return self.filter(status__in=BATCH_UNFINISHED)
+
+
+class Batch(models.Model):
+    """One file of many images. Its row is the truth: see digits.batches."""
+
+    class Kind(models.TextChoices):
+        CSV = bulk.CSV, "CSV"
+        IDX = bulk.IDX, "IDX"
+        ZIP = bulk.ZIP, "ZIP of images"
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False
+    )
+    visitor = models.CharField("browser session", max_length=32, blank=True)
+    source = models.CharField(max_length=10, choices=Source.choices, default=Source.FILE)
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    name = models.CharField("file name", max_length=200, blank=True)
+    file = models.FileField(upload_to=batch_path, max_length=200)
+    labels = models.FileField(
+        "file of labels", upload_to=batch_path, max_length=200, blank=True, help_text="of IDX"
+    )
+    labelled = models.BooleanField(default=False, help_text="its rows tell their true digits")
+
+    status = models.CharField(
+        max_length=10, choices=BatchStatus.choices, default=BatchStatus.QUEUED
+    )
+    total = models.PositiveIntegerField(help_text="rows or images")
+    done = models.PositiveIntegerField(default=0, help_text="of them, the bad ones counted")
+    bad = models.PositiveIntegerField(default=0, help_text="that could not be read")
+    right = models.PositiveIntegerField(default=0, help_text="whose answer is their true digit")
+    confusion = models.JSONField(
+        default=list, blank=True, help_text="a row for each true digit, a column for what was read"
+    )
+    version = models.ForeignKey(
+        "ModelVersion", models.PROTECT, null=True, blank=True, related_name="batches"
+    )
+    error = models.CharField(max_length=500, blank=True)
+    error_detail = models.TextField(blank=True)
+
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name_plural = "batches"
+        indexes = [
+            # The list of an account, of a browser session, and what is unfinished.
+            models.Index(fields=["user", "-id"], name="batch_of_user"),
+            models.Index(fields=["visitor", "-id"], name="batch_of_visitor"),
+            models.Index(
+                fields=["id"], condition=Q(status__in=BATCH_UNFINISHED), name="batch_unfinished"
+            ),
+        ]
+
+    def __str__(self):
+        return f"batch {self.pk}"
+
+    def get_absolute_url(self):
+        return reverse("batch", args=[self.pk])
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status not in BATCH_UNFINISHED
+
+    @property
+    def share_done(self) -> float:
+        return self.done / max(1, self.total)
+
+    @property
+    def read(self) -> int:
+        """How many rows were read: those that are done without an error."""
+        return self.done - self.bad
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of what was read that is right; None where the truth is not told."""
+        return self.right / self.read if self.labelled and self.read else None
+
+    @property
+    def ran(self):
+        """How long it has run, or ran, as a timedelta; None before it began."""
+        return self.started_at and (self.finished_at or timezone.now()) - self.started_at
+
+    @property
+    def rows_a_second(self) -> float | None:
+        return self.done / self.ran.total_seconds() if self.done and self.ran else None
+
+    @property
+    def time_left(self):
+        """How long the rest will take yet, as a timedelta; None before that can be told."""
+        if self.is_finished or not self.rows_a_second:
+            return None
+        return timedelta(seconds=(self.total - self.done) / self.rows_a_second)
+
+
+class BatchPart(models.Model):
+    """Rows of a batch that are to be read yet, as worker.bulk.Part; it goes when they are."""
+
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="parts")
+    first = models.PositiveIntegerField(help_text="the number of its first row, from 1")
+    rows = models.PositiveIntegerField()
+    offset = models.PositiveBigIntegerField(default=0, help_text="in bytes; of CSV")
+    size = models.PositiveBigIntegerField(default=0, help_text="in bytes; of CSV")
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["first", "batch"]
+        constraints = [models.UniqueConstraint(fields=["batch", "first"], name="one_part_a_place")]
+        indexes = [
+            # What to claim next: batches take turns, and one that has just come is first.
+            models.Index(fields=["first", "batch"], name="part_to_claim")
+        ]
+
+    def __str__(self):
+        return f"rows {self.first} to {self.first + self.rows - 1} of batch {self.batch_id}"
+
+
+class BatchItem(models.Model):
+    """What was read in one row or image of a batch, as worker.bulk_reading.Item."""
+
+    batch = models.ForeignKey(Batch, models.CASCADE, related_name="items", db_index=False)
+    number = models.PositiveIntegerField(help_text="its place in the file, from 1")
+    name = models.CharField(max_length=500, blank=True)
+    reading = models.CharField(max_length=500, blank=True)
+    confidence = models.FloatField(null=True, blank=True)
+    probabilities = models.JSONField(null=True, blank=True, help_text="of 0 to 9")
+    truth = models.CharField("true label", max_length=10, blank=True)
+    error = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering = ["batch", "number"]
+        constraints = [
+            models.UniqueConstraint(fields=["batch", "number"], name="one_item_a_number")
+        ]
+        indexes = [
+            # What could not be read, for the batch's page.
+            models.Index(
+                fields=["batch", "number"], condition=~Q(error=""), name="item_that_is_bad"
+            )
+        ]
+
+    def __str__(self):
+        return f"row {self.number} of batch {self.batch_id}"
