@@ -130,8 +130,4 @@ class Migration(migrations.Migration):
             model_name="upload",
             index=models.Index(fields=["created_at"], name="upload_by_time"),
         ),
-        migrations.AddIndex(
-            model_name="upload",
-            index=models.Index(fields=["version", "verdict"], name="upload_by_version"),
-        ),
     ]

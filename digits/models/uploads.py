@@ -125,9 +125,8 @@ class Upload(models.Model):
             # Searching the history by reading, of an account or of everybody.
             models.Index(fields=["reading", "user", "-id"], name="upload_by_reading"),
             models.Index(fields=["corrected", "user", "-id"], name="upload_by_corrected"),
-            # The dashboard: what was sent in which hour, and how much of a version is corrected.
+            # The dashboard: what was sent in which hour.
             models.Index(fields=["created_at"], name="upload_by_time"),
-            models.Index(fields=["version", "verdict"], name="upload_by_version"),
             # What to claim next: those tried before, then the oldest.
             models.Index(
                 fields=["-attempts", "id"],

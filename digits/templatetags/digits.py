@@ -7,6 +7,8 @@ from django import template
 from digits.models.corrections import LABELS
 
 register = template.Library()
+# From which confidence on, and what it is called.
+SURENESS = ((0.98, "Very sure"), (0.9, "Fairly sure"), (0.6, "Not very sure"), (0.0, "Guessing"))
 
 
 @register.filter
@@ -32,10 +34,7 @@ def in_words(confidence: float | None) -> str:
     """Say how sure the model is."""
     if confidence is None:
         return ""
-    for least, words in ((0.98, "Very sure"), (0.9, "Fairly sure"), (0.6, "Not very sure")):
-        if confidence >= least:
-            return words
-    return "Guessing"
+    return next(words for least, words in SURENESS if confidence >= least)
 
 
 @register.filter

@@ -1,9 +1,7 @@
 """The pages that people use."""
 
-from collections import defaultdict
 from pathlib import PurePath
 
-from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.templatetags.static import static
@@ -15,12 +13,10 @@ from digits.boxes import boxes_of
 from digits.lines import corrected_reading
 from digits.models import Digit, Upload
 from digits.models.corrections import LABELS
-from digits.models.uploads import Status
 from digits.pixels import png
 from digits.views.fragments import kept, page_or_part
 from digits.waiting import bounded, hold_until_finished
 
-PAGE_SIZE = 24
 # What the start page shows of an upload: one in its panel, or each of several as a tile.
 PARTS = {"panel": "digits/_panel.html", "tile": "digits/_live_tile.html"}
 
@@ -53,38 +49,6 @@ def result_context(request, upload: Upload) -> dict:
         "corrected": corrected_reading(upload, digits),
         "again_after": "150ms" if held else "2s",
     }
-
-
-@require_safe
-def history(request):
-    """The owner's uploads, newest first, by state and page."""
-    uploads = Upload.objects.visible_to(request.owner).defer("error_detail")
-    state = request.GET.get("state", "")
-    if state:
-        if state not in Status.values:
-            raise Http404(f"expected a state of {Status.values}")
-        uploads = uploads.filter(status=state)
-    page = Paginator(uploads, PAGE_SIZE).get_page(request.GET.get("page"))
-    _show_corrections(page.object_list)
-    context = {
-        "page": page,
-        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
-        "state": state,
-        "states": Status.choices,
-        "live": any(not upload.is_finished for upload in page),
-    }
-    return page_or_part(request, "digits/history.html", "digits/_history.html", context)
-
-
-def _show_corrections(uploads):
-    """Give each upload its reading as people corrected it, where they did."""
-    digits = Digit.objects.filter(upload__in=[upload.pk for upload in uploads])
-    touched = digits.filter(label__isnull=False).values("upload")
-    found = defaultdict(list)
-    for digit in digits.filter(upload__in=touched).defer("pixels").with_predictions():
-        found[digit.upload_id].append(digit)
-    for upload in uploads:
-        upload.corrected = corrected_reading(upload, found[upload.pk])
 
 
 @require_GET

@@ -1,0 +1,189 @@
+"""The history: which uploads a person looks for, and pages of them however many there are."""
+
+from datetime import datetime, time, timedelta
+from functools import cached_property
+from zoneinfo import ZoneInfo, available_timezones
+
+from django import forms
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from digits.models import ModelVersion, Upload
+from digits.models.uploads import Source, Status, Verdict
+from digits.templatetags.digits import SURENESS
+
+PAGE_SIZE = 24
+COUNTED = 100_000  # then "more than": counting on would look at every row
+ANY = ("", "any")
+NOBODY = "none"
+
+
+def _sure(number: int) -> Q:
+    """The condition that a confidence is called by the words of this number in SURENESS."""
+    least, _ = SURENESS[number]
+    above = Q(confidence__lt=SURENESS[number - 1][0]) if number else Q()
+    return Q(confidence__gte=least) & above
+
+
+def _that_read(uploads, text: str):
+    """Give those of these uploads that the model or people read so, each by its own index.
+
+    As one condition with an "or", SQLite would rather look at every row of an account.
+    """
+    keys = uploads.order_by().values("pk")
+    found = keys.filter(reading=text).union(keys.filter(corrected=text), all=True)
+    return Upload.objects.filter(pk__in=found)
+
+
+class Filter(forms.Form):
+    """What a person looks for; every field left empty leaves everything in."""
+
+    reading = forms.CharField(
+        label="Reads",
+        max_length=500,
+        help_text="The whole reading, as the model gave it or as people corrected it.",
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": "42", "size": 12}),
+    )
+    state = forms.ChoiceField(label="State", choices=[ANY, *Status.choices])
+    sure = forms.ChoiceField(
+        label="Confidence",
+        choices=[ANY, *((str(i), words.lower()) for i, (_, words) in enumerate(SURENESS))],
+    )
+    verdict = forms.ChoiceField(
+        label="Correction", choices=[ANY, *Verdict.choices, (NOBODY, "not looked at")]
+    )
+    source = forms.ChoiceField(label="Source", choices=[ANY, *Source.choices])
+    version = forms.ModelChoiceField(
+        ModelVersion.objects.only("number"),
+        label="Read by",
+        to_field_name="number",
+        empty_label="any",
+    )
+    since = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
+    until = forms.DateField(label="To", widget=forms.DateInput(attrs={"type": "date"}))
+    zone = forms.CharField(widget=forms.HiddenInput(attrs={"data-zone": ""}))
+
+    def __init__(self, data):
+        super().__init__(data, auto_id="filter-%s")
+        for field in self.fields.values():
+            field.required = False
+
+    def clean_reading(self) -> str:
+        return " ".join(self.cleaned_data["reading"].split())
+
+    def clean_zone(self) -> ZoneInfo:
+        """The zone whose days are meant: the reader's, else the server's."""
+        name = self.cleaned_data["zone"]
+        known = name in available_timezones()
+        return ZoneInfo(name) if known else timezone.get_default_timezone()
+
+    def clean(self):
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        if since and until and until < since:
+            raise forms.ValidationError("The last day is before the first one.")
+
+    @property
+    def fine(self):
+        """The fields besides the reading, which a page may hide behind a click."""
+        return [field for field in self.visible_fields() if field.name != "reading"]
+
+    @property
+    def given(self) -> list:
+        """The fields that were filled in."""
+        return [field for field in self.visible_fields() if field.data]
+
+    @property
+    def given_fine(self) -> list:
+        return [field for field in self.given if field.name != "reading"]
+
+    def chips(self) -> list[tuple[str, str, str]]:
+        """Of each field that was filled in: its label, its words, and the query without it."""
+        return [
+            (field.label, self._in_words(field), self._without(field.name)) for field in self.given
+        ]
+
+    def _without(self, name: str) -> str:
+        query = {field.name: field.data for field in self if field.data and field.name != name}
+        return urlencode(query)
+
+    def _in_words(self, field) -> str:
+        choices = {str(value): name for value, name in getattr(field.field, "choices", [])}
+        return str(choices.get(field.data, field.data))
+
+    def of(self, uploads):
+        """Give those of these uploads that are looked for; none if the filter makes no sense."""
+        if not self.is_valid():
+            return uploads.none()
+        given = {name: value for name, value in self.cleaned_data.items() if value}
+        if reading := given.pop("reading", ""):
+            uploads = _that_read(uploads, reading)
+        for name, value in given.items():
+            uploads = uploads.filter(getattr(self, f"_by_{name}")(value))
+        return uploads
+
+    def _by_state(self, state: str) -> Q:
+        return Q(status=state)
+
+    def _by_sure(self, number: str) -> Q:
+        return _sure(int(number))
+
+    def _by_verdict(self, verdict: str) -> Q:
+        return Q(verdict="" if verdict == NOBODY else verdict)
+
+    def _by_source(self, source: str) -> Q:
+        return Q(source=source)
+
+    def _by_version(self, version: ModelVersion) -> Q:
+        return Q(version=version)
+
+    def _by_since(self, day) -> Q:
+        return Q(created_at__gte=self._midnight(day))
+
+    def _by_until(self, day) -> Q:
+        return Q(created_at__lt=self._midnight(day + timedelta(days=1)))
+
+    def _by_zone(self, _) -> Q:
+        return Q()
+
+    def _midnight(self, day) -> datetime:
+        return datetime.combine(day, time(), self.cleaned_data["zone"])
+
+
+class Pages(Paginator):
+    """Pages of uploads that are fast however deep: keys come from an index, then a page's rows.
+
+    Rows are counted up to COUNTED, or up to what follows the wanted page.
+    """
+
+    def __init__(self, uploads, wanted):
+        super().__init__(uploads.values_list("pk", flat=True), PAGE_SIZE)
+        is_number = wanted and wanted.isascii() and wanted.isdigit() and len(wanted) < 10
+        self.wanted = int(wanted) if is_number else 1
+        self.limit = max(COUNTED, self.wanted * PAGE_SIZE)
+
+    @cached_property
+    def count(self) -> int:
+        return self.object_list.order_by()[: self.limit + 1].count()
+
+    @property
+    def more(self) -> bool:
+        """Are there more than were counted?"""
+        return self.count > self.limit
+
+    @property
+    def counted(self) -> int:
+        return min(self.count, self.limit)
+
+    def here(self):
+        """The wanted page, or the last one, with its uploads."""
+        page = self.get_page(self.wanted)
+        keys = list(page.object_list)
+        rows = Upload.objects.filter(pk__in=keys).select_related("user").defer("error_detail")
+        page.object_list = list(rows)
+        return page
+
+    def around(self, page):
+        """The numbers that lead from a page to others."""
+        return self.get_elided_page_range(page.number, on_each_side=2, on_ends=1)

@@ -1,0 +1,96 @@
+"""The history: looked through, downloaded, and cleaned up."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.template.defaultfilters import pluralize
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST, require_safe
+
+from digits import rereading
+from digits.exports import uploads_as_csv
+from digits.history import Filter, Pages
+from digits.models import ModelVersion, Upload
+from digits.views.fragments import page_or_part
+
+
+@require_safe
+def history(request):
+    """The owner's uploads, newest first, as the query string filters them."""
+    form = Filter(request.GET)
+    pages = Pages(form.of(Upload.objects.visible_to(request.owner)), request.GET.get("page"))
+    page = pages.here()
+    context = {
+        "form": form,
+        "page": page,
+        "pages": pages.around(page),
+        "live": any(not upload.is_finished for upload in page),
+        "versions": form.fields["version"].queryset if request.owner.is_staff else (),
+    }
+    response = page_or_part(request, "digits/history.html", "digits/_history.html", context)
+    response.status_code = 200 if form.is_valid() else 400
+    return response
+
+
+@require_safe
+def download(request):
+    """All that the filter finds, as CSV."""
+    form = Filter(request.GET)
+    found = form.of(Upload.objects.visible_to(request.owner))
+    if not form.is_valid():
+        return redirect(_back(request.GET.urlencode()))
+    name = f"digits-{timezone.now():%Y-%m-%d}.csv"
+    return StreamingHttpResponse(
+        uploads_as_csv(found),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+@require_POST
+def delete(request):
+    """Delete the chosen uploads, once that was confirmed."""
+    chosen = _chosen(request)
+    back = request.POST.get("back", "")
+    if not chosen:
+        messages.warning(request, "Mark the uploads that shall be deleted first.")
+        return redirect(_back(back))
+    if "sure" not in request.POST:
+        return render(request, "digits/delete_uploads.html", {"chosen": chosen, "back": back})
+    deleted = chosen.delete_with_files()
+    messages.success(request, f"{deleted} upload{pluralize(deleted, ' was,s were')} deleted.")
+    return redirect(_back(back))
+
+
+@require_POST
+def read_again(request):
+    """Ask that a version reads the chosen uploads again. For staff."""
+    if not request.owner.is_staff:
+        raise PermissionDenied
+    number = request.POST.get("version", "")
+    known = number.isdecimal() and len(number) < 10
+    version = ModelVersion.objects.filter(number=number).first() if known else None
+    chosen = _chosen(request)
+    if not chosen or version is None:
+        messages.warning(request, "Mark the uploads that shall be read again first.")
+    else:
+        asked = rereading.ask(chosen, version, request.owner.user)
+        said = f"{asked} upload{pluralize(asked, ' is,s are')} read again by {version}."
+        messages.success(request, said)
+    return redirect(_back(request.POST.get("back", "")))
+
+
+def _chosen(request):
+    """The uploads that a form names, of those that its sender may see."""
+    keys = {int(key) for key in request.POST.getlist("upload") if key.isdecimal() and len(key) < 19}
+    return Upload.objects.visible_to(request.owner).filter(pk__in=keys)
+
+
+def _back(query: str) -> str:
+    """The history with the filter that one came from."""
+    return f"{reverse('history')}?{query}" if query else reverse("history")
