@@ -1,12 +1,40 @@
-"""What happens to a browser session's uploads when its owner signs in."""
+"""Accounts: what a browser session sent before comes along, and what goes with an account."""
+
+from django.contrib import messages
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.template.defaultfilters import pluralize
 
 from digits.middleware import VISITOR
-from digits.models import Batch, Upload
+from digits.models import Upload
+
+
+class LastAdmin(Exception):
+    """The account is the only one that administers the site."""
 
 
 def take_uploads_along(sender, request, user, **_):
-    """Give an account what its browser session sent before signing in."""
+    """Give an account what its browser session sent before signing in or up."""
     visitor = request.session.pop(VISITOR, "")
     if visitor:
-        for rows in (Upload.objects, Batch.objects):
-            rows.filter(visitor=visitor).update(user=user, visitor="")
+        moved = Upload.objects.filter(visitor=visitor).update(user=user, visitor="")
+        if moved:
+            came = f"{moved} upload{pluralize(moved)} of this browser came along."
+            messages.info(request, came, fail_silently=True)
+
+
+def delete(user) -> int:
+    """Delete an account with its uploads and their files; returns how many uploads that were.
+
+    What it said of other people's uploads stays, without its name.
+
+    Raises:
+        LastAdmin: nobody could administer the site then.
+    """
+    admins = get_user_model().objects.filter(is_superuser=True, is_active=True)
+    if user.is_superuser and not admins.exclude(pk=user.pk).exists():
+        raise LastAdmin
+    with transaction.atomic():
+        deleted = Upload.objects.filter(user=user).delete_with_files()
+        user.delete()
+    return deleted

@@ -6,4 +6,8 @@ import digits
 
 
 def version(request) -> dict:
-    return {"digits_version": digits.__version__, "source_url": settings.SOURCE_URL}
+    return {
+        "digits_version": digits.__version__,
+        "source_url": settings.SOURCE_URL,
+        "sign_up": settings.SIGN_UP,
+    }

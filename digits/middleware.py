@@ -3,6 +3,11 @@
 import uuid
 from dataclasses import dataclass
 
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.shortcuts import resolve_url
+from django_htmx.http import HttpResponseClientRedirect
+
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -51,6 +56,24 @@ def owner(get_response):
         return get_response(request)
 
     return middleware
+
+
+class SignInFirst(LoginRequiredMiddleware):
+    """Where anonymous use is switched off, every page asks for sign-in that does not say otherwise.
+
+    The API and the admin ask in their own ways.
+    """
+
+    def process_view(self, request, view_func, view_args, view_kwargs):
+        if settings.ANONYMOUS:
+            return None
+        return super().process_view(request, view_func, view_args, view_kwargs)
+
+    def handle_no_permission(self, request, view_func):
+        """A fragment cannot ask: the browser goes to the page that does."""
+        if request.htmx:
+            return HttpResponseClientRedirect(resolve_url(settings.LOGIN_URL))
+        return super().handle_no_permission(request, view_func)
 
 
 def content_security_policy(get_response):

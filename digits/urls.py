@@ -4,6 +4,7 @@ from django.contrib.auth import views as auth
 from django.urls import include, path
 
 from digits.views import (
+    accounts,
     corrections,
     deletion,
     health,
@@ -51,5 +52,9 @@ urlpatterns = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("accounts/login/", auth.LoginView.as_view(), name="login"),
+    path("accounts/signup/", accounts.sign_up, name="sign-up"),
+    path("account/", accounts.account, name="account"),
+    path("account/password/", accounts.Password.as_view(), name="password"),
+    path("account/delete/", accounts.delete, name="delete-account"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
 ]

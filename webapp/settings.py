@@ -1,6 +1,7 @@
 """Every knob of Digits, read once from the environment. The README's table lists them."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -106,6 +107,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_htmx",
+    "axes",
     "drf_spectacular",
 ]
 MIDDLEWARE = [
@@ -120,6 +122,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "digits.middleware.owner",
+    "digits.middleware.SignInFirst",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "webapp.urls"
 WSGI_APPLICATION = "webapp.wsgi.application"
@@ -166,6 +170,21 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # Accounts
 CSRF_FAILURE_VIEW = "digits.views.errors.csrf_failure"
+SIGN_UP = env.bool("SIGN_UP", default=True)
+ANONYMOUS = env.bool("ANONYMOUS", default=True)
+# Whoever guesses a password is stopped for a while: that name from that address.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = timedelta(minutes=10)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_TEMPLATE = "digits/locked_out.html"
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "index"
 LOGOUT_REDIRECT_URL = "index"

@@ -54,7 +54,7 @@ class ForSenders(permissions.BasePermission):
     message = "Sign in, or send a token."
 
     def has_permission(self, request, view):
-        return request.auth is not None
+        return request.auth is not None and _may_look(request)
 
 
 class ForAll(permissions.BasePermission):
@@ -63,4 +63,9 @@ class ForAll(permissions.BasePermission):
     message = "Only staff may do this."
 
     def has_permission(self, request, view):
-        return request.method in permissions.SAFE_METHODS or request.owner.is_staff
+        looks = request.method in permissions.SAFE_METHODS and _may_look(request)
+        return looks or request.owner.is_staff
+
+
+def _may_look(request) -> bool:
+    return settings.ANONYMOUS or request.user.is_authenticated

@@ -1,5 +1,6 @@
 """Is the site alive, and is it ready to read?"""
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -7,12 +8,14 @@ from django.views.decorators.http import require_safe
 from digits.health import check
 
 
+@login_not_required
 @never_cache
 @require_safe
 def live(request):
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@login_not_required
 @never_cache
 @require_safe
 def ready(request):

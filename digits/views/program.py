@@ -1,10 +1,12 @@
 """`POST /mnist/classify`: one image in, one line of plain text out."""
 
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from digits import queue
+from digits import queue, tokens
 from digits.forms import UploadForm
 from digits.middleware import Owner
 from digits.models.uploads import Source, Status
@@ -13,16 +15,23 @@ WAIT_SECONDS = 20
 
 
 @csrf_exempt
+@login_not_required
 @require_POST
 def classify(request):
     """Read the image in the multipart field `file`, and wait for the answer.
 
-    The cookie is not looked at, so that no other site can add to a visitor's history.
+    A token makes the upload its account's. The cookie is not looked at, so that no other site can
+    add to a visitor's history.
     """
+    owner = _sender(request)
+    if owner is None:
+        answer = _text("Send the header Authorization: Bearer, and a token of your account.", 401)
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
         return _text(form.errors["file"][0], 400)
-    upload = form.save(Owner(None, {}), source=Source.API)
+    upload = form.save(owner, source=Source.API)
     queue.wait_for(upload.pk, WAIT_SECONDS)
     upload.refresh_from_db()
     if not upload.is_finished:
@@ -36,6 +45,15 @@ def classify(request):
         found = upload.digits.exists()
         return _text("Not a digit." if found else "No digit found in the image.", 422)
     return _text(f"Predicted number for input image: {upload.reading}", 200)
+
+
+def _sender(request) -> Owner | None:
+    """To whom the upload belongs; None for a token that is none, or none where one is needed."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        token = tokens.find(secret.strip())
+        return token and Owner(token.user, {})
+    return Owner(None, {}) if settings.ANONYMOUS else None
 
 
 def _text(message: str, status: int) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 from pathlib import PurePath
 
+from django.contrib.auth.decorators import login_not_required
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.templatetags.static import static
@@ -83,6 +84,7 @@ def reading_text(request, pk: int):
     return answer
 
 
+@login_not_required
 @require_GET
 def favicon(request):
     """For pages that do not name their icon, as those of Django's admin."""

@@ -1,0 +1,130 @@
+"""Accounts: made, looked after, and deleted by whose they are."""
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import get_user_model, login, logout
+from django.contrib.auth import views as auth
+from django.contrib.auth.decorators import login_not_required, login_required
+from django.contrib.auth.forms import UserCreationForm
+from django.http import Http404
+from django.shortcuts import redirect, render
+from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from digits import accounts
+from digits.models import Upload
+
+User = get_user_model()
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+class SignUpForm(UserCreationForm):
+    class Meta(UserCreationForm.Meta):
+        labels = {"username": "User name"}
+        help_texts = {"username": "Letters, digits and @ . + - _"}
+
+
+class NameForm(forms.ModelForm):
+    class Meta:
+        model = User
+        fields = ["username"]
+        labels = {"username": "User name"}
+        help_texts = {"username": ""}
+
+    def clean_username(self):
+        name = self.cleaned_data["username"]
+        if User.objects.filter(username__iexact=name).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError("A user with that username already exists.")
+        return name
+
+
+class DeleteForm(forms.Form):
+    password = forms.CharField(
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+    def __init__(self, user, *arguments):
+        super().__init__(*arguments)
+        self.user = user
+
+    def clean_password(self):
+        if not self.user.check_password(self.cleaned_data["password"]):
+            raise forms.ValidationError("That is not your password.")
+
+
+@never_cache
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_up(request):
+    """Make an account, and sign in; what the browser session sent comes along."""
+    if not settings.SIGN_UP:
+        raise Http404("nobody may sign up here")
+    if request.user.is_authenticated:
+        return redirect("account")
+    form = SignUpForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        user = form.save()
+        messages.success(request, f"Welcome, {user}.")
+        login(request, user, backend=BACKEND)
+        return redirect(_next(request))
+    context = {"form": form, "next": _next(request)}
+    status = 400 if form.errors else 200
+    return render(request, "digits/sign_up.html", context, status=status)
+
+
+def _next(request) -> str:
+    """Where somebody wanted to go before signing up; nowhere else than here."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
+    return wanted if safe else reverse_lazy(settings.LOGIN_REDIRECT_URL)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def account(request):
+    """What somebody's account is, and what can be done with it; a POST changes the name."""
+    form = NameForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, "Your name is changed.")
+        return redirect("account")
+    context = {"form": form, "uploads": Upload.objects.filter(user=request.user).count()}
+    status = 400 if form.errors else 200
+    return render(request, "digits/account.html", context, status=status)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request):
+    """Ask for the password, then delete the account with its uploads."""
+    form = DeleteForm(request.user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            accounts.delete(request.user)
+        except accounts.LastAdmin:
+            messages.error(request, "You are the only admin: make another one first.")
+            return redirect("account")
+        logout(request)
+        messages.success(request, "Your account and its uploads are deleted.")
+        return redirect("login" if not settings.ANONYMOUS else "index")
+    context = {"form": form, "uploads": Upload.objects.filter(user=request.user).count()}
+    status = 400 if form.errors else 200
+    return render(request, "digits/delete_account.html", context, status=status)
+
+
+@method_decorator(never_cache, name="dispatch")
+class Password(auth.PasswordChangeView):
+    """Change the password; other sessions of the account end."""
+
+    template_name = "digits/password.html"
+    success_url = reverse_lazy("account")
+
+    def form_valid(self, form):
+        messages.success(self.request, "Your password is changed.")
+        return super().form_valid(form)
