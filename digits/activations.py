@@ -4,22 +4,19 @@ As with uploads, the row is the truth and a Celery message only a wake-up: see d
 what the worker does. Activations are carried out one after the other, the oldest first.
 """
 
-import logging
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from celery import current_app
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
-from digits import redis
+from digits import queue
 from digits.models import Activation, ModelVersion
 
-logger = logging.getLogger(__name__)
+ACTIVATE = "digits.activate"
 POLL_SECONDS = 0.2
 RECENT = 20
 QUEUED, DONE, REFUSED = Activation.Status.QUEUED, Activation.Status.DONE, Activation.Status.REFUSED
@@ -82,13 +79,7 @@ def progress() -> Progress:
 
 def wake_up() -> bool:
     """Tell the workers of an activation. False: Redis is down, and the sweeper does it later."""
-    try:
-        redis.client().ping()  # Celery would try for seconds, and somebody waits for the page.
-        current_app.send_task("digits.activate", retry=False)
-    except (redis.RedisError, OperationalError, OSError) as error:
-        logger.warning("Redis is down, activations wait in the database: %s", error)
-        return False
-    return True
+    return queue.wake_up(ACTIVATE, force=True)
 
 
 def claim() -> Activation | None:

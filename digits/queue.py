@@ -31,15 +31,20 @@ def wake_up_after_commit():
     transaction.on_commit(wake_up, robust=True)
 
 
-def wake_up(task: str = CLASSIFY, *, force: bool = False) -> bool:
+def wake_up(task: str = CLASSIFY, *, force: bool = False, **options) -> bool:
     """Tell the workers that rows are waiting; one pending wake-up of a task serves all rows.
+
+    Args:
+        task: the name of the Celery task that looks for such rows.
+        force: send one even where one is pending.
+        options: Celery's own, for the message.
 
     Returns:
         False: Redis is down. The rows stay queued, and the sweeper tells the workers later.
     """
     try:
         if redis.client().set(_pending(task), 1, nx=not force, ex=PENDING_SECONDS):
-            current_app.send_task(task, retry=False)
+            current_app.send_task(task, retry=False, **options)
     except (redis.RedisError, OperationalError, OSError) as error:
         logger.warning("Redis is down, %s waits in the database: %s", task, error)
         return False

@@ -4,19 +4,18 @@ import logging
 import uuid
 from datetime import timedelta
 
-from celery import current_app
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Count, F, Q, Subquery
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
-from digits import redis
+from digits import queue
 from digits.models import Digit, ModelVersion, TrainingEvent, TrainingRun
 from digits.models.training import Origin, RunStatus
 from worker.recipes import Recipe
 
 logger = logging.getLogger(__name__)
+TRAIN = "digits.train"
 WAKE_UP_SECONDS = 60  # then a wake-up is worth nothing: the sweeper has sent others
 
 
@@ -82,12 +81,9 @@ def ask_if_enough_is_new():
             logger.info("enough corrections are new, and a training is under way already")
 
 
-def wake_up():
+def wake_up() -> bool:
     """Tell the train worker that a run waits. Without Redis, the sweeper tells it later."""
-    try:
-        current_app.send_task("digits.train", retry=False, expires=WAKE_UP_SECONDS)
-    except (redis.RedisError, OperationalError, OSError) as error:
-        logger.warning("Redis is down, the training run waits in the database: %s", error)
+    return queue.wake_up(TRAIN, force=True, expires=WAKE_UP_SECONDS)
 
 
 def claim() -> TrainingRun | None:

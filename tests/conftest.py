@@ -7,6 +7,7 @@ import pytest
 import redis as redis_library
 from django.conf import settings
 
+from digits import redis as own_redis
 from digits.management.commands.up import embedded_redis
 from tests.pictures import mnist_png
 from tests.site import Site
@@ -35,6 +36,15 @@ def redis(redis_server):
             time.sleep(0.05)
     yield client
     client.close()
+
+
+@pytest.fixture
+def redis_down(settings):
+    """No server at all: the settings lead to an address where nothing listens."""
+    settings.REDIS_URL = "unix:///nowhere/redis.sock"
+    own_redis.client.cache_clear()
+    yield
+    own_redis.client.cache_clear()
 
 
 @pytest.fixture(scope="session")

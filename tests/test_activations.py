@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-import redis as redis_library
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -245,10 +244,7 @@ def test_asking_wakes_a_classify_worker_after_the_commit(redis):
     assert messages(redis) == ["digits.activate"]
 
 
-def test_an_activation_is_kept_while_redis_is_down(monkeypatch, second):
-    """An address where nothing listens stands for a Redis that is down."""
-    nowhere = redis_library.Redis.from_url("unix:///nowhere/redis.sock")
-    monkeypatch.setattr(activations.redis, "client", lambda: nowhere)
+def test_an_activation_is_kept_while_redis_is_down(redis_down, second):
     activation = activations.request(second)
     assert not activations.wake_up()
     assert outcome(activation)[0] == "queued"
