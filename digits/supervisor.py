@@ -106,9 +106,7 @@ class Supervisor:
         lived_long = now - service.started > LONG_LIFE
         service.pause = 1 if lived_long else min(max(1, service.pause * 2), LONGEST_PAUSE)
         service.start_at, service.process = now + service.pause, None
-        self.say(
-            f"{service.name} ended ({_reason(code)}); it starts again in {service.pause:.0f} s"
-        )
+        self.say(f"{service.name} ended ({reason(code)}); it starts again in {service.pause:.0f} s")
 
     def _end_all(self):
         self._end([service for service in self.services if not service.last], STOP_SECONDS)
@@ -126,7 +124,8 @@ class Supervisor:
                 service.process.wait()
 
 
-def _reason(code: int) -> str:
+def reason(code: int) -> str:
+    """Say why a process ended, from its exit code as subprocess gives it."""
     if code < 0:
         with contextlib.suppress(ValueError):
             return f"killed by {signal.Signals(-code).name}"

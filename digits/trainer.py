@@ -17,7 +17,7 @@ from django.conf import settings
 from digits import runs
 from digits.models import TrainingRun
 from digits.models.training import RunStatus
-from digits.supervisor import die_with_parent
+from digits.supervisor import die_with_parent, reason
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS = 0.5
@@ -66,17 +66,10 @@ def _watch(run: TrainingRun, process: subprocess.Popen):
             return
         time.sleep(POLL_SECONDS)
     if process.returncode != 0:
-        runs.died(run, _how(process.returncode))
+        runs.died(run, reason(process.returncode))
 
 
 def _end(process: subprocess.Popen):
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _how(code: int) -> str:
-    if code < 0:
-        with contextlib.suppress(ValueError):
-            return f"killed by {signal.Signals(-code).name}"
-    return f"ended with exit status {code}"
