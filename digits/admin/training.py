@@ -1,6 +1,6 @@
 """Training runs in the admin: asked for, watched and cancelled."""
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path, reverse
@@ -8,13 +8,12 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST
 
-from digits import runs
 from digits.admin.base import ReadOnlyAdmin
 from digits.forms import RetrainForm
 from digits.models import TrainingRun
 from digits.runs import new_corrections
 from digits.templatetags.digits import percent
-from digits.views.training import context_of
+from digits.views.training import ask, cancel_run, context_of
 
 
 @admin.register(TrainingRun)
@@ -45,13 +44,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         form = RetrainForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            try:
-                run = form.save(request.user)
-                messages.success(request, "The training is asked for.")
-            except runs.AlreadyRunning as error:
-                run = error.run
-                messages.warning(request, f"{error}.".capitalize())
-            return redirect(*_address(run))
+            return redirect(*_address(ask(request, form)))
         context = {
             **self.admin_site.each_context(request),
             "title": "Retrain",
@@ -63,14 +56,11 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
     @method_decorator(require_POST)
     def cancel(self, request, pk: int):
-        """Cancel a run; its worker stops within seconds."""
+        """Cancel a run."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         run = get_object_or_404(TrainingRun, pk=pk)
-        if runs.cancel(run):
-            messages.success(request, "The training is being cancelled.")
-        else:
-            messages.warning(request, "The training had ended already.")
+        cancel_run(request, run)
         return redirect(*_address(run))
 
     def changelist_view(self, request, extra_context=None):

@@ -53,19 +53,33 @@ def training_run(request, pk: int):
     return page_or_part(request, "digits/run.html", "digits/_run.html", context)
 
 
+def ask(request, form: RetrainForm) -> TrainingRun | None:
+    """Ask for what a valid form says, and tell the user. The unfinished run where there is one."""
+    try:
+        run = form.save(request.user)
+    except runs.AlreadyRunning as error:
+        text = f"{error}."
+        messages.warning(request, text[:1].upper() + text[1:])
+        return error.run
+    messages.success(request, "The training is asked for.")
+    return run
+
+
+def cancel_run(request, run: TrainingRun):
+    """Cancel a run, and tell the user; its worker stops within seconds."""
+    if runs.cancel(run):
+        messages.success(request, "The training is being cancelled.")
+    else:
+        messages.warning(request, "The training had ended already.")
+
+
 @staff_member_required(login_url="login")
 @require_http_methods(["GET", "HEAD", "POST"])
 def retrain(request):
     """Ask for a training."""
     form = RetrainForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        try:
-            run = form.save(request.user)
-        except runs.AlreadyRunning as error:
-            messages.warning(request, f"{error}."[:1].upper() + f"{error}."[1:])
-            return redirect(error.run or "training-run-new")
-        messages.success(request, "The training is asked for.")
-        return redirect(run)
+        return redirect(ask(request, form) or "training-run-new")
     context = {"form": form, "new": new_corrections()}
     return render(request, "digits/retrain.html", context, status=400 if form.errors else 200)
 
@@ -73,10 +87,7 @@ def retrain(request):
 @staff_member_required(login_url="login")
 @require_POST
 def cancel(request, pk: int):
-    """Cancel a run; its worker stops within seconds."""
+    """Cancel a run."""
     run = get_object_or_404(TrainingRun, pk=pk)
-    if runs.cancel(run):
-        messages.success(request, "The training is being cancelled.")
-    else:
-        messages.warning(request, "The training had ended already.")
+    cancel_run(request, run)
     return redirect(run)
