@@ -6,7 +6,7 @@ from django.db import transaction
 from django.template.defaultfilters import pluralize
 
 from digits.middleware import VISITOR
-from digits.models import Upload
+from digits.models import Batch, Upload
 
 
 class LastAdmin(Exception):
@@ -17,6 +17,7 @@ def take_uploads_along(sender, request, user, **_):
     """Give an account what its browser session sent before signing in or up."""
     visitor = request.session.pop(VISITOR, "")
     if visitor:
+        Batch.objects.filter(visitor=visitor).update(user=user, visitor="")
         moved = Upload.objects.filter(visitor=visitor).update(user=user, visitor="")
         if moved:
             came = f"{moved} upload{pluralize(moved)} of this browser came along."

@@ -8,7 +8,6 @@ the lease finds no such row, and saves nothing.
 import logging
 import traceback
 import uuid
-from contextlib import ExitStack
 from datetime import timedelta
 
 from django.conf import settings
@@ -16,13 +15,12 @@ from django.db import connection, transaction
 from django.db.models import Count, F, Q
 from django.utils import timezone
 
-from digits import queue, serving
-from digits.models import Batch, BatchItem, BatchPart, ModelVersion
+from digits import queue
+from digits.models import Batch, BatchItem, BatchPart
 from digits.models.batches import BATCH_UNFINISHED, BatchStatus
 from digits.models.corrections import NOT_A_DIGIT
 from worker.archives import Limits as ArchiveLimits
-from worker.bulk import ZIP, Limits, Part
-from worker.bundle import ModelError
+from worker.bulk import ZIP, Limits
 
 logger = logging.getLogger(__name__)
 TASK = "digits.read_batches"
@@ -68,29 +66,6 @@ def claim() -> BatchPart | None:
     return BatchPart.objects.select_related("batch__version").filter(lease=lease).first()
 
 
-def work(part: BatchPart):
-    """Read a claimed part and save what was read; what goes wrong is tried again, up to a limit."""
-    try:
-        engine = _engine_of(part.batch)
-        _save(part, _read(part, engine))
-    except ModelError as error:
-        if part.batch.version_id is None:  # no version reads at all now; that is not its fault
-            _retry_later(part, count_attempt=False)
-            raise
-        _fail(part.batch, f"The batch cannot be read: {error}.", error)
-    except FileNotFoundError as error:
-        _fail(part.batch, "The batch's file is gone from the storage.", error)
-    except OSError as error:  # a full or absent disk is not the part's fault
-        logger.error("the storage fails for %s, tried again: %s", part, error)
-        _retry_later(part, count_attempt=False)
-    except Exception:
-        logger.exception("%s could not be read", part)
-        if part.attempts < settings.MAX_ATTEMPTS:
-            _retry_later(part)
-        else:
-            _give_up(part, "It could not be read because of an internal error.")
-
-
 def cancel(batch: Batch) -> bool:
     """Cancel an unfinished batch; what was read of it stays. False: it had ended already."""
     return _end(batch, BatchStatus.CANCELLED)
@@ -101,7 +76,7 @@ def sweep():
     tried = BatchPart.objects.filter(attempts__gte=settings.MAX_ATTEMPTS)
     for part in tried.filter(lease_expires_at__lt=timezone.now()).select_related("batch"):
         logger.warning("%s is given up: the worker stopped while reading it", part)
-        _give_up(part, f"The worker stopped {settings.MAX_ATTEMPTS} times while reading it.")
+        give_up(part, f"The worker stopped {settings.MAX_ATTEMPTS} times while reading it.")
     for batch in Batch.objects.unfinished().filter(parts=None):
         _finish_if_all_is_read(batch.pk)
     if waiting().exists():
@@ -120,35 +95,7 @@ def confusion(batch: Batch) -> list[list[int]]:
     return counts
 
 
-def _engine_of(batch: Batch):
-    """Give the engine of the version that reads the whole batch: the one that is active first."""
-    if batch.version_id is None:
-        _, version = serving.engine_and_version()
-        Batch.objects.filter(pk=batch.pk, version=None).update(version=version)
-        batch.version = ModelVersion.objects.filter(batches=batch).first() or version
-    return serving.engine_of(batch.version)
-
-
-def _read(part: BatchPart, engine) -> list:
-    from worker.bulk_reading import read_part
-
-    batch = part.batch
-    with ExitStack() as opened:
-        file = opened.enter_context(batch.file.open("rb"))
-        labels = opened.enter_context(batch.labels.open("rb")) if batch.labels else None
-        return read_part(
-            engine,
-            batch.kind,
-            Part(part.first, part.rows, part.offset, part.size),
-            file,
-            labels,
-            labelled=batch.labelled,
-            limits=limits(),
-            max_pixels=settings.MAX_PIXELS,
-        )
-
-
-def _save(part: BatchPart, items: list) -> bool:
+def save(part: BatchPart, items: list) -> bool:
     """Save a part's items and let the part go, in one transaction. False: its lease was lost."""
     from worker.results import label_of
 
@@ -198,13 +145,13 @@ def _end(batch: Batch, status: str, **fields) -> bool:
     return ended == 1
 
 
-def _fail(batch: Batch, reason: str, error: Exception):
+def fail(batch: Batch, reason: str, error: Exception):
     detail = "".join(traceback.format_exception(error))
     if _end(batch, BatchStatus.FAILED, error=reason[:500], error_detail=detail):
         logger.error("%s failed: %s", batch, reason)
 
 
-def _retry_later(part: BatchPart, *, count_attempt: bool = True):
+def retry_later(part: BatchPart, *, count_attempt: bool = True):
     """Let a claimed part wait a while, still under its lease."""
     BatchPart.objects.filter(pk=part.pk, lease=part.lease).update(
         lease_expires_at=timezone.now() + timedelta(seconds=PAUSE_SECONDS),
@@ -212,12 +159,12 @@ def _retry_later(part: BatchPart, *, count_attempt: bool = True):
     )
 
 
-def _give_up(part: BatchPart, reason: str):
+def give_up(part: BatchPart, reason: str):
     """Report the rows of a part as bad; the rest of its batch goes on."""
     from worker.bulk_reading import Item
 
     names = _names(part)
-    _save(
+    save(
         part,
         [
             Item(number, names.get(number, ""), error=reason)

@@ -77,7 +77,7 @@ def report(version: ModelVersion, *, for_staff: bool) -> dict | None:
     return {
         "beside": made.get("active_version"),
         "sets": _sets(made.get("sets", {})),
-        "confusion": _confusion(made.get("confusion", [])),
+        "confusion": heat_map(made.get("confusion", [])),
         "classes": CLASSES,
         "per_digit": list(enumerate(made.get("per_digit", []))),
         "disagreements": [
@@ -111,7 +111,7 @@ def points(own: float | None, other: float | None) -> str:
     return f"{(own - other) * 100:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def _confusion(counts: list[list[int]]) -> list[tuple[str, list[dict]]]:
+def heat_map(counts: list[list[int]]) -> list[tuple[str, list[dict]]]:
     """The rows of the heat map: each cell's count and its class of shade."""
     return [
         (CLASSES[truth], [_cell(truth, read, count, sum(row)) for read, count in enumerate(row)])

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from digits import (
     activations,
+    batch_reading,
     batches,
     idempotency,
     queue,
@@ -96,7 +97,7 @@ def read_batches():
     if part and batches.waiting().exists():
         queue.wake_up(batches.TASK)  # There may be more than one worker can do.
     while part:
-        batches.work(part)
+        batch_reading.work(part)
         if uploads := queue.claim():
             read(uploads)
         if time.monotonic() > deadline:

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from digits.views import (
     accounts,
+    batches,
     corrections,
     deletion,
     health,
@@ -36,6 +37,11 @@ urlpatterns = [
     path("uploads/<int:pk>/again", rereading.read_again, name="read-again"),
     path("digits/<int:pk>.png", site.digit_pixels, name="digit-pixels"),
     path("digits/<int:pk>/label", corrections.label, name="digit-label"),
+    path("batches/", batches.batches, name="batches"),
+    path("batches/<int:pk>/", batches.batch, name="batch"),
+    path("batches/<int:pk>/results.csv", batches.results, name="batch-results"),
+    path("batches/<int:pk>/cancel", batches.cancel, name="cancel-batch"),
+    path("batches/<int:pk>/delete", batches.delete, name="delete-batch"),
     path("review/", review.review, name="review"),
     path("models/", versions.models, name="models"),
     path("models/compare", versions.compare, name="compare-versions"),

@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.utils import timezone
 
-from digits import batches, bulk, queue, serving, tasks
+from digits import batch_reading, batches, bulk, queue, serving, tasks
 from digits.middleware import Owner
 from digits.models import Batch, BatchItem, BatchPart, ModelVersion, Upload
 from tests.bulks import idx, kaggle_csv, zip_of
@@ -50,7 +50,7 @@ def batch(redis, mnist):
 
 def read_all(batch: Batch) -> Batch:
     while part := batches.claim():
-        batches.work(part)
+        batch_reading.work(part)
     batch.refresh_from_db()
     return batch
 
@@ -97,10 +97,10 @@ def test_a_part_that_is_read_twice_gives_its_rows_once(batch):
     expire(first)
     second = batches.claim()
     assert (second.pk, second.attempts) == (first.pk, 2)
-    batches.work(first)  # it was slow, and its lease is lost
+    batch_reading.work(first)  # it was slow, and its lease is lost
     assert batch.items.count() == 0
-    batches.work(second)
-    batches.work(second)  # a message may come twice
+    batch_reading.work(second)
+    batch_reading.work(second)  # a message may come twice
     batch.refresh_from_db()
     assert (batch.items.count(), batch.done) == (256, 256)
 
@@ -156,10 +156,10 @@ def test_the_sweeper_wakes_the_workers_for_what_waits(batch, redis):
 
 
 def test_a_cancelled_batch_keeps_what_was_read_and_reads_no_more(batch):
-    batches.work(batches.claim())
+    batch_reading.work(batches.claim())
     running = batches.claim()
     assert batches.cancel(batch)
-    batches.work(running)
+    batch_reading.work(running)
     assert batches.claim() is None
     batch.refresh_from_db()
     assert (batch.status, batch.done, batch.items.count()) == ("cancelled", 256, 256)
@@ -169,7 +169,7 @@ def test_a_cancelled_batch_keeps_what_was_read_and_reads_no_more(batch):
 def test_a_batch_that_is_deleted_while_it_is_read_leaves_nothing(batch):
     part = batches.claim()
     batch.delete()
-    batches.work(part)
+    batch_reading.work(part)
     assert not BatchItem.objects.exists()
     assert not Batch.objects.exists()
 
@@ -185,7 +185,7 @@ def test_files_go_with_their_batch(redis, mnist, settings):
 
 
 def test_the_whole_batch_is_read_by_the_version_that_began(batch):
-    batches.work(batches.claim())
+    batch_reading.work(batches.claim())
     first = ModelVersion.active()
     ModelVersion.objects.update(is_active=False)
     read_all(batch)
@@ -215,7 +215,7 @@ def test_a_failing_storage_costs_no_attempt(batch, settings):
     path.unlink()
     path.mkdir()  # stands for a disk that gives no data now
     part = batches.claim()
-    batches.work(part)
+    batch_reading.work(part)
     part.refresh_from_db()
     assert part.attempts == 0
     path.rmdir()
@@ -289,7 +289,7 @@ def test_the_limits_are_settings(settings, mnist):
 def test_a_lost_lease_finishes_nothing(batch):
     part = batches.claim()
     part.lease = uuid.uuid4()
-    batches.work(part)
+    batch_reading.work(part)
     assert not batch.items.exists()
     assert Upload.objects.count() == 0
     assert queue.claim() == []

@@ -5,9 +5,9 @@ The true label of a digit is: it is set as on the site, and who and when is kept
 
 from django.contrib import admin
 
-from digits.admin import accounts, training, uploads, versions
+from digits.admin import accounts, batches, training, uploads, versions
 
-__all__ = ["accounts", "training", "uploads", "versions"]
+__all__ = ["accounts", "batches", "training", "uploads", "versions"]
 
 admin.site.site_header = "Digits"
 admin.site.site_title = "Digits admin"

@@ -1,5 +1,6 @@
 """Batch: one bulk job. Its file is the truth; what was read of each row is a BatchItem."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from django.conf import settings
@@ -21,6 +22,7 @@ class BatchStatus(models.TextChoices):
     CANCELLED = "cancelled", "cancelled"
 
 
+AT_ONCE = 2000
 BATCH_UNFINISHED = (BatchStatus.QUEUED, BatchStatus.RUNNING)
 
 
@@ -108,6 +110,10 @@ class Batch(models.Model):
         return self.done - self.bad
 
     @property
+    def wrong(self) -> int:
+        return self.read - self.right
+
+    @property
     def accuracy(self) -> float | None:
         """The share of what was read that is right; None where the truth is not told."""
         return self.right / self.read if self.labelled and self.read else None
@@ -116,6 +122,13 @@ class Batch(models.Model):
     def ran(self):
         """How long it has run, or ran, as a timedelta; None before it began."""
         return self.started_at and (self.finished_at or timezone.now()) - self.started_at
+
+    def items_in_order(self) -> Iterator["BatchItem"]:
+        """Give its items, some at a time, so that no query stays open while they are used."""
+        last = 0
+        while some := list(self.items.filter(number__gt=last).order_by("number")[:AT_ONCE]):
+            yield from some
+            last = some[-1].number
 
     @property
     def rows_a_second(self) -> float | None:

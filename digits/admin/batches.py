@@ -1,0 +1,79 @@
+"""Bulk jobs and what was read in them."""
+
+from django.contrib import admin
+from django.utils.html import format_html
+
+from digits.admin.base import Cascades, Inline, ReadOnlyAdmin, SureAdmin, link
+from digits.models import Batch, BatchItem, BatchPart
+from digits.templatetags.digits import exactly, percent
+
+
+class PartInline(Inline):
+    """What is to be read yet, and who holds it."""
+
+    model = BatchPart
+    fields = ["first", "rows", "attempts", "lease", "lease_expires_at"]
+    show_change_link = False
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).order_by("first")
+
+
+@admin.register(Batch)
+class BatchAdmin(Cascades, ReadOnlyAdmin):
+    list_display = [
+        *("id", "name", "kind", "status", "progress", "total", "bad", "accurate"),
+        *("source", "user", "created_at"),
+    ]
+    list_filter = ["status", "kind", "source", "created_at"]
+    list_select_related = ["user"]
+    list_per_page = 50
+    search_fields = ["=id", "name__icontains", "user__username"]
+    search_help_text = "a number, a part of a file name or a user name"
+    inlines = [PartInline]
+    fields = [
+        *("on_the_site", "name", "kind", "labelled", "status", "progress"),
+        *("total", "done", "bad", "accurate", "version", "error", "error_detail"),
+        *("user", "visitor", "source", "stored_as", "created_at", "started_at", "finished_at"),
+    ]
+    readonly_fields = ["on_the_site", "progress", "accurate", "stored_as"]
+
+    def has_delete_permission(self, request, obj=None):
+        return request.user.has_perm("digits.delete_batch")
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).defer("confusion")
+
+    @admin.display(description="progress")
+    def progress(self, batch):
+        return percent(batch.share_done)
+
+    @admin.display(description="right")
+    def accurate(self, batch):
+        return exactly(batch.accuracy) or "-"
+
+    @admin.display(description="stored as")
+    def stored_as(self, batch):
+        return ", ".join(file.name for file in (batch.file, batch.labels) if file)
+
+    @admin.display(description="on the site")
+    def on_the_site(self, batch):
+        return format_html('<a href="{}">{}</a>', batch.get_absolute_url(), batch)
+
+
+@admin.register(BatchItem)
+class BatchItemAdmin(SureAdmin):
+    list_display = ["id", "batch_link", "number", "name", "reading", "sure", "truth", "error"]
+    list_select_related = ["batch"]
+    list_per_page = 50
+    search_fields = ["=batch__id"]
+    search_help_text = "the number of a batch"
+    fields = [
+        *("batch_link", "number", "name", "reading", "sure"),
+        *("probabilities", "truth", "error"),
+    ]
+    readonly_fields = ["batch_link"]
+
+    @admin.display(description="batch")
+    def batch_link(self, item):
+        return link(item.batch)

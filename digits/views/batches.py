@@ -1,0 +1,101 @@
+"""Bulk jobs: sent, watched, downloaded, cancelled, deleted."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
+
+from digits import batches as jobs
+from digits import bulk
+from digits.batch_results import download
+from digits.models import Batch
+from digits.reports import CLASSES, heat_map
+from digits.views.fragments import page_or_part
+from worker.bulk import BulkError
+
+PAGE_SIZE = 20
+SHOWN = 10  # rows on the page of a batch
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def batches(request):
+    """The owner's bulk jobs, newest first; a POST sends another."""
+    refused = ""
+    if request.method == "POST":
+        try:
+            return redirect(bulk.submit(request.FILES.getlist("file"), request.owner))
+        except BulkError as error:
+            refused = str(error)
+    found = Batch.objects.visible_to(request.owner).defer("error_detail", "confusion")
+    page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
+    context = {
+        "refused": refused,
+        "page": page,
+        "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
+        "live": any(not batch.is_finished for batch in page),
+        "limits": jobs.limits(),
+        "max_megabytes": settings.MAX_BATCH_BYTES // 1024**2,
+        "max_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
+    }
+    response = page_or_part(request, "digits/batches.html", "digits/_batches.html", context)
+    if refused:
+        response.status_code = 400
+    return response
+
+
+@require_safe
+def batch(request, pk: int):
+    """One bulk job, live while it goes on."""
+    mine = _mine(request, pk)
+    context = {
+        "batch": mine,
+        "rows": list(mine.items.all()[:SHOWN]),
+        "bad_rows": list(mine.items.exclude(error="")[:SHOWN]) if mine.bad else [],
+        "confusion": heat_map(mine.confusion),
+        "classes": CLASSES,
+        "shown": SHOWN,
+    }
+    return page_or_part(request, "digits/batch.html", "digits/_batch.html", context)
+
+
+@require_GET
+def results(request, pk: int):
+    """Its results as CSV: for Kaggle, or with ?confidences=1 with all that is known."""
+    mine = _mine(request, pk)
+    if not mine.is_finished:
+        messages.warning(request, "The results can be downloaded when the job has ended.")
+        return redirect(mine)
+    return download(mine, confidences=request.GET.get("confidences") == "1")
+
+
+@require_POST
+def cancel(request, pk: int):
+    """Stop reading it; what was read stays."""
+    mine = _mine(request, pk)
+    if jobs.cancel(mine):
+        messages.success(request, "The job was cancelled. What was read before can be downloaded.")
+    else:
+        messages.warning(request, "The job had ended already.")
+    return redirect(mine)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request, pk: int):
+    """Ask whether it shall go; a POST deletes it, with its file and its results."""
+    mine = _mine(request, pk)
+    if request.method != "POST":
+        return render(request, "digits/delete_batch.html", {"batch": mine})
+    mine.delete()
+    messages.success(request, f"{mine.name or f'Bulk job {pk}'} was deleted.")
+    return redirect("batches")
+
+
+def _mine(request, pk: int) -> Batch:
+    rows = Batch.objects.visible_to(request.owner).select_related("version")
+    return get_object_or_404(rows, pk=pk)
