@@ -4,6 +4,7 @@ import math
 import threading
 
 from django.conf import settings
+from django.http import Http404
 
 from digits import queue
 from digits.models import Upload
@@ -18,6 +19,9 @@ def hold_until_finished(upload: Upload, seconds: float) -> bool:
 
     Returns:
         False: too many wait already, so nobody waited.
+
+    Raises:
+        Http404: it was deleted meanwhile.
     """
     if not _waiting.acquire(blocking=False):
         return False
@@ -25,7 +29,10 @@ def hold_until_finished(upload: Upload, seconds: float) -> bool:
         queue.wait_for(upload.pk, bounded(seconds))
     finally:
         _waiting.release()
-    upload.refresh_from_db()
+    try:
+        upload.refresh_from_db()
+    except Upload.DoesNotExist as error:
+        raise Http404("the upload was deleted meanwhile") from error
     return True
 
 

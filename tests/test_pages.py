@@ -5,9 +5,11 @@ import re
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.http import Http404
 from django.test import Client
 
 from digits.models import ModelVersion, Upload
+from digits.waiting import hold_until_finished
 from tests.factories import make_reading, make_upload
 
 pytestmark = pytest.mark.django_db
@@ -327,3 +329,10 @@ def test_messages_come_with_the_part_that_htmx_fetches(client, redis, seven):
     assert (
         "messages" not in client.get("/uploads/", headers={"HX-Request": "true"}).content.decode()
     )
+
+
+def test_who_waits_for_an_upload_that_is_deleted_meanwhile_hears_that_it_is_gone(redis):
+    upload = make_upload()
+    Upload.objects.all().delete()
+    with pytest.raises(Http404):
+        hold_until_finished(upload, 5)

@@ -211,7 +211,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "digits.api.pages.Pages",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "digits.api.schema.Operation",
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "digits.api.errors.handle",
     "URL_FORMAT_OVERRIDE": None,
@@ -220,6 +220,12 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Digits",
     "DESCRIPTION": "Reads handwritten digits: images in, readings out.",
+    "TAGS": [
+        {"name": "uploads", "description": "Images and their readings."},
+        {"name": "digits", "description": "What was found in them, and what people say it is."},
+        {"name": "models", "description": "What reads, and how well."},
+        {"name": "training-runs", "description": "What makes a model of corrections."},
+    ],
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -1,6 +1,6 @@
 """Exceptions of the API, and how any becomes problem details."""
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
 from django.http import Http404
 from rest_framework import exceptions, status, views
 from rest_framework.response import Response
@@ -20,7 +20,7 @@ class Unprocessable(exceptions.APIException):
 
 def handle(error: Exception, context: dict) -> Response | None:
     """Answer with problem details; None for what nobody foresaw, which Django logs: a 500."""
-    if isinstance(error, Http404):
+    if isinstance(error, Http404 | ObjectDoesNotExist):  # deleted just now, perhaps
         error = exceptions.NotFound(NOT_FOUND)
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()

@@ -2,12 +2,14 @@
 
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
+from rest_framework.permissions import SAFE_METHODS
 
+from digits.api.auth import ForAll
 from digits.problems import MEDIA_TYPE
 
-ID = OpenApiParameter("id", int, OpenApiParameter.PATH)
 LOCATION = OpenApiParameter(
     "Location", str, OpenApiParameter.HEADER, response=[201, 202], description="Where to look."
 )
@@ -40,6 +42,14 @@ class Problem(serializers.Serializer):
     status = serializers.IntegerField()
     detail = serializers.CharField(required=False)
     errors = ProblemError(many=True, required=False)
+
+
+class Operation(AutoSchema):
+    """An operation's part of the schema; it says where nobody needs to sign in."""
+
+    def get_auth(self):
+        open_to_all = ForAll in self.view.permission_classes and self.method in SAFE_METHODS
+        return [*super().get_auth(), *([{}] if open_to_all else [])]
 
 
 def problems(*statuses: int) -> dict:

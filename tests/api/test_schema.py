@@ -33,6 +33,7 @@ def test_every_operation_says_what_it_does_and_names_its_problems(schema):
     operations = [one for path in schema["paths"].values() for one in path.values()]
     assert len(operations) >= 14
     for operation in operations:
+        assert operation["summary"]
         assert operation["description"]
         assert {"401", "403", "429"} <= set(operation["responses"])
         for status, answer in operation["responses"].items():

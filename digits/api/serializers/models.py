@@ -12,16 +12,22 @@ class ActivationSerializer(serializers.ModelSerializer):
     class Meta:
         model = Activation
         fields = ["id", "status", "reason", "created_at", "finished_at"]
+        read_only_fields = fields
 
 
 class ModelSerializer(serializers.ModelSerializer):
     """One model version."""
 
     parent = serializers.IntegerField(
-        source="parent_id", allow_null=True, help_text="id of the version that it was tuned from"
+        source="parent_id",
+        allow_null=True,
+        read_only=True,
+        help_text="id of the version that it was tuned from",
     )
     mnist_accuracy = serializers.FloatField(
-        allow_null=True, help_text="share of MNIST's test images whose most probable digit is right"
+        allow_null=True,
+        read_only=True,
+        help_text="share of MNIST's test images whose most probable digit is right",
     )
 
     class Meta:
@@ -37,6 +43,7 @@ class ModelSerializer(serializers.ModelSerializer):
             "sha256",
             "created_at",
         ]
+        read_only_fields = fields
 
 
 class OneModelSerializer(ModelSerializer):
@@ -46,6 +53,7 @@ class OneModelSerializer(ModelSerializer):
 
     class Meta(ModelSerializer.Meta):
         fields = [*ModelSerializer.Meta.fields, "activation"]
+        read_only_fields = fields
 
     @extend_schema_field(ActivationSerializer(allow_null=True))
     def get_activation(self, version: ModelVersion) -> dict | None:

@@ -10,15 +10,21 @@ from worker.recipes import ARCHITECTURES
 class TrainingRunSerializer(serializers.ModelSerializer):
     """One training run."""
 
-    progress = serializers.FloatField(source="share_done", help_text="from 0 to 1")
+    progress = serializers.FloatField(source="share_done", read_only=True, help_text="from 0 to 1")
     seconds_left = serializers.SerializerMethodField(help_text="null before that can be told")
     base = serializers.IntegerField(
-        source="base_id", allow_null=True, help_text="id of the version it starts from"
+        source="base_id",
+        allow_null=True,
+        read_only=True,
+        help_text="id of the version it starts from",
     )
     version = serializers.IntegerField(
-        source="version_id", allow_null=True, help_text="id of the version that it made"
+        source="version_id",
+        allow_null=True,
+        read_only=True,
+        help_text="id of the version that it made",
     )
-    settings = serializers.DictField(help_text="of the training")
+    settings = serializers.DictField(read_only=True, help_text="of the training")
 
     class Meta:
         model = TrainingRun
@@ -43,6 +49,7 @@ class TrainingRunSerializer(serializers.ModelSerializer):
             "outcome",
             "error",
         ]
+        read_only_fields = fields
 
     def get_seconds_left(self, run: TrainingRun) -> float | None:
         return None if run.is_finished or run.time_left is None else run.time_left.total_seconds()
@@ -59,6 +66,7 @@ class OneTrainingRunSerializer(TrainingRunSerializer):
 
     class Meta(TrainingRunSerializer.Meta):
         fields = [*TrainingRunSerializer.Meta.fields, "curves", "log"]
+        read_only_fields = fields
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_log(self, run: TrainingRun) -> list[str]:

@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from digits.models import Digit, Upload
-from digits.models.corrections import LABELS, NOT_A_DIGIT
+from digits.models.corrections import NOT_A_DIGIT
 from digits.models.uploads import Status, Verdict
 
 LABEL_HELP = f"0 to 9, or {NOT_A_DIGIT}: not a digit"
@@ -38,15 +38,22 @@ class DigitSerializer(serializers.ModelSerializer):
 
     position = serializers.IntegerField(help_text="in reading order, from 0")
     box = BoxSerializer(source="*")
-    read_as = label_field(source="read_as.label", default=None, help_text=LABEL_HELP)
-    confidence = serializers.FloatField(source="read_as.confidence", default=None)
+    read_as = label_field(
+        source="read_as.label", read_only=True, allow_null=True, help_text=LABEL_HELP
+    )
+    confidence = serializers.FloatField(
+        source="read_as.confidence", read_only=True, allow_null=True
+    )
     version = serializers.IntegerField(
         source="read_as.version.number",
-        default=None,
+        read_only=True,
+        allow_null=True,
         help_text="number of the version that read it",
     )
     label = label_field(
-        allow_null=True, help_text=f"what people say it truly is: {LABEL_HELP}; null: nothing yet"
+        read_only=True,
+        allow_null=True,
+        help_text=f"what people say it truly is: {LABEL_HELP}; null: nothing yet",
     )
     top = serializers.SerializerMethodField(help_text="the most probable labels")
 
@@ -64,7 +71,7 @@ class DigitSerializer(serializers.ModelSerializer):
             "labelled_at",
             "top",
         ]
-        read_only_fields = ["upload", "labelled_at"]
+        read_only_fields = fields
 
     @extend_schema_field(GuessSerializer(many=True))
     def get_top(self, digit: Digit) -> list[dict]:
@@ -86,7 +93,9 @@ class UploadSerializer(serializers.ModelSerializer):
     )
     verdict = serializers.SerializerMethodField(help_text="what people made of its reading")
     error = serializers.SerializerMethodField(help_text="why it could not be read")
-    confidence = serializers.FloatField(allow_null=True, help_text="of its least sure digit")
+    confidence = serializers.FloatField(
+        read_only=True, allow_null=True, help_text="of its least sure digit"
+    )
     page = serializers.SerializerMethodField(help_text="its page on the site")
     digits = DigitSerializer(many=True)
 
@@ -109,6 +118,7 @@ class UploadSerializer(serializers.ModelSerializer):
             "finished_at",
             "digits",
         ]
+        read_only_fields = fields
 
     def get_reading(self, upload: Upload) -> str | None:
         return upload.reading if upload.status == Status.DONE else None
@@ -135,8 +145,8 @@ class UploadFileSerializer(serializers.Serializer):
 class CorrectionSerializer(serializers.Serializer):
     """Either what a digit truly is, or that it was read right."""
 
-    label = serializers.ChoiceField(
-        LABELS, required=False, allow_null=True, help_text=f"{LABEL_HELP}; null: withdraw"
+    label = label_field(
+        required=False, allow_null=True, help_text=f"{LABEL_HELP}; null: withdraw what was said"
     )
     confirm = serializers.BooleanField(
         required=False, help_text="true: it was read right; then label is left out"

@@ -36,7 +36,11 @@ class Digits(generics.ListAPIView):
     def get_serializer_context(self):
         return super().get_serializer_context() | checked(TopQuery, self.request)
 
-    @extend_schema(operation_id="list_digits", parameters=[DigitsQuery])
+    @extend_schema(
+        operation_id="list_digits",
+        summary="List digits, or what to review",
+        parameters=[DigitsQuery],
+    )
     def get(self, request):
         """The digits of your uploads; with `review=1` those worth a look."""
         return super().get(request)
@@ -50,13 +54,14 @@ class OneDigit(generics.GenericAPIView):
         context = self.get_serializer_context() | checked(TopQuery, self.request)
         return Response(DigitSerializer(get_object_or_404(digits, pk=id), context=context).data)
 
-    @extend_schema(operation_id="get_digit", parameters=[TopQuery])
+    @extend_schema(operation_id="get_digit", summary="Get a digit", parameters=[TopQuery])
     def get(self, request, id: int):
         """One digit, with what the version that read it says, and what people do."""
         return self.shown(id)
 
     @extend_schema(
         operation_id="correct_digit",
+        summary="Correct a digit",
         parameters=[TopQuery],
         request=CorrectionSerializer,
         responses={200: DigitSerializer} | problems(409),

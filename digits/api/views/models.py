@@ -20,7 +20,7 @@ class Models(generics.ListAPIView):
     pagination_class = PagesByNumber
     queryset = ModelVersion.objects.all()
 
-    @extend_schema(operation_id="list_models")
+    @extend_schema(operation_id="list_models", summary="List model versions")
     def get(self, request):
         """The model versions, the newest first."""
         return super().get(request)
@@ -32,7 +32,7 @@ class OneModel(generics.RetrieveAPIView):
     queryset = ModelVersion.objects.all()
     lookup_field = "id"
 
-    @extend_schema(operation_id="get_model")
+    @extend_schema(operation_id="get_model", summary="Get a model version")
     def get(self, request, id: int):
         """One model version, with the latest wish to activate it."""
         return super().get(request, id)
@@ -44,6 +44,7 @@ class Activate(generics.GenericAPIView):
 
     @extend_schema(
         operation_id="activate_model",
+        summary="Activate a model version",
         parameters=[LOCATION],
         request=None,
         responses={202: OneModelSerializer},

@@ -24,13 +24,14 @@ class TrainingRuns(generics.ListAPIView):
     serializer_class = TrainingRunSerializer
     queryset = TrainingRun.objects.defer("curves", "data", "error_detail")
 
-    @extend_schema(operation_id="list_training_runs")
+    @extend_schema(operation_id="list_training_runs", summary="List training runs")
     def get(self, request):
         """The training runs, the newest first."""
         return super().get(request)
 
     @extend_schema(
         operation_id="create_training_run",
+        summary="Ask for a training",
         parameters=[LOCATION],
         request=RetrainSerializer,
         responses={201: OneTrainingRunSerializer} | problems(409),
@@ -56,7 +57,7 @@ class OneTrainingRun(generics.RetrieveAPIView):
     queryset = TrainingRun.objects.all()
     lookup_field = "id"
 
-    @extend_schema(operation_id="get_training_run")
+    @extend_schema(operation_id="get_training_run", summary="Get a training run")
     def get(self, request, id: int):
         """One training run, with the figures of its epochs and its log."""
         return super().get(request, id)
@@ -68,6 +69,7 @@ class CancelTrainingRun(generics.GenericAPIView):
 
     @extend_schema(
         operation_id="cancel_training_run",
+        summary="Cancel a training run",
         request=None,
         responses={202: OneTrainingRunSerializer} | problems(409),
     )

@@ -1,6 +1,7 @@
 """Uploads: sent, waited for, listed, deleted."""
 
 from django.db.models import Prefetch
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
@@ -52,13 +53,14 @@ class Uploads(WithDigits, generics.ListAPIView):
         context = super().get_serializer_context()
         return context | {"top_k": checked(TopQuery, self.request)["top_k"]}
 
-    @extend_schema(operation_id="list_uploads", parameters=[UploadsQuery])
+    @extend_schema(operation_id="list_uploads", summary="List uploads", parameters=[UploadsQuery])
     def get(self, request):
         """Your uploads, the newest first; as staff, everybody's."""
         return super().get(request)
 
     @extend_schema(
         operation_id="create_upload",
+        summary="Send an image",
         parameters=[UploadQuery, IDEMPOTENCY_KEY, LOCATION],
         request={"multipart/form-data": UploadFileSerializer},
         responses={201: UploadSerializer, 202: UploadSerializer} | problems(422),
@@ -92,14 +94,17 @@ def _made(request, form: UploadForm) -> Upload:
 
 
 class OneUpload(WithDigits, generics.GenericAPIView):
-    @extend_schema(operation_id="get_upload", parameters=[UploadQuery])
+    @extend_schema(
+        operation_id="get_upload", summary="Get an upload, or wait for it", parameters=[UploadQuery]
+    )
     def get(self, request, id: int):
         """One upload; `wait` holds the answer until it is read, at most so many seconds."""
         query = checked(UploadQuery, request)
         return Response(self.shown(id, query["top_k"], query["wait"]).data)
 
-    @extend_schema(operation_id="delete_upload", responses={204: None})
+    @extend_schema(operation_id="delete_upload", summary="Delete an upload", responses={204: None})
     def delete(self, request, id: int):
         """Delete an upload, with its files, its digits and what was said of them."""
-        get_object_or_404(Upload.objects.visible_to(request.owner), pk=id).delete()
+        if not Upload.objects.visible_to(request.owner).filter(pk=id).delete_with_files():
+            raise Http404
         return Response(status=204)
