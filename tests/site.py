@@ -67,11 +67,16 @@ class Site:
             "ADMIN_PASSWORD": ADMIN_PASSWORD,
             "LEASE_SECONDS": 10,
             "SWEEP_SECONDS": 2,
+            "API_RATE": "100000/minute",
         } | settings
         self.process = None
 
     def __enter__(self):
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_):

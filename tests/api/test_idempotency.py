@@ -1,10 +1,14 @@
 """Idempotency-Key: what is sent twice is made once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.db import connection
+from rest_framework.test import APIClient
 
-from digits import idempotency
+from digits import idempotency, tokens
 from digits.models import IdempotencyKey, Upload
 from tests.api.clients import problem, send
 
@@ -63,3 +67,23 @@ def test_an_upload_that_could_not_be_stored_leaves_its_key_free(api, settings, s
     problem(send(api, seven, headers=key), 500)
     settings.STORAGES = storages
     assert send(api, seven, headers=key).status_code == 202
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_sent_at_the_same_time_makes_one_upload(ann, seven):
+    secret = tokens.make(ann, "a test")[1]
+
+    def at_once(_):
+        headers = {"Authorization": f"Bearer {secret}", "Idempotency-Key": "a key"}
+        try:
+            return send(APIClient(), seven, headers=headers)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(at_once, range(16)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len({answer["Location"] for answer in answers}) == 1
+    assert Upload.objects.count() == IdempotencyKey.objects.count() == 1
+    folder = Path(Upload.objects.get().file.path).parent
+    assert len(list(folder.iterdir())) == 1  # no file of a loser is left

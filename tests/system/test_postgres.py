@@ -53,7 +53,7 @@ def postgres_url():
 
 def test_the_queue_keeps_its_promises_on_postgresql(postgres_url):
     names = ("queue", "pages", "versions", "labels", "review", "rereading", "batches")
-    files = [f"tests/test_{name}.py" for name in names]
+    files = ["tests/api", *(f"tests/test_{name}.py" for name in names)]
     changes = {"DATABASE_URL": postgres_url, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *files],
