@@ -51,6 +51,14 @@ class DigitsQuery(TopQuery):
     )
 
 
+class ResultsQuery(serializers.Serializer):
+    confidences = serializers.BooleanField(
+        default=False,
+        help_text="1: number, name, reading, confidence, ten probabilities, label and error of"
+        " each, instead of ImageId,Label.",
+    )
+
+
 def checked(query: type[serializers.Serializer], request) -> dict:
     """Give the query parameters of a request, checked and with their defaults.
 

@@ -33,6 +33,7 @@ class IdempotencyKey(models.Model):
     key = models.CharField(max_length=255)
     fingerprint = models.CharField(max_length=64, help_text="SHA-256 of what was sent")
     upload = models.ForeignKey("Upload", models.CASCADE, null=True, blank=True)
+    batch = models.ForeignKey("Batch", models.CASCADE, null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
 
     class Meta:
