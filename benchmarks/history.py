@@ -31,7 +31,7 @@ PAGES = {
     "three days": "/uploads/?since={day}&until={later}",
     "nothing found": "/uploads/?source=api&state=failed&sure=0",
 }
-STAFF = {"admin": "/admin/"}
+STAFF = {"dashboard": "/dashboard/", "admin": "/admin/"}
 
 
 def measure(client, url: str) -> tuple[float, float, int]:

@@ -80,3 +80,42 @@ def _points(values: list[float | None], low: float, high: float) -> str:
         for number, value in enumerate(values)
         if value is not None
     )
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar of a chart: where it stands, and what it counts. `ago`: in steps, to the newest."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    count: int
+    ago: int
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A chart of counts, the oldest first."""
+
+    bars: list[Bar]
+    most: int
+    total: int
+
+
+def bars(counts: list[int]) -> Bars:
+    """Make the chart of counts; the highest bar is as high as the chart."""
+    most, step = max(counts, default=0), WIDTH / max(1, len(counts))
+    heights = [round(HEIGHT * count / max(1, most), 1) for count in counts]
+    drawn = [
+        Bar(
+            round(n * step + 1, 1),
+            round(HEIGHT - high, 1),
+            round(step - 2, 1),
+            high,
+            count,
+            len(counts) - n,
+        )
+        for n, (count, high) in enumerate(zip(counts, heights, strict=True))
+    ]
+    return Bars(drawn, most, sum(counts))
