@@ -17,7 +17,7 @@ from worker import bulk
 from worker.bulk import BulkError
 from worker.decoding import ImageError, read_header
 
-LABELS, GZIPPED, IMAGE = "labels", "gzip", "image"
+IMAGE = "image"
 PARTS_AT_ONCE = 500
 SNIFFED = 32  # bytes
 
@@ -68,19 +68,19 @@ def _recognized(files: list, labels, opened: ExitStack) -> tuple[BinaryIO, Binar
     plain = [_plain(file, opened) for file in files]
     told = _plain(labels, opened) if labels else None
     kinds = [_kind(file) for file in plain]
-    if told is None and len(files) == 2 and sorted(kinds) == [bulk.IDX, LABELS]:
-        return tuple(sorted(plain, key=lambda file: bulk.kind_of(file) == LABELS))
+    if told is None and len(files) == 2 and sorted(kinds) == [bulk.IDX, bulk.LABELS]:
+        return tuple(sorted(plain, key=lambda file: bulk.kind_of(file) == bulk.LABELS))
     if len(files) == 1 and kinds != [IMAGE]:
         return plain[0], told
     for file, kind in zip(files, kinds, strict=True):
-        if kind in (bulk.ZIP, bulk.IDX, LABELS) or file.name.lower().endswith(".csv"):
+        if kind in (bulk.ZIP, bulk.IDX, bulk.LABELS) or file.name.lower().endswith(".csv"):
             raise BulkError("Send one ZIP, CSV or IDX file at a time, or images only.")
     return _packed(files, opened), told
 
 
 def _plain(file, opened: ExitStack) -> BinaryIO:
     """Give a file's content to read, unpacked where it is gzipped."""
-    if bulk.kind_of(file) == GZIPPED:
+    if bulk.kind_of(file) == bulk.GZIPPED:
         return opened.enter_context(bulk.unpacked(file, file.size, batches.limits()))
     return file
 

@@ -20,6 +20,7 @@ from worker.tables import PIXELS
 ROWS_A_PART = 256
 IMAGES_A_PART, BYTES_A_PART = 64, 4 * 1024 * 1024
 CSV, IDX, ZIP = "csv", "idx", "zip"
+LABELS, GZIPPED = "labels", "gzip"  # what a file may be besides
 OF_PIXELS = (CSV, IDX)  # kinds whose rows are 28x28 pixels: they go through the network as they are
 GZIP = b"\x1f\x8b"
 _MIB = 1024 * 1024
@@ -61,16 +62,16 @@ class Plan:
 
 
 def kind_of(file: BinaryIO) -> str:
-    """Tell by its content what a file is: ZIP, IDX, "labels", "gzip", or else CSV."""
+    """Tell by its content what a file is: ZIP, IDX, LABELS, GZIPPED, or else CSV."""
     file.seek(0)
     magic = file.read(4)
     file.seek(0)
     if magic[:2] == GZIP:
-        return "gzip"
+        return GZIPPED
     if magic in (b"PK\x03\x04", b"PK\x05\x06"):
         return ZIP
     number = struct.unpack(">I", magic)[0] if len(magic) == 4 else 0
-    return {IMAGES_MAGIC: IDX, LABELS_MAGIC: "labels"}.get(number, CSV)
+    return {IMAGES_MAGIC: IDX, LABELS_MAGIC: LABELS}.get(number, CSV)
 
 
 def unpacked(file: BinaryIO, packed_bytes: int, limits: Limits) -> BinaryIO:
@@ -151,7 +152,7 @@ def _plan_idx(file: BinaryIO, labels: BinaryIO | None, limits: Limits) -> Plan:
     _check_rows(count, limits)
     _check_length(file, 16, count * PIXELS)
     if labels is not None:
-        if kind_of(labels) != "labels":
+        if kind_of(labels) != LABELS:
             raise DatasetError("expected a second file of labels in IDX")
         (told,) = _idx_header(labels, 1)
         if told != count:

@@ -23,12 +23,15 @@ def pin(index: int, gpus: list[str]) -> str | None:
     Returns:
         The GPU that the process is pinned to; None for the CPU.
     """
+    chosen = gpus[index % len(gpus)] if gpus else None
+    visible = "-1" if chosen is None else chosen
     if "tensorflow" in sys.modules:
+        if os.environ.get("CUDA_VISIBLE_DEVICES") == visible:
+            return chosen  # it is pinned so already
         raise DeviceError("a process must be pinned before TensorFlow is imported")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
-    chosen = gpus[index % len(gpus)] if gpus else None
-    os.environ["CUDA_VISIBLE_DEVICES"] = "-1" if chosen is None else chosen
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible
     return chosen
 
 

@@ -26,6 +26,11 @@ def draw_evaluation(answers: list[Answer], folder: Path):
         draw(answers).savefig(folder / f"{name}.png", dpi=120, bbox_inches="tight")
 
 
+def draw_gallery(answers: list[Answer], path: Path):
+    """Draw wrong readings, the surest first, then right ones, the least sure first."""
+    _gallery(answers).savefig(path, dpi=120, bbox_inches="tight")
+
+
 def _confusion(answers: list[Answer]) -> Figure:
     counts = confusion(answers)
     figure = Figure(figsize=(6, 5.5))

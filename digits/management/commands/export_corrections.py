@@ -1,0 +1,48 @@
+"""`manage.py export_corrections FOLDER`: what people said digits truly are, for other programs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+from django.core.management.base import BaseCommand
+
+from digits import learning
+from digits.models.corrections import NOT_A_DIGIT
+from worker.datasets import Dataset, write_idx
+from worker.exports import export_dataset
+
+NAME = "corrections"
+
+
+class Command(BaseCommand):
+    help = (
+        "Write all corrected digits as a pair of gzipped IDX files, as MNIST has them, and as a CSV"
+        " of a label and 784 pixels a row. What people called no digit has no label in these"
+        " formats: it is written as an IDX file of images of its own."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("folder", type=Path)
+        parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+    def handle(self, *, folder, **options):
+        found = learning.corrections()
+        images = np.concatenate([found.learned.images, found.held_out.images])
+        labels = np.concatenate([found.learned.labels, found.held_out.labels])
+        is_digit = labels != NOT_A_DIGIT
+        export_dataset(Dataset(images[is_digit], labels[is_digit]), folder, NAME)
+        write_idx(folder / "not-digits-images-idx3-ubyte.gz", images[~is_digit])
+        figures = {
+            "digits": int(is_digit.sum()),
+            "not_digits": int((~is_digit).sum()),
+            "skipped": len(found.skipped),
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps(figures))
+            return
+        self.stdout.write(
+            f"{figures['digits']:,} digits and {figures['not_digits']:,} that are none"
+            f" written to {folder}"
+        )
+        if found.skipped:
+            self.stderr.write(f"{len(found.skipped):,} were skipped: their pixels cannot be read")

@@ -1,0 +1,36 @@
+"""`manage.py export_images TRAIN.csv TEST.csv TRAIN/ TEST/`: rows of pixels as PNG files."""
+
+import json
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from digits.management.progress import progress
+from worker.datasets import DatasetError
+from worker.exports import export_images
+
+
+class Command(BaseCommand):
+    help = (
+        "Write each row of Kaggle's train.csv and test.csv as a PNG of 28x28 pixels, named by its"
+        " index from 0; the labels go to labels.csv beside them."
+    )
+
+    def add_arguments(self, parser):
+        for name in ("train_csv", "test_csv", "train_dir", "test_dir"):
+            parser.add_argument(name, type=Path)
+        parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+    def handle(self, *, train_csv, test_csv, train_dir, test_dir, **options):
+        counts = {}
+        try:
+            for table, folder in ((train_csv, train_dir), (test_csv, test_dir)):
+                with progress(f"Writing {folder}", None) as advance:
+                    counts[str(folder)] = export_images(table, folder, advance)
+        except DatasetError as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(counts))
+            return
+        for folder, count in counts.items():
+            self.stdout.write(f"{count:,} images written to {folder}")

@@ -1,0 +1,126 @@
+"""`manage.py predict SOURCE -o FILE`: read many digits at once, without a server."""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from digits import batches, serving
+from digits.management.progress import progress
+from worker.bulk import BulkError
+from worker.bundle import ModelError
+
+
+class Command(BaseCommand):
+    help = (
+        'Read a CSV of pixels as Kaggle\'s "Digit Recognizer" has them, an IDX file, a ZIP of'
+        " images, or a folder of them, as bulk jobs are read; and write ImageId,Label as Kaggle"
+        " wants it. With the active model version, or the model that ships where there is no"
+        " database yet. Exits with 1 if any row or image could not be read."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("source", type=Path, help="a CSV, IDX or ZIP file, or a folder")
+        parser.add_argument(
+            "-o", "--output", type=Path, metavar="FILE", help="write here, not to standard output"
+        )
+        parser.add_argument("--labels", type=Path, metavar="FILE", help="the labels of an IDX file")
+        parser.add_argument(
+            "--confidences", action="store_true", help="write all that is known of each row"
+        )
+        parser.add_argument(
+            "--json", action="store_true", help="print the figures as JSON; needs --output"
+        )
+        parser.add_argument("--model", type=Path, help="read with this .keras file")
+
+    def handle(self, *, source, output, labels, confidences, model, **options):
+        if options["json"] and output is None:
+            raise CommandError("expected --output FILE beside --json, received none")
+        from worker import results
+        from worker.sources import open_source
+
+        self.total = self.bad = self.right = 0
+        started = time.monotonic()
+        try:
+            with (
+                open_source(source, labels, batches.limits(), settings.MAX_PIXELS) as opened,
+                progress("Reading", opened.total) as advance,
+            ):
+                parts = opened.read(serving.local_engine(model))
+                items = self.counted(parts, opened.kind, advance)
+                write = (
+                    results.detailed(items) if confidences else results.kaggle(items, opened.kind)
+                )
+                self.write(write, output)
+        except (BulkError, ModelError) as error:
+            raise CommandError(str(error)) from error
+        seconds = time.monotonic() - started
+        self.tell(opened, output, seconds, as_json=options["json"])
+        if self.bad:
+            sys.exit(1)
+
+    def counted(self, parts: Iterable[list], kind: str, advance) -> Iterator:
+        """Give the items of all parts, and count them on the way."""
+        from worker.results import label_of
+
+        for items in parts:
+            for item in items:
+                self.total += 1
+                if item.error:
+                    self.bad += 1
+                    self.stderr.write(f"{item.name or f'row {item.number}'}: {item.error}")
+                self.right += bool(item.truth) and label_of(item, kind) == item.truth
+                yield item
+            advance(len(items))
+
+    def write(self, lines: Iterable[str], output: Path | None):
+        if output is None:
+            for some in lines:
+                self.stdout.write(some, ending="")
+            return
+        with _whole(output) as file:
+            file.writelines(lines)
+
+    def tell(self, source, output: Path | None, seconds: float, *, as_json: bool):
+        accuracy = None
+        if source.labelled and self.total > self.bad:
+            accuracy = round(self.right / (self.total - self.bad), 6)
+        figures = {
+            "kind": source.kind,
+            "rows": self.total,
+            "bad": self.bad,
+            "accuracy": accuracy,
+            "seconds": round(seconds, 3),
+            "output": str(output),
+        }
+        if as_json:
+            self.stdout.write(json.dumps(figures))
+            return
+        said = f"{self.total:,} read"
+        said += f", {self.bad:,} could not be" if self.bad else ""
+        said += f", {accuracy:.2%} right" if accuracy is not None else ""
+        said += f"; written to {output}" if output else ""
+        (self.stdout if output else self.stderr).write(said)
+
+
+@contextmanager
+def _whole(path: Path):
+    """Write a file whole or not at all."""
+    try:
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as draft:
+            try:
+                yield draft
+            except BaseException:
+                os.unlink(draft.name)
+                raise
+        os.chmod(draft.name, 0o644)
+        os.replace(draft.name, path)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from error

@@ -1,0 +1,192 @@
+"""DigitClassifier: digits from a notebook, without a server and without Django.
+
+docs/python.md shows how it is used.
+"""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from worker.bundle import BUNDLED_MODEL, ModelError
+from worker.datasets import Dataset, load_mnist
+from worker.exports import export_images
+from worker.recipes import Recipe
+from worker.tables import load_csv, open_plain, read_layout, rows
+
+HELD_OUT = 10  # where the test images have no labels, one training image in so many is kept for it
+PREDICTED_CSV, GALLERY_PNG = "predicted.csv", "gallery.png"
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images to read: uint8, shape (n, 28, 28), 0 paper to 255 ink; labels where they are known."""
+
+    images: np.ndarray
+    labels: np.ndarray | None = None
+
+
+class DigitClassifier:
+    """Train on labelled digits, measure, and read others.
+
+    It begins with MNIST's training and test images; `download_imgs` takes those of two CSV files.
+    """
+
+    def __init__(self):
+        test = load_mnist("test")
+        self.training = load_mnist("train")
+        self.test = Images(test.images, test.labels)
+        self.model = None
+
+    def download_imgs(self, train_csv, test_csv, train_dir, test_dir) -> tuple[int, int]:
+        """Write the rows of Kaggle's train.csv and test.csv as images, and work with them.
+
+        Each is a PNG of 28x28 pixels, named by its index from 0; the labels go to labels.csv.
+
+        Returns:
+            How many images were written of each.
+
+        Raises:
+            DatasetError: a file is no table of digits, or train.csv has no labels; with the number
+                of the row that is wrong.
+        """
+        counts = tuple(
+            export_images(Path(table), Path(folder))
+            for table, folder in ((train_csv, train_dir), (test_csv, test_dir))
+        )
+        self.training = load_csv(Path(train_csv))
+        self.test = _images_of(Path(test_csv))
+        return counts
+
+    def train(self, on_epoch=None, **settings):
+        """Train a network.
+
+        Args:
+            on_epoch: called after each epoch with its number and its figures.
+            settings: those of worker.recipes.Recipe, such as architecture, epochs,
+                finishing_epochs, images_per_epoch, seed; the defaults make the model that ships,
+                in about an hour on two cores.
+
+        Returns:
+            The trained Keras model.
+
+        Raises:
+            ValueError: a setting is unknown or out of its bounds.
+        """
+        recipe = Recipe.from_dict(settings)
+        from worker.training import Progress, train
+
+        self.model = train(self._known, recipe, progress=Progress(on_epoch=on_epoch))
+        return self.model
+
+    def evaluate(self, model=None) -> tuple[float, float]:
+        """Measure a model on the test images, or on those held out where these have no labels.
+
+        Returns:
+            The mean cross-entropy, and the share that is read right.
+        """
+        from worker.training import evaluate
+
+        score = evaluate(self._given(model), self._judged)
+        return score.loss, score.accuracy
+
+    def predict(self, model, out_dir) -> np.ndarray:
+        """Read the test images.
+
+        Writes predicted.csv, `ImageID,Label` with numbers from 1 as Kaggle counts them (image
+        0.png is 1), and gallery.png: what is read wrong, the surest first, then right ones, the
+        least sure first; of images whose truth is known.
+
+        Returns:
+            The most probable digit of each: uint8, shape (n,).
+        """
+        from worker.engine import Engine
+        from worker.evaluation import answers_of_pixels
+        from worker.plots import draw_gallery
+
+        engine, folder = Engine.of(self._given(model)), Path(out_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        labels = engine.predict(self.test.images)[:, :10].argmax(axis=1).astype(np.uint8)
+        with open(folder / PREDICTED_CSV, "w", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(["ImageID", "Label"])
+            writer.writerows(enumerate(labels.tolist(), 1))
+        draw_gallery(answers_of_pixels(engine, self._judged), folder / GALLERY_PNG)
+        return labels
+
+    def predict_image(self, file, model=None):
+        """Read an image file the way the site does: any size, one digit or lines of them.
+
+        Args:
+            file: a path, or the bytes of a PNG, JPEG, WebP, GIF, BMP, TIFF or HEIC.
+            model: the one to read with; by default the last one trained or loaded, else the one
+                that ships.
+
+        Returns:
+            A worker.reading.Reading: `text`, `confidence`, and `digits`, each with its box.
+
+        Raises:
+            ImageError: the file is no image that can be read.
+        """
+        from worker.engine import Engine
+        from worker.reading import read_images
+
+        if model is None and self.model is None:
+            self.load_model()
+        data = file if isinstance(file, bytes) else Path(file).read_bytes()
+        (reading,) = read_images(Engine.of(self._given(model)), [data])
+        if reading.error:
+            raise reading.error
+        return reading
+
+    def save_model(self, path, model=None):
+        """Write a model to a .keras file: the last one trained or loaded, where none is given."""
+        path = Path(path)
+        if path.suffix != ".keras":
+            raise ValueError(f'expected a file name that ends in .keras, received "{path.name}"')
+        self._given(model).save(path)
+
+    def load_model(self, path=BUNDLED_MODEL):
+        """Load a model, by default the one that ships, and go on with it.
+
+        Raises:
+            ModelError: the file is missing, damaged, or is no digit model.
+        """
+        from worker.engine import load_model
+
+        self.model = load_model(Path(path))
+        return self.model
+
+    @property
+    def _known(self) -> Dataset:
+        """What is learned: all training images, or those that are not held out."""
+        if self.test.labels is not None:
+            return self.training
+        return self._every(lambda places: places % HELD_OUT != 0)
+
+    @property
+    def _judged(self) -> Dataset:
+        """What a model is measured on."""
+        if self.test.labels is not None:
+            return Dataset(self.test.images, self.test.labels)
+        return self._every(lambda places: places % HELD_OUT == 0)
+
+    def _every(self, choose) -> Dataset:
+        chosen = choose(np.arange(len(self.training)))
+        return Dataset(self.training.images[chosen], self.training.labels[chosen])
+
+    def _given(self, model):
+        model = model if model is not None else self.model
+        if model is None:
+            raise ModelError("expected a model, received none: train or load one first")
+        return model
+
+
+def _images_of(table: Path) -> Images:
+    with open_plain(table) as file:
+        layout = read_layout(file)
+        found = list(rows(file, layout))
+    pixels = np.frombuffer(b"".join(row.pixels for row in found), np.uint8)
+    labels = np.array([row.label for row in found], np.uint8) if layout.has_labels else None
+    return Images(pixels.reshape(-1, 28, 28), labels)
