@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Without bytecode files TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check train evaluate clean
+.PHONY: run test check train evaluate screenshots clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up
@@ -35,6 +35,9 @@ evaluate: $(VENV)/.installed-dev
 		--metrics worker/bundled/metrics.json --plots var/plots \
 		mnist=worker/data/mnist/t10k-images-idx3-ubyte.gz $(COLLECTIONS)/* \
 		$(if $(wildcard $(FASHION)),--not-digits fashion-mnist=$(FASHION))
+
+screenshots: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.screenshots var/screenshots
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache

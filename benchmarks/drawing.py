@@ -13,10 +13,10 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from tests.pages import draw
 from tests.site import Site
 from tests.system.conftest import CHROMIUM, FLAGS
 
-SEVEN = [(0.35, 0.3), (0.5, 0.29), (0.62, 0.3), (0.55, 0.5), (0.5, 0.65), (0.46, 0.8)]
 WATCH = """() => {
   window.shown = new Promise((resolve) => {
     let lifted;
@@ -66,17 +66,6 @@ def _measured(url: str, rounds: int) -> dict:
         "p95_from_lift_ms": round(statistics.quantiles(times, n=20)[-1]),
         "median_after_pause_ms": round(statistics.median(times) - pause),
     }
-
-
-def draw(page, points=SEVEN):
-    """Draw one stroke; points are shares of the drawing area's width and height."""
-    box = page.locator("canvas").bounding_box()
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=6)
-    page.mouse.up()
 
 
 def draw_and_wait(page) -> tuple[float, str]:

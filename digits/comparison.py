@@ -18,16 +18,14 @@ DIFFERENCES_SHOWN = 24
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of both versions, as text, and the second's difference to the first in points."""
+    """One figure of both versions, as text, the second's difference to the first in points, and
+    which is better: "a", "b" or neither."""
 
     name: str
     a: str
     b: str
     points: str = ""
-
-    @property
-    def differs(self) -> bool:
-        return self.a != self.b
+    better: str = ""
 
 
 def timelines() -> list[tuple[str, Timeline]]:
@@ -89,7 +87,8 @@ def _per_digit(a: ModelVersion, b: ModelVersion) -> list[Row]:
 
 
 def _row(name: str, a: float | None, b: float | None) -> Row:
-    return Row(name, exactly(a) or "-", exactly(b) or "-", reports.points(b, a))
+    better = "" if a is None or b is None or a == b else "b" if b > a else "a"
+    return Row(name, exactly(a) or "-", exactly(b) or "-", reports.points(b, a), better)
 
 
 def _read_by_both(a: ModelVersion, b: ModelVersion, owner):

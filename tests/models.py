@@ -27,6 +27,15 @@ def mistaken_model(path: Path) -> Path:
     return path
 
 
+def noisy_model(path: Path, noise: float = 0.3) -> Path:
+    """Write the shipped model with noise on its last layer's weights: it reads a little worse."""
+    model = keras.saving.load_model(BUNDLED_MODEL, compile=False)
+    layer, rng = model.get_layer(LAST_LAYER), np.random.default_rng(1)
+    layer.set_weights([w + rng.normal(0, noise, w.shape) for w in layer.get_weights()])
+    model.save(path)
+    return path
+
+
 def linear_model(path: Path) -> Path:
     """Write a model of the right shape whose output is no probabilities."""
     model = keras.Sequential(

@@ -159,11 +159,11 @@ class Visitor:
             self.session.get(login, timeout=10)
             self._post(login, {"username": "admin", "password": ADMIN_PASSWORD})
 
-    def send(self, data: bytes, name: str = "digit.png") -> requests.Response:
-        """Send a file through the start page's form; the answer is the page it leads to."""
+    def send(self, data: bytes, name: str = "digit.png", to: str = "/") -> requests.Response:
+        """Send a file through a page's form; the answer is the page it leads to."""
         if "csrftoken" not in self.session.cookies:
             self.session.get(self.site.url, timeout=10)
-        return self._post(self.site.url + "/", {}, files={"file": (name, data)})
+        return self._post(self.site.url + to, {}, files={"file": (name, data)})
 
     def get(self, path: str, **options) -> requests.Response:
         return self.session.get(self.site.url + path, timeout=40, **options)

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from benchmarks.drawing import draw
+from tests.pages import draw
 from tests.pictures import mnist_png
 
 TRANSFER = """files => {
