@@ -1,7 +1,10 @@
 """The commands for many digits; docs/commands.md is run as it stands."""
 
+import contextlib
 import csv
 import json
+import os
+import pty
 import re
 import shutil
 import subprocess
@@ -162,3 +165,25 @@ def test_the_documented_examples_run(folder, mnist):
     assert '"kind": "idx", "rows": 10000, "bad": 0, "accuracy": 0.99' in done.stdout
     assert len((folder / "submission.csv").read_text().splitlines()) == 301
     assert (folder / "corrections" / "corrections.csv").exists()
+
+
+def test_a_bar_is_shown_on_a_terminal_only(folder):
+    names = ["train.csv", "test.csv", "a", "b"]
+    words = [sys.executable, ROOT / "manage.py", "export_images", *names]
+    here = {"cwd": folder, "env": environment(DATA_DIR=folder), "stdout": subprocess.PIPE}
+    controller, terminal = pty.openpty()
+    with open(controller, "rb", buffering=0) as screen:
+        running = subprocess.Popen(words, stderr=terminal, **here)
+        os.close(terminal)
+        shown = b"".join(_until_it_ends(screen))
+        running.communicate()
+    piped = subprocess.run(words, stderr=subprocess.PIPE, check=True, **here)
+    assert b"Writing a" in shown
+    assert piped.stderr == b""
+    assert piped.stdout.endswith(b"300 images written to b\n")
+
+
+def _until_it_ends(screen):
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes to it any more
+        while some := screen.read(4096):
+            yield some

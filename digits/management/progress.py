@@ -6,9 +6,14 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress(text: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Show how much of a total is done; give the function that is told of each advance."""
-    if not sys.stderr.isatty():
+def progress(
+    text: str, total: int | None, *, prints: bool = False
+) -> Iterator[Callable[[int], None]]:
+    """Show how much of a total is done; give the function that is told of each advance.
+
+    A command that prints what it reads needs no bar where that is seen.
+    """
+    if not sys.stderr.isatty() or (prints and sys.stdout.isatty()):
         yield lambda count: None
         return
     from rich.console import Console

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from digits import serving
+from digits.management.progress import progress
 from worker.bundle import ModelError
 from worker.decoding import ImageError
 
@@ -33,10 +34,12 @@ class Command(BaseCommand):
         show = self.show_json if json else self.show_line
         files = [file for path in paths for file in _files(path)]
         failed = 0
-        for start in range(0, len(files), CHUNK):
-            for file, reading in _read(engine, files[start : start + CHUNK]):
-                failed += reading.error is not None
-                show(file, reading)
+        with progress("Reading", len(files), prints=True) as advance:
+            for start in range(0, len(files), CHUNK):
+                for file, reading in _read(engine, files[start : start + CHUNK]):
+                    failed += reading.error is not None
+                    show(file, reading)
+                    advance(1)
         if failed:
             sys.exit(1)
 

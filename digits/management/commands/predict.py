@@ -51,7 +51,7 @@ class Command(BaseCommand):
         try:
             with (
                 open_source(source, labels, batches.limits(), settings.MAX_PIXELS) as opened,
-                progress("Reading", opened.total) as advance,
+                progress("Reading", opened.total, prints=output is None) as advance,
             ):
                 parts = opened.read(serving.local_engine(model))
                 items = self.counted(parts, opened.kind, advance)

@@ -1,0 +1,83 @@
+"""Bulk jobs on a running site: a killed worker costs no row; the page shows how it goes."""
+
+import re
+import subprocess
+from collections import Counter
+
+from playwright.sync_api import expect
+
+from benchmarks.batches import MAKE_TOKEN, Program, kaggle_table, kill_while_it_reads
+from tests.bulks import idx, kaggle_csv, zip_of
+from tests.pictures import mnist_png
+from tests.site import ROOT
+
+
+def test_a_killed_worker_costs_no_row_of_a_batch_and_doubles_none(own_site):
+    table, truth = kaggle_table(3000)
+    program = Program(own_site)
+    job = program.send(table)
+    assert kill_while_it_reads(own_site, program, job, kills=1) == 1
+    found = program.results(job)
+    assert [int(row["ImageId"]) for row in found] == list(range(1, 3001))
+    assert Counter(row["ImageId"] for row in found).most_common(1)[0][1] == 1
+    right = sum(int(row["Label"]) == label for row, label in zip(found, truth, strict=True))
+    assert right >= 2985
+
+
+def test_a_file_is_dropped_watched_and_its_results_downloaded(site, watched, mnist, tmp_path):
+    page, path = watched.page, tmp_path / "digits.csv"
+    path.write_bytes(kaggle_csv(mnist, 2000, labels=True))
+    page.goto("/batches/")
+    page.get_by_label("A ZIP, CSV or IDX file, or images").set_input_files(path)
+    expect(page).to_have_url(re.compile(r"/batches/\d+/$"), timeout=20_000)
+    page.evaluate("window.sameDocument = true")
+    expect(page.locator("#batch")).to_contain_text("All 2,000 are done", timeout=60_000)
+    assert page.evaluate("window.sameDocument") is True  # all of it without a reload
+    expect(page.locator(".heat")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the results").click()
+    lines = download.value.path().read_text().splitlines()
+    assert (lines[0], lines[1], len(lines)) == ("ImageId,Label", "1,7", 2001)
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.locator("#messages")).to_contain_text("digits.csv was deleted")
+    assert watched.errors == []
+
+
+def test_it_works_without_javascript(site, chromium, mnist, tmp_path):
+    context = chromium.new_context(base_url=site.url, java_script_enabled=False)
+    page, path = context.new_page(), tmp_path / "scans.zip"
+    path.write_bytes(zip_of({"a.png": mnist_png(mnist, 0), "b.txt": b"words"}))
+    page.goto("/batches/")
+    page.get_by_label("A ZIP, CSV or IDX file, or images").set_input_files(path)
+    page.get_by_role("button", name="Read it").click()
+    for _ in range(100):
+        if page.get_by_text("All 2 are done; 1 could not be read").is_visible():
+            break
+        page.reload()
+    expect(page.get_by_role("link", name="Download the results")).to_be_visible()
+    context.close()
+
+
+def test_the_documented_examples_run(site, mnist, tmp_path):
+    (tmp_path / "test.csv").write_bytes(kaggle_csv(mnist, 600))
+    (tmp_path / "images.idx").write_bytes(idx(mnist.images[:50]))
+    (tmp_path / "labels.idx").write_bytes(idx(mnist.labels[:50]))
+    (tmp_path / "scans.zip").write_bytes(zip_of({"a.png": mnist_png(mnist, 0)}))
+    for index, name in enumerate(("a.png", "b.png")):
+        (tmp_path / name).write_bytes(mnist_png(mnist, index))
+    blocks = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs/bulk.md").read_text(), re.M | re.S)
+    code = "\n".join(blocks).replace("http://127.0.0.1:8000", site.url)
+    code = code.replace("digits_the-token-that-you-were-shown", site.query(MAKE_TOKEN))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = (tmp_path / "submission.csv").read_text().splitlines()
+    assert (lines[:2], len(lines)) == (["ImageId,Label", "1,7"], 601)
+    assert len((tmp_path / "all.csv").read_text().splitlines()) == 601
