@@ -2,9 +2,9 @@
 
 Kaggle's `test.csv` has 28,000 rows without labels. One of that shape is made of MNIST's 10,000 test
 images and the first 18,000 training images; it is sent through the API of an installation of its
-own, and read by `manage.py predict`. Then a worker is killed with SIGKILL, again and again, while
-it reads 10,000 rows. Answers are held against MNIST's labels; the rate is from the first byte sent
-to the last byte of the results.
+own, and read by `manage.py predict`. Then a worker is killed with SIGKILL while it reads 10,000
+rows: after each advance that it makes, up to three times. Answers are held against MNIST's
+labels; the rate is from the first byte sent to the last byte of the results.
 """
 
 import argparse
