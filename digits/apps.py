@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.contrib.auth.signals import user_logged_in
 from django.db.models.signals import post_delete, post_migrate
 
@@ -15,3 +16,9 @@ class DigitsConfig(AppConfig):
         user_logged_in.connect(accounts.take_uploads_along)
         for model in (Upload, Batch, ModelVersion):
             post_delete.connect(files.delete_files_of, sender=model)
+
+
+class DigitsAdminConfig(AdminConfig):
+    """Django's admin, with an index of ours."""
+
+    default_site = "digits.admin_site.Site"

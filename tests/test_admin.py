@@ -239,3 +239,51 @@ def test_activations_are_only_looked_at(admin, second):
     assert admin.post(f"{url}/change/", {"status": "done"}).status_code == 403
     assert admin.post(f"{url}/delete/", {"post": "yes"}).status_code == 403
     assert admin.get("/admin/digits/activation/add/").status_code == 403
+
+
+def test_the_index_shows_the_state_of_the_system_and_what_one_looks_for(admin, redis, second):
+    activations.complete(activations.request(second))
+    page = admin.get("/admin/").content.decode()
+    assert "Uploads in the last 24 hours" in page
+    assert "No worker process gave a sign of life." in page
+    assert 'href="/admin/digits/trainingrun/retrain/">Retrain</a>' in page
+    assert "Roll back to version 1" in page
+    assert "hx-get" not in page
+    for path in ("/dashboard/", "/uploads/", "/admin/digits/upload/", "/admin/auth/user/"):
+        assert f'href="{path}"' in page
+
+
+def test_the_index_takes_few_queries(admin, redis, version, django_assert_max_num_queries):
+    for _ in range(20):
+        correct(make_reading(version).digits.get(), 4)
+    with django_assert_max_num_queries(18):
+        admin.get("/admin/")
+
+
+def test_the_index_offers_only_what_one_may_do(client, redis, second):
+    activations.complete(activations.request(second))
+    client.force_login(get_user_model().objects.create_user("eve", is_staff=True))
+    page = client.get("/admin/").content.decode()
+    assert "Uploads in the last 24 hours" in page
+    assert "Retrain" not in page
+    assert "Roll back" not in page
+
+
+def test_lists_link_to_what_their_rows_are_of(admin, redis, version, second):
+    digit = make_reading(version).digits.get()
+    said = correct(digit, 4)
+    activations.request(second)
+    for name, target in (
+        ("digit", f"upload/{digit.upload_id}"),
+        ("prediction", f"digit/{digit.pk}"),
+        ("correction", f"digit/{said.digit_id}"),
+        ("activation", f"modelversion/{second.pk}"),
+    ):
+        page = admin.get(f"/admin/digits/{name}/").content.decode()
+        assert f'href="/admin/digits/{target}/change/"' in page
+
+
+def test_uploads_are_found_by_what_they_were_corrected_to(admin, version):
+    correct(make_reading(version, value=7).digits.get(), 4)
+    page = admin.get("/admin/digits/upload/?q=4").content.decode()
+    assert page.count('class="field-reading"') == 1

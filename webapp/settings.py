@@ -98,7 +98,7 @@ MAX_ATTEMPTS = 3
 
 INSTALLED_APPS = [
     "digits.apps.DigitsConfig",
-    "django.contrib.admin",
+    "digits.apps.DigitsAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -2,11 +2,9 @@
 
 from django.contrib import admin
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
-from digits.models import (
-    Digit,
-)
+from digits.models import Digit
 from digits.templatetags.digits import percent
 
 
@@ -41,12 +39,49 @@ class Cascades:
         return tree, counts, set(), protected
 
 
+class ShowsPixels:
+    """The column `pixels_seen` of digits, and of rows that have one."""
+
+    @admin.display(description="as the model sees it")
+    def pixels_seen(self, row):
+        digit = row if isinstance(row, Digit) else row.digit
+        return thumbnail(reverse("digit-pixels", args=[digit.pk]), f"pixels of {digit}")
+
+
+class ShowsVersions:
+    """The column `versions_said` of digits, which have their predictions with them."""
+
+    @admin.display(description="what versions said")
+    def versions_said(self, digit):
+        lines = [(one.version, one) for one in digit.predictions.all()]
+        said = format_html_join("", "<div>{}: {}</div>", lines)
+        if digit.versions_differ:
+            return format_html("{}<strong>They differ.</strong>", said)
+        return said
+
+
+class LinksToDigit:
+    @admin.display(description="digit")
+    def digit_link(self, row):
+        return link(row.digit)
+
+
+class LinksToUpload:
+    @admin.display(description="upload")
+    def upload_link(self, row):
+        return link(row.upload)
+
+
+class OnTheSite:
+    """The column `on_the_site` of rows that have a page there."""
+
+    @admin.display(description="on the site")
+    def on_the_site(self, row):
+        return format_html('<a href="{}">{}</a>', row.get_absolute_url(), row)
+
+
 def thumbnail(url: str, text: str):
     return format_html('<img src="{}" alt="{}" width="56" height="56" loading="lazy">', url, text)
-
-
-def pixels(digit: Digit):
-    return thumbnail(reverse("digit-pixels", args=[digit.pk]), f"pixels of {digit}")
 
 
 def link(row):

@@ -1,9 +1,8 @@
 """Bulk jobs and what was read in them."""
 
 from django.contrib import admin
-from django.utils.html import format_html
 
-from digits.admin.base import Cascades, Inline, ReadOnlyAdmin, SureAdmin, link
+from digits.admin.base import Cascades, Inline, OnTheSite, ReadOnlyAdmin, SureAdmin, link
 from digits.models import Batch, BatchItem, BatchPart
 from digits.templatetags.digits import exactly, percent
 
@@ -20,7 +19,7 @@ class PartInline(Inline):
 
 
 @admin.register(Batch)
-class BatchAdmin(Cascades, ReadOnlyAdmin):
+class BatchAdmin(Cascades, OnTheSite, ReadOnlyAdmin):
     list_display = [
         *("id", "name", "kind", "status", "progress", "total", "bad", "accurate"),
         *("source", "user", "created_at"),
@@ -55,10 +54,6 @@ class BatchAdmin(Cascades, ReadOnlyAdmin):
     @admin.display(description="stored as")
     def stored_as(self, batch):
         return ", ".join(file.name for file in (batch.file, batch.labels) if file)
-
-    @admin.display(description="on the site")
-    def on_the_site(self, batch):
-        return format_html('<a href="{}">{}</a>', batch.get_absolute_url(), batch)
 
 
 @admin.register(BatchItem)

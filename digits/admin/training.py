@@ -3,12 +3,11 @@
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path, reverse
+from django.urls import path
 from django.utils.decorators import method_decorator
-from django.utils.html import format_html
 from django.views.decorators.http import require_http_methods, require_POST
 
-from digits.admin.base import ReadOnlyAdmin
+from digits.admin.base import OnTheSite, ReadOnlyAdmin, link
 from digits.forms import RetrainForm
 from digits.models import TrainingRun
 from digits.runs import new_corrections
@@ -17,7 +16,7 @@ from digits.views.training import ask, cancel_run, context_of
 
 
 @admin.register(TrainingRun)
-class TrainingRunAdmin(ReadOnlyAdmin):
+class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
     """Rows are asked for with "Retrain"; the page of one is live while it goes on."""
 
     list_display = ["id", "status", "done", "made", "asked", "said", "created_at", "finished_at"]
@@ -78,10 +77,7 @@ class TrainingRunAdmin(ReadOnlyAdmin):
 
     @admin.display(description="version")
     def made(self, run):
-        if run.version is None:
-            return "-"
-        url = reverse("admin:digits_modelversion_change", args=[run.version.pk])
-        return format_html('<a href="{}">{}</a>', url, run.version)
+        return link(run.version) if run.version else "-"
 
     @admin.display(description="asked for by")
     def asked(self, run):
@@ -90,10 +86,6 @@ class TrainingRunAdmin(ReadOnlyAdmin):
     @admin.display(description="outcome")
     def said(self, run):
         return run.error or run.outcome or "-"
-
-    @admin.display(description="on the site")
-    def on_the_site(self, run):
-        return format_html('<a href="{}">{}</a>', run.get_absolute_url(), run)
 
 
 def _address(run: TrainingRun | None) -> tuple:

@@ -3,12 +3,24 @@
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
 from digits import rereading
-from digits.admin.base import Cascades, Inline, ReadOnlyAdmin, SureAdmin, link, pixels, thumbnail
+from digits.admin.base import (
+    Cascades,
+    Inline,
+    LinksToDigit,
+    LinksToUpload,
+    OnTheSite,
+    ReadOnlyAdmin,
+    ShowsPixels,
+    ShowsVersions,
+    SureAdmin,
+    link,
+    thumbnail,
+)
 from digits.corrections import correct
 from digits.models import (
     Correction,
@@ -18,12 +30,6 @@ from digits.models import (
     Rereading,
     Upload,
 )
-
-
-def _versions_said(digit: Digit):
-    lines = [(one.version, one) for one in digit.predictions.all()]
-    said = format_html_join("", "<div>{}: {}</div>", lines)
-    return format_html("{}<strong>They differ.</strong>", said) if digit.versions_differ else said
 
 
 class Corrected(admin.SimpleListFilter):
@@ -48,24 +54,16 @@ class CorrectedDigit(Corrected):
 
 class CorrectedUpload(Corrected):
     def has_label(self):
-        return Exists(Digit.objects.filter(upload=OuterRef("pk"), label__isnull=False))
+        return ~Q(verdict="")
 
 
-class DigitInline(Inline):
+class DigitInline(ShowsPixels, ShowsVersions, Inline):
     model = Digit
     fields = ["position", "pixels_seen", "versions_said", "label", "x", "y", "width", "height"]
     readonly_fields = ["pixels_seen", "versions_said"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).with_predictions()
-
-    @admin.display(description="as the model sees it")
-    def pixels_seen(self, digit):
-        return pixels(digit)
-
-    @admin.display(description="what versions said")
-    def versions_said(self, digit):
-        return _versions_said(digit)
 
 
 class CorrectionInline(Inline):
@@ -105,12 +103,13 @@ class VersionActionForm(ActionForm):
 
 
 @admin.register(Upload)
-class UploadAdmin(Cascades, SureAdmin):
+class UploadAdmin(Cascades, OnTheSite, SureAdmin):
     list_display = [
         "id",
         "image",
         "reading",
         "sure",
+        "corrected",
         "status",
         "source",
         "user",
@@ -121,11 +120,14 @@ class UploadAdmin(Cascades, SureAdmin):
     list_filter = ["status", "source", CorrectedUpload, "created_at"]
     list_select_related = ["user"]
     list_per_page = 50
-    search_fields = ["=id", "=reading", "name__icontains", "user__username"]
-    search_help_text = "a number, a whole reading, a part of a file name or a user name"
+    search_fields = ["=id", "=reading", "=corrected", "name__icontains", "user__username"]
+    search_help_text = (
+        "a number, a whole reading (as read or corrected), a part of a file name or a user name"
+    )
     inlines = [DigitInline, RereadingInline]
     fields = [
-        *("on_the_site", "image", "name", "reading", "sure", "corrections", "status"),
+        *("on_the_site", "image", "name", "reading", "sure", "version", "verdict", "corrected"),
+        *("corrections", "status"),
         *("error", "error_detail", "user", "visitor", "source", "stored_as", "width", "height"),
         *("created_at", "started_at", "finished_at", "waited", "ran"),
         *("attempts", "lease", "lease_expires_at"),
@@ -160,13 +162,9 @@ class UploadAdmin(Cascades, SureAdmin):
     def stored_as(self, upload):
         return upload.file.name
 
-    @admin.display(description="on the site")
-    def on_the_site(self, upload):
-        return format_html('<a href="{}">{}</a>', upload.get_absolute_url(), upload)
-
 
 @admin.register(Digit)
-class DigitAdmin(ReadOnlyAdmin):
+class DigitAdmin(ShowsPixels, ShowsVersions, LinksToUpload, ReadOnlyAdmin):
     list_display = ["id", "pixels_seen", "versions_said", "label", "position", "upload_link"]
     list_filter = [CorrectedDigit, "label"]
     list_per_page = 50
@@ -189,21 +187,9 @@ class DigitAdmin(ReadOnlyAdmin):
         if "label" in form.changed_data:
             correct(digit, digit.label, user=request.user)
 
-    @admin.display(description="as the model sees it")
-    def pixels_seen(self, digit):
-        return pixels(digit)
-
-    @admin.display(description="what versions said")
-    def versions_said(self, digit):
-        return _versions_said(digit)
-
-    @admin.display(description="upload")
-    def upload_link(self, digit):
-        return link(digit.upload)
-
 
 @admin.register(Rereading)
-class RereadingAdmin(ReadOnlyAdmin):
+class RereadingAdmin(LinksToUpload, ReadOnlyAdmin):
     list_display = ["id", "upload_link", "version", "state", "requested_by", "created_at"]
     list_filter = ["version", "created_at"]
     list_select_related = ["upload", "version", "requested_by"]
@@ -216,13 +202,9 @@ class RereadingAdmin(ReadOnlyAdmin):
     ]
     readonly_fields = ["upload_link", "state"]
 
-    @admin.display(description="upload")
-    def upload_link(self, row):
-        return link(row.upload)
-
 
 @admin.register(Correction)
-class CorrectionAdmin(ReadOnlyAdmin):
+class CorrectionAdmin(ShowsPixels, LinksToDigit, ReadOnlyAdmin):
     list_display = ["id", "pixels_seen", "label", "user", "digit_link", "created_at"]
     list_filter = ["label", "created_at"]
     list_select_related = ["digit", "user"]
@@ -232,17 +214,9 @@ class CorrectionAdmin(ReadOnlyAdmin):
     fields = ["digit_link", "pixels_seen", "label", "user", "visitor", "created_at"]
     readonly_fields = ["digit_link", "pixels_seen"]
 
-    @admin.display(description="as the model sees it")
-    def pixels_seen(self, correction):
-        return pixels(correction.digit)
-
-    @admin.display(description="digit")
-    def digit_link(self, correction):
-        return link(correction.digit)
-
 
 @admin.register(Prediction)
-class PredictionAdmin(SureAdmin):
+class PredictionAdmin(ShowsPixels, LinksToDigit, SureAdmin):
     list_display = [
         "id",
         "pixels_seen",
@@ -259,14 +233,6 @@ class PredictionAdmin(SureAdmin):
     search_help_text = "the number of an upload"
     fields = ["digit_link", "pixels_seen", "version", "value", "sure", "ten", "created_at"]
     readonly_fields = ["digit_link", "pixels_seen", "sure", "ten"]
-
-    @admin.display(description="as the model sees it")
-    def pixels_seen(self, prediction):
-        return pixels(prediction.digit)
-
-    @admin.display(description="digit")
-    def digit_link(self, prediction):
-        return link(prediction.digit)
 
     @admin.display(description="probabilities")
     def ten(self, prediction):

@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from digits import activations
-from digits.admin.base import ReadOnlyAdmin
+from digits.admin.base import ReadOnlyAdmin, link
 from digits.models import (
     Activation,
     ModelVersion,
@@ -104,7 +104,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 class ActivationAdmin(ReadOnlyAdmin):
     list_display = [
         "id",
-        "version",
+        "version_link",
         "status",
         "requested_by",
         "created_at",
@@ -116,3 +116,7 @@ class ActivationAdmin(ReadOnlyAdmin):
     list_per_page = 50
     search_fields = ["=version__number"]
     search_help_text = "the number of a version"
+
+    @admin.display(description="version", ordering="version")
+    def version_link(self, activation):
+        return link(activation.version)

@@ -1,0 +1,21 @@
+"""The admin's own index: the state of the system above the lists of rows."""
+
+from django.contrib import admin
+
+from digits.activations import rollback_target
+from digits.runs import new_corrections
+from digits.state import state
+
+
+class Site(admin.AdminSite):
+    site_header = "Digits"
+    site_title = "Digits admin"
+    index_title = "State of the system"
+
+    def index(self, request, extra_context=None):
+        shown = {
+            "state": state(),
+            "new_corrections": new_corrections(),
+            "rollback_target": rollback_target(),
+        }
+        return super().index(request, shown | (extra_context or {}))
