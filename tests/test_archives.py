@@ -1,10 +1,12 @@
 """ZIP archives of strangers: what is refused, and why."""
 
+import contextlib
 import io
 import stat
 import struct
 import zipfile
 
+import numpy as np
 import pytest
 
 from tests.bulks import zip_of
@@ -131,3 +133,16 @@ def test_no_more_is_unpacked_than_the_limit_allows():
     archive = archives.open_archive(io.BytesIO(zip_of({"a.png": bytes(1000)})), SMALL)
     with pytest.raises(ArchiveError, match="larger than"):
         archives.read(archive, archives.images(archive)[0], 999)
+
+
+def test_a_zip_that_is_damaged_anywhere_is_read_or_refused_in_words():
+    whole = zip_of({"a.png": bytes(range(200)), "b/ü.png": b"x" * 50})
+    rng = np.random.default_rng(1)
+    for _ in range(2000):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), rng.integers(1, 4)):
+            data[place] = rng.integers(0, 256)
+        with contextlib.suppress(ArchiveError):
+            archive = archives.open_archive(io.BytesIO(bytes(data)), SMALL)
+            for entry in archives.check(archive, len(data), SMALL):
+                archives.read(archive, entry, 1000)

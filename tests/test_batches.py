@@ -10,11 +10,12 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.utils import timezone
 
-from digits import batch_reading, batches, bulk, queue, serving, tasks
+from digits import accounts, batch_reading, batches, bulk, queue, serving, tasks
 from digits.middleware import Owner
 from digits.models import Batch, BatchItem, BatchPart, ModelVersion, Upload
 from tests.bulks import idx, kaggle_csv, zip_of
@@ -293,3 +294,14 @@ def test_a_lost_lease_finishes_nothing(batch):
     assert not batch.items.exists()
     assert Upload.objects.count() == 0
     assert queue.claim() == []
+
+
+def test_an_accounts_batches_go_with_it(redis, mnist, settings, django_capture_on_commit_callbacks):
+    user = get_user_model().objects.create_user("ann", password="a-long-password")
+    file = SimpleUploadedFile("test.csv", kaggle_csv(mnist, 2))
+    path = settings.MEDIA_ROOT / bulk.submit([file], Owner(user, {})).file.name
+    assert path.exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        accounts.delete(user)
+    assert not Batch.objects.exists()
+    assert not path.exists()
