@@ -4,6 +4,7 @@ from playwright.sync_api import expect
 
 from tests.pages import draw
 from tests.pictures import mnist_png
+from tests.system.conftest import read
 
 TRANSFER = """files => {
     const data = new DataTransfer();
@@ -86,3 +87,40 @@ def test_an_example_is_read_with_one_click(watched):
     page.get_by_role("button", name="A number").click()
     expect(page.locator("#reading .answer")).to_have_text("31415")
     assert watched.errors == []
+
+
+def test_an_upload_is_deleted_after_a_question(watched, photo):
+    page = watched.page
+    read(page, photo)
+    page.get_by_role("link", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Delete my photo.png?")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.locator("#messages")).to_contain_text("my photo.png was deleted.")
+    expect(page.locator(".tile")).to_have_count(0)
+    page.get_by_role("button", name="Put this message away").click()
+    expect(page.locator("#messages")).to_be_empty()
+    assert watched.errors == []
+
+
+def test_several_files_an_example_and_deleting_work_without_javascript(
+    chromium, site, photo, tmp_path
+):
+    context = chromium.new_context(base_url=site.url, java_script_enabled=False)
+    page = context.new_page()
+    (tmp_path / "words.png").write_text("words")
+    page.goto("/")
+    page.get_by_label("Image").set_input_files([photo, photo, tmp_path / "words.png"])
+    page.get_by_role("button", name="Read it").click()
+    expect(page.locator("#messages")).to_contain_text("2 images were sent.")
+    expect(page.locator("#messages")).to_contain_text("words.png: The file is not an image")
+    page.goto("/")
+    page.get_by_role("button", name="A number").click()
+    page.goto(f"{page.url}?wait=20")
+    assert page.locator(".answer").inner_text() == "31415"
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Delete it").click()
+    expect(page.locator("#messages")).to_contain_text("number.png was deleted.")
+    context.close()
