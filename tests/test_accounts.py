@@ -6,7 +6,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from digits import tokens
-from digits.models import ModelVersion, Upload
+from digits.models import Batch, ModelVersion, Upload
 from tests.factories import make_reading, make_upload
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +35,16 @@ def test_what_a_session_drew_before_signing_up_comes_along(client, redis, seven)
     assert client.get(url).status_code == 200
     client.post("/accounts/logout/")
     assert client.get(url).status_code == 404
+
+
+def test_batches_of_the_session_come_along_too(client):
+    session = client.session
+    session["visitor"] = "b" * 32
+    session.save()
+    batch = Batch.objects.create(visitor="b" * 32, kind=Batch.Kind.CSV, total=1)
+    client.post("/accounts/signup/", NEW)
+    batch.refresh_from_db()
+    assert (batch.user.username, batch.visitor) == ("ada", "")
 
 
 @pytest.mark.parametrize(
