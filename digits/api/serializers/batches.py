@@ -16,7 +16,10 @@ class BatchSerializer(serializers.ModelSerializer):
     progress = serializers.FloatField(source="share_done", help_text="from 0 to 1")
     seconds_left = serializers.SerializerMethodField(help_text="null before that can be told")
     version = serializers.IntegerField(
-        source="version.number", default=None, help_text="number of the version that reads it"
+        source="version.number",
+        read_only=True,
+        allow_null=True,
+        help_text="number of the version that reads it; null before one does",
     )
     accuracy = serializers.FloatField(
         allow_null=True, help_text="of what was read; null where the file has no labels"
@@ -37,6 +40,7 @@ class BatchSerializer(serializers.ModelSerializer):
             *("seconds_left", "total", "done", "bad", "labelled", "right", "accuracy"),
             *("confusion", "version", "error", "created_at", "started_at", "finished_at"),
         ]
+        read_only_fields = fields
 
     def get_seconds_left(self, batch: Batch) -> float | None:
         left = batch.time_left
