@@ -129,7 +129,7 @@ def seen(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
     """
     drawn = cropped(drawn)
     chance = rng.random()
-    if chance < 0.3:
+    if chance < 0.35:
         drawn = _tiny(drawn, rng)
     elif chance < 0.5:
         drawn = cv2.GaussianBlur(drawn, (0, 0), rng.uniform(0.7, 2.5))
@@ -267,10 +267,10 @@ def _closed_four(drawn: np.ndarray, rng) -> np.ndarray:
 
 
 def _broad_one(drawn: np.ndarray, rng) -> np.ndarray:
-    """Write a 1 with a pen as broad as half its height, as in the smallest images."""
+    """Write a 1 with a pen as broad as a third of its height, as in the smallest images."""
     if rng.random() < 0.8:
         return drawn
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (int(rng.integers(6, 14)), 3))
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (int(rng.integers(4, 10)), 3))
     return cv2.dilate(drawn, kernel)
 
 
@@ -278,7 +278,7 @@ def _nine_with_hook(drawn: np.ndarray, rng) -> np.ndarray:
     """Bend the stem of a 9 to the left at its foot, as print and many hands do."""
     top, bottom, left, right = extent(drawn)
     start = sum(_ink_in_row(drawn, bottom - 3)) / 2
-    reach = (right - left) * rng.uniform(0.35, 1.0)
+    reach = (right - left) * rng.uniform(0.4, 1.25)
     sag, rise = rng.uniform(0, 5), rng.uniform(-2, 8)
     way = np.linspace(0, 1, 8)
     x = start - reach * way
@@ -291,8 +291,8 @@ def _nine_with_hook(drawn: np.ndarray, rng) -> np.ndarray:
 
 # For each digit, strokes that some people add, and how many do.
 OTHER_FORMS = {
-    1: ((_one_with_flag, _broad_one), 0.4),
+    1: ((_one_with_flag, _broad_one), 0.5),
     4: ((_closed_four,), 0.06),
     7: ((_seven_with_bar,), 0.2),
-    9: ((_nine_with_hook,), 0.15),
+    9: ((_nine_with_hook,), 0.4),
 }

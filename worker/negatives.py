@@ -4,17 +4,15 @@ They are MNIST's digits taken apart, turned and put together, and what is drawn 
 letters, filled shapes, noise and shade.
 """
 
-import math
-
 import cv2
 import numpy as np
 
-from worker import lettering
+from worker import lettering, shapes
 from worker.augmentation import CANVAS, MIDDLE, cropped, draw, extent, moved, seen, with_other_pen
-from worker.images import BOX, SIZE
+from worker.images import SIZE
+from worker.shapes import COLUMNS, ROWS
 
 LEAST_INK = 40  # pixels of the canvas
-_ROWS, _COLUMNS = np.mgrid[0:CANVAS, 0:CANVAS].astype(np.float32)
 
 
 def not_a_digit(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -85,24 +83,14 @@ def _pair(images, labels, rng) -> np.ndarray:
     page[(height - len(first)) // 2 :][: len(first), : first.shape[1]] = first
     place = page[(height - len(second)) // 2 :][: len(second), width - second.shape[1] :]
     np.maximum(place, second, out=place)
-    return _on_canvas(page.T if below else page)
-
-
-def _on_canvas(page: np.ndarray) -> np.ndarray:
-    scale = (2 * BOX) / max(page.shape)
-    size = tuple(max(1, round(side * scale)) for side in page.shape[::-1])
-    page = cv2.resize(page, size, interpolation=cv2.INTER_AREA)
-    canvas = np.zeros((CANVAS, CANVAS), np.uint8)
-    top, left = (CANVAS - page.shape[0]) // 2, (CANVAS - page.shape[1]) // 2
-    canvas[top : top + page.shape[0], left : left + page.shape[1]] = page
-    return canvas
+    return shapes.on_canvas(page.T if below else page)
 
 
 def _patchwork(images, labels, rng) -> np.ndarray:
     """Two halves of different digits, one of them mirrored or turned."""
     one, other = (draw(_pick(images, labels, rng), rng) for _ in range(2))
     other = [other[:, ::-1], other[::-1], other.T, other[::-1, ::-1]][rng.integers(4)]
-    mask = _COLUMNS > MIDDLE if rng.random() < 0.5 else _ROWS > MIDDLE
+    mask = COLUMNS > MIDDLE if rng.random() < 0.5 else ROWS > MIDDLE
     return np.where(mask, one, other)
 
 
@@ -111,7 +99,7 @@ def _part(images, labels, rng) -> np.ndarray:
     drawn = draw(_pick(images, labels, rng, [0, 2, 3, 5, 8]), rng)
     *_, left, right = extent(drawn)
     cut = left + (right - left) * rng.uniform(0.35, 0.65)
-    gone = cut > _COLUMNS if rng.random() < 0.5 else cut < _COLUMNS
+    gone = cut > COLUMNS if rng.random() < 0.5 else cut < COLUMNS
     return np.where(gone, 0, drawn).astype(np.uint8)
 
 
@@ -144,7 +132,7 @@ def _ring_and_bars(images, labels, rng) -> np.ndarray:
 def _opened(ring: np.ndarray, rng) -> np.ndarray:
     """Take a wide sector out of a 0, as in C, U and n."""
     middle = rng.choice([0, 0, 90, 180, 270]) + rng.uniform(-25, 25)
-    angle = np.degrees(np.arctan2(_ROWS - MIDDLE, _COLUMNS - MIDDLE)) - middle
+    angle = np.degrees(np.arctan2(ROWS - MIDDLE, COLUMNS - MIDDLE)) - middle
     away = np.abs((angle + 180) % 360 - 180)
     return np.where(away < rng.uniform(35, 75), 0, ring).astype(np.uint8)
 
@@ -175,96 +163,44 @@ def _scribble(images, labels, rng) -> np.ndarray:
     )
 
 
-def _texture(rng) -> np.ndarray:
-    """Give a smooth or coarse, striped or checked shade: float32, shape (56, 56)."""
-    down, across = (int(side) for side in rng.choice([1, 2, 4, 8, 16, 28], 2))
-    shade = rng.uniform(0.3, 1.0) + rng.uniform(0, 0.6) * rng.normal(0, 1, (down, across))
-    how = cv2.INTER_CUBIC if rng.random() < 0.6 else cv2.INTER_NEAREST
-    return cv2.resize(shade.astype(np.float32), (CANVAS, CANVAS), interpolation=how)
-
-
 def _silhouette(images, labels, rng) -> np.ndarray:
-    """A filled shape that is the same on both sides, or on none: clothes, bottles, stains."""
-    half = CANVAS / 2 - rng.choice([0.0, 2.0, 6.0])
-    canvas = np.zeros((CANVAS, CANVAS), np.uint8)
-    if rng.random() < 0.65:
-        # How wide it is on its way down; steps are shoulders, sleeves and hems.
-        count = int(rng.integers(2, 7))
-        widths = rng.uniform(0.2, 1, count) * half * rng.uniform(0.5, 1)
-        how = cv2.INTER_LINEAR if rng.random() < 0.6 else cv2.INTER_NEAREST
-        steps = cv2.resize(widths[None].astype(np.float32), (CANVAS, 1), interpolation=how)[0]
-        inside = (np.abs(_COLUMNS - MIDDLE) <= steps[:, None]) & (np.abs(_ROWS - MIDDLE) <= half)
-        if rng.random() < 0.25:  # two legs
-            crotch = rng.uniform(0.1, 0.7) * CANVAS
-            inside &= (np.abs(_COLUMNS - MIDDLE) > rng.uniform(0.5, 4)) | (crotch > _ROWS)
-        if rng.random() < 0.4:  # sleeves
-            low, out = rng.uniform(0.3, 0.95), rng.uniform(0.55, 1)
-            arm = np.abs(np.abs(_COLUMNS - MIDDLE) - out * half * (0.5 + 0.5 * _ROWS / CANVAS))
-            inside |= (
-                (arm < rng.uniform(2, 6)) & (CANVAS / 2 - half < _ROWS) & (low * CANVAS > _ROWS)
-            )
-        canvas[inside] = 255
-        if rng.random() < 0.3:
-            canvas = np.ascontiguousarray(np.rot90(canvas))
-    else:
-        corners = int(rng.integers(3, 12))
-        angles = np.sort(rng.uniform(0, 2 * math.pi, corners))
-        reach = rng.uniform(0.25, 1.1, corners) * half
-        flat = np.array([1, rng.uniform(0.3, 1)])
-        outline = np.stack([np.cos(angles) * reach, np.sin(angles) * reach], 1) * flat + MIDDLE
-        cv2.fillPoly(canvas, [np.rint(outline).astype(np.int32)], 255)
-    for _ in range(rng.integers(0, 4)):  # straps, handles and heels
-        points = (rng.uniform(-1, 1, (3, 2)) * half + MIDDLE).astype(np.int32)
-        cv2.polylines(canvas, [points], False, 255, int(rng.integers(1, 5)), cv2.LINE_AA)
-    return np.clip(canvas * np.clip(_texture(rng), 0, 1.2), 0, 255).astype(np.uint8)
+    return shapes.silhouette(rng)
+
+
+def _garment(images, labels, rng) -> np.ndarray:
+    return shapes.garment(rng)
+
+
+def _shoe(images, labels, rng) -> np.ndarray:
+    return shapes.shoe(rng)
 
 
 def _noise(images, labels, rng) -> np.ndarray:
-    """Dots, coarse or fine, or the largest spot among them."""
-    side = int(rng.integers(4, CANVAS))
-    dots = rng.uniform(-1, 1, (side, side)).astype(np.float32) + rng.uniform(-0.9, 0.2)
-    if rng.random() < 0.3:
-        dots = cv2.GaussianBlur(dots, (0, 0), 1) * 2
-    if rng.random() < 0.5:
-        count, spots, stats, _ = cv2.connectedComponentsWithStats((dots > 0.1).astype(np.uint8))
-        if count > 1:
-            largest = 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax())
-            dots = cropped(np.where(spots == largest, dots, 0))
-    shown = np.clip(dots * 255, 0, 255).astype(np.uint8)
-    if rng.random() < 0.5:
-        return cv2.resize(shown, (CANVAS, CANVAS), interpolation=cv2.INTER_NEAREST)
-    return _on_canvas(shown)
+    return shapes.noise(rng)
 
 
 def _shade(images, labels, rng) -> np.ndarray:
-    """A soft spot or band, as light and shadow leave them."""
-    angle = rng.uniform(0, math.pi)
-    x, y = _COLUMNS - MIDDLE + rng.uniform(-20, 20), _ROWS - MIDDLE + rng.uniform(-20, 20)
-    along = x * math.cos(angle) + y * math.sin(angle)
-    across = y * math.cos(angle) - x * math.sin(angle)
-    soft = np.exp(-((along / rng.uniform(4, 30)) ** 2) - (across / rng.uniform(4, 30)) ** 2)
-    if rng.random() < 0.5:
-        soft = 1 / (1 + np.exp(np.minimum(-along / rng.uniform(0.5, 8), 80)))
-    grain = rng.normal(0, rng.uniform(0, 0.15), soft.shape)
-    return np.clip((soft + grain) * 255, 0, 255).astype(np.uint8)
+    return shapes.shade(rng)
 
 
 _KINDS = {
-    _mirrored: 0.10,
-    _turned: 0.08,
-    _pair: 0.15,
+    _mirrored: 0.09,
+    _turned: 0.07,
+    _pair: 0.10,
     _patchwork: 0.03,
-    _part: 0.05,
-    _ring_and_bars: 0.04,
+    _part: 0.04,
+    _ring_and_bars: 0.05,
     _open_ring: 0.03,
-    _letter: 0.29,
-    _strokes: 0.07,
+    _letter: 0.32,
+    _strokes: 0.06,
     _scribble: 0.02,
-    _silhouette: 0.08,
-    _noise: 0.04,
+    _silhouette: 0.06,
+    _garment: 0.05,
+    _shoe: 0.03,
+    _noise: 0.03,
     _shade: 0.02,
 }
 KINDS = tuple(_KINDS)
 _SHARES = tuple(_KINDS.values())
 MADE_OF_DIGITS = {_mirrored, _turned, _pair, _patchwork, _part, _ring_and_bars, _open_ring}
-FILLS_FRAME = {_silhouette, _noise, _shade}
+FILLS_FRAME = {_silhouette, _garment, _shoe, _noise, _shade}
