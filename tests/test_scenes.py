@@ -41,7 +41,7 @@ def test_digits_on_pages_are_found_and_read(engine, mnist, make, digits_right):
     assert own["digits_false"] <= 1
 
 
-@not_reached("86 % of whole strings")
+@not_reached("90 % of 1,000 whole strings; these 200 are near the target", strict=False)
 def test_strings_of_digits_that_touch_are_read(engine, mnist):
     own = measured(engine, mnist, scenes.string, 200)
     assert own["accuracy"] >= 0.93
@@ -52,7 +52,7 @@ def test_strings_of_digits_that_touch_are_read(engine, mnist):
     [
         "noise",
         "blank",
-        pytest.param("letters", marks=not_reached("3.2 % accepted")),
+        pytest.param("letters", marks=not_reached("2.3 % accepted")),
     ],
 )
 def test_what_is_no_digit_is_called_that(engine, name):
@@ -84,7 +84,7 @@ def test_a_scene_has_as_many_lines_as_it_says(mnist):
         assert scene.image.ndim == 3
 
 
-@not_reached("97.8 % read right")
+@not_reached("97.2 % read right")
 def test_load_digits_is_read_as_files(engine):
     """scikit-learn's 8x8 digits, by other people, never trained on."""
     made = collections.COLLECTIONS["load-digits"](np.random.default_rng(0))
@@ -109,7 +109,6 @@ def test_clothes_are_no_digits(engine):
     assert figures(answers_of_pixels(engine, dataset, [""] * 3000))["accepted"] <= 0.02
 
 
-@not_reached("4.5 % accepted")
 @needs_fashion
 def test_clothes_as_files_are_no_digits(engine):
     images = read_idx_images(FASHION)[:600]

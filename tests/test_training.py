@@ -24,7 +24,7 @@ def some():
 
 
 def test_an_epoch_shows_each_digit_once_in_another_order(some):
-    recipe = Recipe(batch_size=64)
+    recipe = Recipe(batch_size=64, not_digits=0.25, cuttings=0)
     batches = AugmentedDigits(some, recipe, recipe.stages[0])
     first = batches.order.copy()
     assert sorted(first) == list(range(1500))
@@ -36,7 +36,9 @@ def test_an_epoch_shows_each_digit_once_in_another_order(some):
 
 
 def test_the_same_seed_gives_the_same_model(some):
-    recipe = Recipe(architecture="mlp", epochs=2, finishing_epochs=1, batch_size=64, not_digits=0)
+    recipe = Recipe(
+        architecture="mlp", epochs=2, finishing_epochs=1, batch_size=64, not_digits=0, cuttings=0
+    )
     scores = [evaluate(train(some, recipe), some) for _ in range(2)]
     assert scores[0] == scores[1]
     assert scores[0].accuracy > 0.7
@@ -62,7 +64,7 @@ def test_a_model_is_not_trained_on_its_test_set():
 
 
 def test_calibration_makes_an_overconfident_model_less_sure(some):
-    recipe = Recipe("mlp", epochs=2, finishing_epochs=0, batch_size=64, not_digits=0)
+    recipe = Recipe("mlp", epochs=2, finishing_epochs=0, batch_size=64, not_digits=0, cuttings=0)
     model = train(some, recipe)
     batches = AugmentedDigits(some, recipe, recipe.stages[-1])
     layer = model.get_layer(networks.LAST_LAYER)
@@ -72,7 +74,7 @@ def test_calibration_makes_an_overconfident_model_less_sure(some):
 
 
 def test_calibration_expects_fewer_things_that_are_no_digits_than_training_had(some):
-    recipe = Recipe("mlp", epochs=1, finishing_epochs=0, not_digits=0.5)
+    recipe = Recipe("mlp", epochs=1, finishing_epochs=0, not_digits=0.5, cuttings=0)
     model = train(some, recipe)
     images = np.zeros((1, 28, 28, 1), np.float32)
     before = model.predict(images, verbose=0)[0, networks.NOT_A_DIGIT]
@@ -93,6 +95,7 @@ def test_both_precisions_train(some):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
+        ({"cuttings": 0.6}, "expected cuttings from 0 to 0.5, received 0.6"),
         ({"not_digits": 1}, "expected not_digits from 0 to 0.9, received 1"),
         ({"precision": "float16"}, 'expected a precision of auto, .*received "float16"'),
     ],
@@ -107,7 +110,7 @@ class Stopped(Exception):
 
 
 def test_a_training_that_was_stopped_goes_on_from_its_last_finished_epoch(some, tmp_path):
-    recipe = Recipe("mlp", epochs=3, finishing_epochs=2, batch_size=64, not_digits=0)
+    recipe = Recipe("mlp", epochs=3, finishing_epochs=2, batch_size=64, not_digits=0, cuttings=0)
     told = []
 
     def stop_in_the_fourth(epoch: int, step: int, steps: int):
@@ -131,7 +134,7 @@ def test_a_training_that_was_stopped_goes_on_from_its_last_finished_epoch(some, 
 
 
 def test_a_damaged_checkpoint_is_passed_over(some, tmp_path):
-    recipe = Recipe("mlp", epochs=2, finishing_epochs=0, not_digits=0)
+    recipe = Recipe("mlp", epochs=2, finishing_epochs=0, not_digits=0, cuttings=0)
     checkpoints = Checkpoints(tmp_path)
     model = train(some, recipe)
     checkpoints.save(model, 1)
@@ -152,8 +155,10 @@ def test_an_epoch_shows_corrections_as_often_as_asked_but_no_more_than_the_rest(
 
 
 def test_fine_tuning_starts_from_what_a_model_knows(some):
-    recipe = Recipe("mlp", epochs=3, finishing_epochs=0, not_digits=0)
+    recipe = Recipe("mlp", epochs=3, finishing_epochs=0, not_digits=0, cuttings=0)
     first = train(some, recipe)
-    gentle = Recipe.fine_tuning(architecture="mlp", epochs=1, not_digits=0, learning_rate=1e-6)
+    gentle = Recipe.fine_tuning(
+        architecture="mlp", epochs=1, not_digits=0, cuttings=0, learning_rate=1e-6
+    )
     tuned = train(some, gentle, start=first)
     assert evaluate(tuned, some).accuracy == pytest.approx(evaluate(first, some).accuracy, abs=0.02)

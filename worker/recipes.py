@@ -13,6 +13,7 @@ _BOUNDS = (
     ("finishing_epochs", 0, 1000),
     ("batch_size", 1, 4096),
     ("not_digits", 0, 0.9),
+    ("cuttings", 0, 0.5),
     ("learning_rate", 1e-8, 1),
     ("images_per_epoch", 0, 10_000_000),
     ("correction_weight", 1, 1000),
@@ -39,6 +40,7 @@ class Recipe:
 
     epochs, finishing_epochs: with many strongly distorted digits, and then with fewer.
     not_digits: the share of each batch that is no digit.
+    cuttings: the share of each batch that was cut from strings of digits that touch.
     images_per_epoch: how many of the images an epoch shows; 0 means all of them.
     correction_weight: how many times an epoch shows each correction.
     precision: "float32", "mixed_bfloat16" (faster where the processor has it), or "auto".
@@ -48,7 +50,8 @@ class Recipe:
     epochs: int = 32
     finishing_epochs: int = 8
     batch_size: int = 128
-    not_digits: float = 0.25
+    not_digits: float = 0.2
+    cuttings: float = 0.14
     learning_rate: float = 4e-3
     weight_decay: float = 1e-2
     label_smoothing: float = 0.02

@@ -5,25 +5,30 @@ digit. The best path through these candidates, by what the recogniser says of ea
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
 
 from worker.company import is_sure
+from worker.layout import DARK
 
 SIDE = 48  # cuts are looked for at this height
 SIDEWAYS = 0.35  # what a step of a cut to the side costs, in pixels of ink crossed
 DEAREST = 0.5  # a cut that crosses more ink than this, as a share of the height, is none
-APART = 0.1  # of the height: cuts that lie nearer to each other are one
+APART = 0.08  # of a digit's ink: cuts with less between them are one
+MOST_CUTS = 9  # of a shape that is as wide as high
+WIDEST = 2.5  # width to height of what is not even looked at
 MOST_PARTS = 1500  # of an image: a picture full of noise is not cut without end
-WIDE = 1.2  # and so is one that is wider than this share of its height
+CERTAIN = 0.99  # a shape that is read with this probability is not cut
+WIDE = 1.0  # and so is one that is wider than this share of its height
 # What a reading by other pieces must be better by: its probability counts only so much.
-CUT_ALONE, CUT_IN_LINE, JOINED = 0.2, 1.0, 0.3
+CUT_ALONE, CUT_NARROW, JOINED = 0.06, 0.1, 0.3
+NARROW = 0.9  # width to height of what is rather one digit
 BROAD = 1.6  # width to height of what is no single letter either
 CRUMB = 0.1  # of the ink of a part: pieces that are smaller are no part of its digit
-STRESS = 2  # how much the doubt about a part counts more than that about a whole
-NARROWEST_ALONE, NARROWEST_IN_LINE = 1.1, 0.5  # width to height of what may be two digits
-UNREAD = 0.15  # and "not a digit" counts this much against any reading by cuts
+NARROWEST_ALONE, NARROWEST_IN_LINE = 1.05, 0.5  # width to height of what may be two digits
+UNREAD = 0.05  # and "not a digit" counts this much against any reading by cuts
 
 
 @dataclass(eq=False)
@@ -80,11 +85,10 @@ class Candidate:
 
     @property
     def score(self) -> float:
-        digit = float(self.probabilities[:-1].max())
-        if self.whole:
-            digit = max(digit, UNREAD * float(self.probabilities[-1]))
-        stress = 1 if self.whole else STRESS
-        return stress * float(np.log(max(digit, 1e-9))) + self.weight
+        digit, other = float(self.probabilities[:-1].max()), float(self.probabilities[-1])
+        if self.whole and other >= digit:
+            digit = UNREAD * other
+        return float(np.log(max(digit, 1e-9))) + self.weight
 
 
 def candidates(line: list[Shape], read: np.ndarray, most: int = MOST_PARTS) -> list[Candidate]:
@@ -136,7 +140,7 @@ def best_path(found: list[Candidate]) -> list[Candidate]:
 
 
 def _is_doubtful(shape: Shape, row: np.ndarray) -> bool:
-    return not is_sure(row) or shape.width > WIDE * shape.height
+    return float(row[:-1].max()) < CERTAIN or shape.width > WIDE * shape.height
 
 
 def _parts(shape: Shape, height: float, others: int) -> list[Candidate]:
@@ -145,33 +149,43 @@ def _parts(shape: Shape, height: float, others: int) -> list[Candidate]:
     narrowest = NARROWEST_IN_LINE if others else NARROWEST_ALONE
     if shape.width < narrowest * shape.height or shape.height < 8:
         return []
-    cuts = find_cuts(shape.ink)
-    if not len(cuts):
-        return []
-    edges = np.concatenate(
-        [
-            np.zeros((1, shape.height), int),
-            cuts,
-            np.full((1, shape.height), shape.width),
-        ]
-    )
-    column = np.arange(shape.width)[None, :]
     several = others or shape.width >= BROAD * shape.height
-    price = float(np.log(CUT_IN_LINE if several else CUT_ALONE)) / 2
-    parts = []
-    for i in range(len(edges) - 1):
-        for j in range(i + 1, len(edges)):
-            if (i, j) == (0, len(edges) - 1):
-                continue
-            between = (column >= edges[i][:, None]) & (column < edges[j][:, None])
-            part = shape.masked(between & _without_crumbs(shape.ink, between))
-            if part is None or not _may_be_digit(part, shape, height):
-                continue
-            # Each cut has two sides, so each side pays one half.
-            sides = (i > 0) + (j < len(edges) - 1)
-            parts.append(Candidate(i, j, part, sides * price))
-    reached = {part.end for part in parts}
-    return parts if len(edges) - 1 in reached else []
+    is_narrow = shape.width < NARROW * shape.height
+    odds = (CUT_NARROW if is_narrow else 1.0) if several else CUT_ALONE
+    price = float(np.log(odds)) / 2
+    last, found = cut_parts(shape, height)
+    # Each cut has two sides, so each side pays one half.
+    parts = [Candidate(i, j, part, ((i > 0) + (j < last)) * price) for i, j, part in found]
+    return parts if last in {part.end for part in parts} else []
+
+
+def cut_parts(
+    shape: Shape, height: float, most: int = MOST_CUTS
+) -> tuple[int, list[tuple[int, int, Shape]]]:
+    """Cut a shape in all ways.
+
+    Args:
+        shape: what may be several digits that touch.
+        height: the usual height of a digit beside it.
+        most: how many cuts a shape as wide as high may have.
+
+    Returns:
+        The number of its right end, where its left end is 0 and its cuts are between; and, for
+        each part that may be a digit, where it starts and ends, and the part. The whole is none.
+    """
+    cuts = find_cuts(shape.ink, most)
+    ends = [np.zeros((1, shape.height), int), cuts, np.full((1, shape.height), shape.width)]
+    edges = np.concatenate(ends)
+    last, column, middle = len(edges) - 1, np.arange(shape.width)[None, :], edges.mean(axis=1)
+    found = []
+    for i, j in combinations(range(len(edges)), 2):
+        if (i, j) == (0, last) or middle[j] - middle[i] > WIDEST * shape.height:
+            continue
+        between = (column >= edges[i][:, None]) & (column < edges[j][:, None])
+        part = shape.masked(between & _without_crumbs(shape.ink, between))
+        if part is not None and _may_be_digit(part, shape, height):
+            found.append((i, j, part))
+    return last, found
 
 
 def _without_crumbs(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -186,14 +200,17 @@ def _without_crumbs(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def _may_be_digit(part: Shape, whole: Shape, height: float) -> bool:
+    if part.ink.max() < DARK:
+        return False
     return part.height >= 0.5 * min(height, whole.height) and part.width <= 1.3 * part.height
 
 
-def find_cuts(ink: np.ndarray) -> np.ndarray:
+def find_cuts(ink: np.ndarray, most: int = MOST_CUTS) -> np.ndarray:
     """Find where joined digits may be cut: the paths from top to bottom that cross least ink.
 
     Args:
         ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
+        most: how many cuts ink as wide as high may have.
 
     Returns:
         int, shape (cuts, height): for each cut from left to right, the first column of each row
@@ -204,24 +221,35 @@ def find_cuts(ink: np.ndarray) -> np.ndarray:
     small = cv2.resize(ink, (columns, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     down, from_above = _descend(small)
     up, from_below = _descend(small[::-1])
-    middle = SIDE // 2
-    through = down[middle] + up[SIDE - 1 - middle] - small[middle]
-    chosen: list[int] = []
-    for column in np.argsort(through, kind="stable"):
-        if through[column] > DEAREST * SIDE:
+    through = down + up[::-1] - small
+    digit = float(small.sum()) / max(1, columns / SIDE)  # about the ink of one digit
+    # The ink to the left of each column: so two cuts are compared by what lies between them.
+    before = np.pad(np.cumsum(small, axis=1), ((0, 0), (1, 0)))
+    rows = np.arange(SIDE)
+    paths, lefts = [], [before[:, 0], before[:, -1]]
+    for row, start in _passages(through):
+        above = _follow(from_above, row, start)
+        below = _follow(from_below, SIDE - 1 - row, start)
+        path = np.array([*above[::-1], *below[1:]])
+        left = before[rows, path]
+        if np.abs(np.array(lefts) - left).sum(axis=1).min() >= APART * digit:
+            paths.append(path)
+            lefts.append(left)
+        if len(paths) >= most * max(1, columns / SIDE):
             break
-        inside = APART * SIDE <= column <= columns - 1 - APART * SIDE
-        if inside and all(abs(column - other) >= APART * SIDE for other in chosen):
-            chosen.append(int(column))
-    if not chosen:
+    if not paths:
         return np.zeros((0, height), int)
-    paths = []
-    for column in sorted(chosen):
-        above = _follow(from_above, middle, column)
-        below = _follow(from_below, SIDE - 1 - middle, column)
-        paths.append([*above[::-1], *below[1:]])
-    rows = np.minimum((np.arange(height) * SIDE) // height, SIDE - 1)
-    return np.rint((np.array(paths)[:, rows] + 0.5) * (width / columns)).astype(int)
+    ordered = np.array(sorted(paths, key=lambda path: float(path.mean())))
+    nearest = np.minimum((np.arange(height) * SIDE) // height, SIDE - 1)
+    return np.rint((ordered[:, nearest] + 0.5) * (width / columns)).astype(int)
+
+
+def _passages(through: np.ndarray) -> list[tuple[int, int]]:
+    """Give the places in some rows where a cut may pass, the cheapest first."""
+    rows = [SIDE // 4, SIDE // 2, 3 * SIDE // 4]
+    order = np.argsort(through[rows], axis=None, kind="stable")
+    places = zip(*np.unravel_index(order, (len(rows), through.shape[1])), strict=True)
+    return [(rows[r], int(c)) for r, c in places if through[rows[r], c] <= DEAREST * SIDE]
 
 
 def _descend(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

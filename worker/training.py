@@ -13,6 +13,7 @@ import numpy as np
 from worker import devices, evaluation, networks
 from worker.augmentation import distort
 from worker.bundle import write_bundle
+from worker.cuttings import pieces_of_strings
 from worker.datasets import Dataset, load_mnist
 from worker.negatives import not_a_digit
 from worker.recipes import Recipe, Stage
@@ -41,7 +42,7 @@ def one_hot(labels: np.ndarray) -> np.ndarray:
 
 
 class AugmentedDigits(keras.utils.PyDataset):
-    """Batches of distorted digits and of things that are no digits.
+    """Batches of distorted digits, of things that are no digits, and of what is cut from strings.
 
     An epoch shows all of the dataset, or some of it, and each correction several times. The same
     seed, epoch and batch give the same pixels.
@@ -60,8 +61,9 @@ class AugmentedDigits(keras.utils.PyDataset):
         self.dataset = joined(dataset, corrections) if corrections else dataset
         self.plain = len(dataset)
         self.recipe = recipe
-        others = round(recipe.batch_size * recipe.not_digits)
-        self.digits = max(1, recipe.batch_size - others)
+        self.others = round(recipe.batch_size * recipe.not_digits)
+        self.cuttings = round(recipe.batch_size * recipe.cuttings)
+        self.digits = max(1, recipe.batch_size - self.others - self.cuttings)
         self.go_to(stage.first_epoch)
 
     def __len__(self) -> int:
@@ -75,10 +77,19 @@ class AugmentedDigits(keras.utils.PyDataset):
             distort(image, int(label), rng, self.stage.hardly, self.stage.lightly)
             for image, label in zip(digits, labels, strict=True)
         ]
-        others = self.recipe.batch_size - self.digits
-        images += [not_a_digit(digits, labels, rng) for _ in range(others)]
-        labels = np.concatenate([labels, np.full(others, networks.NOT_A_DIGIT)])
-        return to_input(np.stack(images)), one_hot(labels)
+        images += [not_a_digit(digits, labels, rng) for _ in range(self.others)]
+        labels = [*labels, *[networks.NOT_A_DIGIT] * self.others]
+        parts, said = self._cuttings(digits, labels[: len(digits)], rng)
+        return to_input(np.stack(images + parts)), one_hot([*labels, *said])
+
+    def _cuttings(self, digits, labels, rng):
+        """Give parts of strings made of those of these images that are digits, and their labels."""
+        rows = np.flatnonzero(np.array(labels) != networks.NOT_A_DIGIT)
+        if not rows.size:
+            return [], []
+        return pieces_of_strings(
+            digits[rows], np.array(labels)[rows], self.cuttings, networks.NOT_A_DIGIT, rng
+        )
 
     def on_epoch_end(self):
         self.go_to(self.epoch + 1)

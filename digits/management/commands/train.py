@@ -21,6 +21,7 @@ HELP = {
     "finishing_epochs": "how many more times, less distorted, at a lower learning rate",
     "batch_size": "images a step",
     "not_digits": "the share of each batch that is no digit",
+    "cuttings": "the share of each batch that is cut from digits that touch",
     "learning_rate": "the highest step size",
     "weight_decay": "how strongly weights are pulled to zero",
     "label_smoothing": "how much certainty is taken from the labels",
