@@ -230,7 +230,10 @@ def test_one_version_alone_is_not_compared(client, first):
 def test_two_versions_stand_side_by_side_with_the_difference_in_points(client, first):
     make_version(2, metrics={"report": REPORT}, note="of training run 1")
     text = compared(client, "?a=1&b=2")
-    row = f"<td>{exactly(first.mnist_accuracy)}</td><td><strong>99.81 %</strong></td><td>+0.06</td>"
+    more = f"+{99.81 - round(100 * first.mnist_accuracy, 2):.2f}"
+    row = (
+        f"<td>{exactly(first.mnist_accuracy)}</td><td><strong>99.81 %</strong></td><td>{more}</td>"
+    )
     assert f'<th scope="row">MNIST&#x27;s test set</th>{row}' in text
     assert '<th scope="row">0</th><td>-</td><td>99.00 %</td><td></td>' in text
     assert '<th scope="row">Keras</th><td>3.15.1</td>' in text
