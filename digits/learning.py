@@ -7,6 +7,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,15 +82,19 @@ def _dataset(rows: list[tuple[bytes, int]]) -> Dataset:
     return Dataset(images, np.array([label for _, label in rows], np.uint8))
 
 
-def train_run(run: TrainingRun):
-    """Work on a claimed run to its end; what goes wrong is written into its row."""
+def train_run(run: TrainingRun, watch: Callable[[int, int, int], None] | None = None):
+    """Work on a claimed run to its end; what goes wrong is written into its row.
+
+    watch: called after each step with the epoch (from 0), the step (from 1) and how many steps an
+        epoch has.
+    """
     for folder in folder_of(run).parent.glob("*"):
         if folder != folder_of(run):  # what runs that were killed have left
             shutil.rmtree(folder, ignore_errors=True)
     stop = threading.Event()
     threading.Thread(target=_give_signs, args=[run, stop], daemon=True).start()
     try:
-        _train(run)
+        _train(run, watch)
     except LeaseLost:
         logger.warning("%s is no longer ours", run)
     except Exception as error:
@@ -118,7 +123,7 @@ def _give_signs(run: TrainingRun, stop: threading.Event):
     connection.close()
 
 
-def _train(run: TrainingRun):
+def _train(run: TrainingRun, watch):
     recipe = Recipe.from_dict(run.settings)
     found = corrections()
     _update(run, data=found.as_dict(), data_until=found.until, epochs=recipe.all_epochs)
@@ -136,7 +141,7 @@ def _train(run: TrainingRun):
         mnist,
         recipe,
         load_mnist("test"),
-        _progress(run, training),
+        _progress(run, training, watch),
         corrections=found.learned if len(found.learned) else None,
         start=None if run.from_scratch else _start(active, recipe),
         checkpoints=training.Checkpoints(folder_of(run)),
@@ -175,11 +180,13 @@ def _start(active: ModelVersion | None, recipe: Recipe):
     return load_model(Path(default_storage.path(active.file.name)), active.sha256)
 
 
-def _progress(run: TrainingRun, training):
+def _progress(run: TrainingRun, training, watch):
     last_told = 0.0
 
     def on_step(epoch: int, step: int, steps: int):
         nonlocal last_told
+        if watch:
+            watch(epoch, step, steps)
         if time.monotonic() - last_told >= TELL_EVERY or step == steps:
             last_told = time.monotonic()
             _update(run, epoch=epoch, step=step, steps=steps)

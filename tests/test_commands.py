@@ -98,6 +98,9 @@ def test_train_fine_tunes_the_active_version_as_a_run_of_its_own(manage, tmp_pat
     assert done.returncode == 0, done.stderr
     assert "version 2 was made; it reads" in done.stdout
     assert "epoch 1: accuracy" in done.stderr
+    again = manage("train", "--json", DATA_DIR=tmp_path)
+    nothing_new = {"outcome": "Nothing is new since the last training.", "version": None}
+    assert json.loads(again.stdout) == nothing_new
 
 
 @pytest.mark.parametrize(

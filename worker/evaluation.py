@@ -81,8 +81,14 @@ def _answer_of_pixels(name: str, truth: str, probabilities: np.ndarray, image) -
     return Answer(name, truth, "" if value is None else probable, confidence, image, probable)
 
 
-def answers_of_files(engine, samples: Iterable[Sample]) -> list[Answer]:
-    """Read image files the whole way: decoded, searched for digits, normalised, read."""
+def answers_of_files(engine, samples: Iterable[Sample], told=None) -> list[Answer]:
+    """Read image files the whole way: decoded, searched for digits, normalised, read.
+
+    Args:
+        engine: the engine.Engine that reads.
+        samples: the files.
+        told: called with the number of files each time that some were read.
+    """
     answers = []
     for chunk in _chunks(samples):
         readings = read_images(engine, [sample.data for sample in chunk])
@@ -91,11 +97,16 @@ def answers_of_files(engine, samples: Iterable[Sample]) -> list[Answer]:
             answers.append(
                 Answer(sample.name, sample.truth, reading.text, reading.confidence, pixels)
             )
+        if told:
+            told(len(chunk))
     return answers
 
 
-def answers_of_mnist(engine) -> dict[str, list[Answer]]:
-    """Read MNIST's test images, as pixels ("mnist") and as PNG files ("mnist-files")."""
+def answers_of_mnist(engine, told=None) -> dict[str, list[Answer]]:
+    """Read MNIST's test images, as pixels ("mnist") and as PNG files ("mnist-files").
+
+    told: called with the number of files each time that some were read.
+    """
     test = load_mnist("test")
     samples = (
         Sample(f"{label}_{row:05}.png", _png(image), str(label))
@@ -103,11 +114,11 @@ def answers_of_mnist(engine) -> dict[str, list[Answer]]:
     )
     return {
         "mnist": answers_of_pixels(engine, test),
-        "mnist-files": answers_of_files(engine, samples),
+        "mnist-files": answers_of_files(engine, samples, told),
     }
 
 
-def load_answers(engine, source: Path, holds_digits: bool = True) -> list[Answer]:
+def load_answers(engine, source: Path, holds_digits: bool = True, told=None) -> list[Answer]:
     """Read what a source holds.
 
     Args:
@@ -116,6 +127,7 @@ def load_answers(engine, source: Path, holds_digits: bool = True) -> list[Answer
             has no digit); an IDX file of images (its labels beside it); or a CSV of a label and
             784 pixels a row. The images of IDX and CSV go through the network alone.
         holds_digits: whether the labels are digits; otherwise no reading is right.
+        told: called with the number of files each time that some were read.
 
     Raises:
         DatasetError: the source is not what it should be.
@@ -125,7 +137,7 @@ def load_answers(engine, source: Path, holds_digits: bool = True) -> list[Answer
         samples = list(labelled_files(source))
         if not holds_digits:
             samples = [Sample(sample.name, sample.data, "") for sample in samples]
-        return answers_of_files(engine, samples)
+        return answers_of_files(engine, samples, told)
     if ".csv" in source.suffixes:
         dataset = load_csv(source)
     elif holds_digits:

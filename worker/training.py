@@ -316,23 +316,27 @@ def evaluate(model: keras.Model, dataset: Dataset) -> Score:
     )
 
 
-def train_on_mnist(
-    recipe: Recipe, output: Path, on_epoch: Callable[[int, dict], None] | None = None
-) -> dict:
+def train_on_mnist(recipe: Recipe, output: Path, progress: Progress | None = None) -> dict:
     """Train on MNIST's training images and write the model with its metrics to a folder.
+
+    Args:
+        recipe: the settings.
+        output: the folder for digits.keras and metrics.json.
+        progress: whom to tell.
 
     Returns:
         The metrics, as metrics.json holds them.
     """
     started = time.monotonic()
     test, epochs = load_mnist("test"), []
+    progress = progress or Progress()
 
     def keep(epoch: int, figures: dict):
         epochs.append({name: round(float(value), 5) for name, value in figures.items()})
-        if on_epoch:
-            on_epoch(epoch, figures)
+        if progress.on_epoch:
+            progress.on_epoch(epoch, figures)
 
-    model = train(load_mnist("train"), recipe, test, Progress(on_epoch=keep))
+    model = train(load_mnist("train"), recipe, test, Progress(progress.on_step, keep))
     seconds = time.monotonic() - started
     return write_bundle(
         model,

@@ -23,3 +23,8 @@ def progress(
     with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
         task = shown.add_task(text, total=total)
         yield lambda count: shown.advance(task, count)
+
+
+def above_bar(text: str) -> str:
+    """Give a line for the terminal that shows a bar: the bar makes room, and goes on below it."""
+    return f"\r\033[K{text}" if sys.stderr.isatty() and sys.stdout.isatty() else text

@@ -6,6 +6,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from digits import serving
+from digits.management.progress import progress
 from worker.bundle import ModelError
 from worker.datasets import DatasetError
 
@@ -59,14 +60,15 @@ class Command(BaseCommand):
             raise CommandError(f"no such file or folder: {', '.join(missing)}")
         try:
             engine = serving.local_engine(model)
-            answers = (
-                {
-                    name: evaluation.load_answers(engine, path, holds_digits)
-                    for name, path, holds_digits in wanted
-                }
-                if wanted
-                else evaluation.answers_of_mnist(engine)
-            )
+            with progress("reading files", None) as told:
+                answers = (
+                    {
+                        name: evaluation.load_answers(engine, path, holds_digits, told)
+                        for name, path, holds_digits in wanted
+                    }
+                    if wanted
+                    else evaluation.answers_of_mnist(engine, told)
+                )
         except (ModelError, DatasetError) as error:
             raise CommandError(str(error)) from error
         figures = {name: evaluation.figures(given) for name, given in answers.items()}

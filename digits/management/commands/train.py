@@ -1,5 +1,6 @@
 """`manage.py train`: learn from MNIST and the corrections, or make the model that ships."""
 
+import json
 import signal
 import sys
 import uuid
@@ -12,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from digits import learning, runs
+from digits.management.progress import above_bar, progress
 from digits.models.training import Origin, RunStatus
 from worker.recipes import Recipe
 
@@ -47,6 +49,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--keep-active", action="store_true", help="do not activate what reads better"
         )
+        parser.add_argument("--json", action="store_true", help="print the outcome as JSON")
         for name, text in HELP.items():
             parser.add_argument(f"--{name.replace('_', '-')}", default=None, help=text)
 
@@ -60,20 +63,29 @@ class Command(BaseCommand):
 
         devices.pin_all(settings.TRAIN_GPUS)
         devices.load_backend()
-        if output is not None:
-            self.make_bundle(recipe, output)
-        else:
-            self.run_here(recipe, options)
+        with progress("epochs", recipe.all_epochs) as advance:
 
-    def make_bundle(self, recipe: Recipe, output: Path):
-        from worker.training import train_on_mnist
+            def watch(epoch: int, step: int, steps: int):
+                advance(1 / steps)
 
+            if output is not None:
+                self.make_bundle(recipe, output, watch, as_json=options["json"])
+            else:
+                self.run_here(recipe, options, watch)
+
+    def make_bundle(self, recipe: Recipe, output: Path, watch, *, as_json: bool):
+        from worker.training import Progress, train_on_mnist
+
+        told = Progress(watch, None if as_json else self.show)
         try:
-            metrics = train_on_mnist(recipe, output, on_epoch=self.show)
+            metrics = train_on_mnist(recipe, output, told)
         except KeyboardInterrupt:
             self.stderr.write("stopped; nothing was written")
             sys.exit(130)
         scores = metrics["evaluation"]
+        if as_json:
+            self.stdout.write(json.dumps({"output": str(output), "evaluation": scores}))
+            return
         self.stdout.write(
             f"{scores['mnist']['accuracy']:.2%} of MNIST's test images are read right,"
             f" {scores['mnist-files']['accuracy']:.2%} of them as PNG files; written to {output}"
@@ -81,10 +93,10 @@ class Command(BaseCommand):
 
     def show(self, epoch: int, figures: dict):
         shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        self.stdout.write(f"epoch {epoch}: {shown}")
+        self.stdout.write(above_bar(f"epoch {epoch}: {shown}"))
         self.stdout.flush()
 
-    def run_here(self, recipe: Recipe, options: dict):
+    def run_here(self, recipe: Recipe, options: dict, watch):
         """Train as a run that this process has claimed already, and say what its log says."""
         now = timezone.now()
         try:
@@ -104,7 +116,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            learning.train_run(run)
+            learning.train_run(run, watch)
         except KeyboardInterrupt:
             runs.finish(run, RunStatus.CANCELLED, "cancelled")
             self.stderr.write("cancelled; no version was made")
@@ -112,6 +124,10 @@ class Command(BaseCommand):
         run.refresh_from_db()
         if run.status != RunStatus.DONE:
             raise CommandError(run.error or f"{run} was {run.get_status_display()}")
+        if options["json"]:
+            version = run.version and run.version.number
+            self.stdout.write(json.dumps({"outcome": run.outcome, "version": version}))
+            return
         self.stdout.write(run.outcome)
 
 
