@@ -133,6 +133,7 @@ def test_a_generated_password_is_printed_once_and_works(manage, tmp_path):
     password = first.split("password: ")[1].strip()
     again = manage("ensure_admin", DATA_DIR=tmp_path).stdout
     assert password not in again
-    who = f"None, username='admin', password='{password}'"
-    code = f"from django.contrib.auth import authenticate; print(authenticate({who}))"
+    who = f"RequestFactory().post('/'), username='admin', password='{password}'"
+    code = "from django.contrib.auth import authenticate;"
+    code += f" from django.test import RequestFactory; print(authenticate({who}))"
     assert "admin" in manage("shell", "--no-imports", "--command", code, DATA_DIR=tmp_path).stdout
