@@ -107,9 +107,9 @@ class Recipe:
 FINE_TUNING = {
     "epochs": 4,
     "finishing_epochs": 0,
-    "learning_rate": 2e-4,
-    "images_per_epoch": 12_000,
-    "correction_weight": 10,
+    "learning_rate": 5e-5,
+    "images_per_epoch": 20_000,
+    "correction_weight": 6,
 }
 
 
