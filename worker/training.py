@@ -78,17 +78,17 @@ class AugmentedDigits(keras.utils.PyDataset):
             for image, label in zip(digits, labels, strict=True)
         ]
         images += [not_a_digit(digits, labels, rng) for _ in range(self.others)]
-        labels = [*labels, *[networks.NOT_A_DIGIT] * self.others]
-        parts, said = self._cuttings(digits, labels[: len(digits)], rng)
-        return to_input(np.stack(images + parts)), one_hot([*labels, *said])
+        others = [networks.NOT_A_DIGIT] * self.others
+        parts, said = self._cuttings(digits, labels, rng)
+        return to_input(np.stack(images + parts)), one_hot([*labels, *others, *said])
 
     def _cuttings(self, digits, labels, rng):
         """Give parts of strings made of those of these images that are digits, and their labels."""
-        rows = np.flatnonzero(np.array(labels) != networks.NOT_A_DIGIT)
+        rows = np.flatnonzero(labels != networks.NOT_A_DIGIT)
         if not rows.size:
             return [], []
         return pieces_of_strings(
-            digits[rows], np.array(labels)[rows], self.cuttings, networks.NOT_A_DIGIT, rng
+            digits[rows], labels[rows], self.cuttings, networks.NOT_A_DIGIT, rng
         )
 
     def on_epoch_end(self):
