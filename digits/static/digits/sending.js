@@ -46,7 +46,6 @@ function refusal(name, status) {
 function show(place, html) {
   place.innerHTML = html;
   htmx.process(place);
-  localTimes(place);
 }
 
 // What is shown of a file while it goes up.

@@ -4,16 +4,29 @@
 
 document.documentElement.classList.add("js");
 
-function localTimes(root) {
-  for (const time of root.querySelectorAll("time[datetime]")) {
-    const moment = new Date(time.dateTime);
-    const clock = "clock" in time.dataset;
-    time.textContent = clock
-      ? moment.toLocaleTimeString()
-      : moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
-    time.title = moment.toString();
-  }
+function localTime(time) {
+  const moment = new Date(time.dateTime);
+  const clock = "clock" in time.dataset;
+  const text = clock
+    ? moment.toLocaleTimeString()
+    : moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  if (time.textContent === text) return;
+  time.textContent = text;
+  time.title = moment.toString();
 }
+
+// As soon as they are in the page, at its load or later: what is rewritten before it is painted
+// moves nothing.
+new MutationObserver((changes) => {
+  for (const { target, addedNodes } of changes) {
+    const around = target.closest?.("time[datetime]"); // its text may come after it
+    if (around) localTime(around);
+    for (const node of addedNodes) {
+      if (node.matches?.("time[datetime]")) localTime(node);
+      node.querySelectorAll?.("time[datetime]").forEach(localTime);
+    }
+  }
+}).observe(document, { childList: true, subtree: true });
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-dismiss], [data-print], [data-close], [data-ask]");
@@ -35,5 +48,3 @@ document.addEventListener("htmx:beforeRequest", (event) => {
     document.querySelectorAll("#messages .message").forEach((message) => message.remove());
   }
 });
-document.addEventListener("DOMContentLoaded", () => localTimes(document));
-document.addEventListener("htmx:load", (event) => localTimes(event.target));
