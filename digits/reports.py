@@ -95,13 +95,11 @@ def _sets(sets: dict) -> list[dict]:
             "name": SETS.get(name, name),
             "images": figures["images"],
             "own": figures,
-            "active": figures.get("active") or {},
-            "points": points(
-                figures.get("accuracy"), (figures.get("active") or {}).get("accuracy")
-            ),
+            "active": figures["active"],
+            "points": points(figures.get("accuracy"), figures["active"].get("accuracy")),
         }
         for name, figures in sets.items()
-        if figures.get("images")
+        if figures.get("images") and figures.get("active")  # what ships was judged beside none
     ]
 
 
@@ -132,7 +130,7 @@ def _disagreement(row: dict) -> dict:
         "image": data_url(base64.b64decode(row["pixels"])),
         "truth": _name(row["truth"]),
         "read": _name(row["read"]),
-        "active_read": _name(row["active_read"]) if "active_read" in row else "",
+        "active_read": "" if row.get("active_read") is None else CLASSES[row["active_read"]],
         "confidence": row.get("confidence"),
     }
 

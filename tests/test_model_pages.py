@@ -180,6 +180,17 @@ def test_a_report_stands_beside_the_version_that_was_active(client, first):
     assert "99.81 %" in page(client)
 
 
+def test_a_report_beside_no_version_compares_with_none(client):
+    alone = {"images": 10000, "accuracy": 0.9981, "loss": 0.0107}
+    rows = [row | {"active_read": None} for row in REPORT["disagreements"]]
+    report = REPORT | {"sets": {"mnist": alone}, "disagreements": rows}
+    second = make_version(2, metrics={"report": report})
+    text = page(client, second.get_absolute_url())
+    assert "A digit labelled 7, read as 1" in text
+    assert "Judged" not in text
+    assert "version before" not in text
+
+
 def test_the_confusion_matrix_is_shaded_by_the_share_of_its_row(client):
     second = make_version(2, metrics={"report": REPORT})
     text = page(client, second.get_absolute_url())

@@ -25,6 +25,12 @@ def test_migrating_again_registers_nothing_twice():
     assert ModelVersion.objects.count() == 1
 
 
+def test_what_was_measured_anew_of_the_version_that_ships_is_taken_over():
+    ModelVersion.objects.update(metrics={"architecture": "cnn"})
+    call_command("migrate", verbosity=0)
+    assert ModelVersion.objects.get().metrics["evaluation"]["mnist"]["accuracy"] >= 0.994
+
+
 def test_a_further_version_is_stored_whole_and_not_active():
     version = versions.register(BUNDLED_MODEL, {"architecture": "cnn"})
     assert (version.number, version.is_active) == (2, False)

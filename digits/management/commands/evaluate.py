@@ -48,7 +48,11 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
         parser.add_argument("--plots", type=Path, metavar="DIR", help="draw plots in this folder")
         parser.add_argument(
-            "--metrics", type=Path, metavar="FILE", help="keep the figures in this metrics.json"
+            "--metrics",
+            type=Path,
+            metavar="FILE",
+            help="keep the figures in this metrics.json, with the report on MNIST's test images"
+            " that the page of a version shows",
         )
 
     def handle(self, *, sources, not_digits, model, plots, metrics, **options):
@@ -73,7 +77,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         figures = {name: evaluation.figures(given) for name, given in answers.items()}
         if metrics:
-            _keep(metrics, figures)
+            _keep(metrics, figures, engine)
         if plots:
             from worker.plots import draw_evaluation
 
@@ -104,10 +108,12 @@ def _named(text: str) -> tuple[str, Path]:
     return Path(text).name, Path(text)
 
 
-def _keep(path: Path, figures: dict):
+def _keep(path: Path, figures: dict, engine):
     if not path.is_file():
         raise CommandError(f"no such file: {path}")
     from worker.bundle import write_metrics
+    from worker.judging import judge_alone
 
     kept = json.loads(path.read_text())
-    write_metrics(kept | {"evaluation": kept.get("evaluation", {}) | figures}, path)
+    evaluation = kept.get("evaluation", {}) | figures
+    write_metrics(kept | {"evaluation": evaluation, "report": judge_alone(engine)}, path)
