@@ -12,8 +12,13 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up
 
+# As many processes test side by side as there are cores; a file's tests stay together, and files
+# come in the order that tests/conftest.py gives them. PROCESSES=0 tests in one process.
+PROCESSES ?= auto
+
 test: $(VENV)/.installed-dev
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest --numprocesses=$(PROCESSES) --maxprocesses=4 \
+		--dist=loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -14,6 +14,11 @@ from tests.site import Site
 from worker.datasets import load_mnist
 
 
+def pytest_collection_modifyitems(items):
+    """What takes long comes first, so that no process that tests waits for another at the end."""
+    items.sort(key=lambda item: "system" not in item.path.parts)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def redis_server():
     """One Redis-compatible server for the whole run, where the settings say."""
