@@ -7,9 +7,11 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+
 from tests.models import changed_model, flip_a_byte
 from tests.pictures import mnist_png
-from tests.site import eventually, run_manage
+from tests.site import Site, eventually, run_manage
 from tests.system.test_reading import classify
 
 SWAPS = 10
@@ -17,7 +19,8 @@ VISITORS, PAUSE = 4, 0.2  # together 20 uploads a second, as long as the machine
 REGISTER = """
 from pathlib import Path
 from digits import versions
-print(versions.register(Path("PATH"), {"architecture": "cnn"}).file.path)
+version = versions.register(Path("PATH"), {"architecture": "cnn"})
+print(version.pk, version.file.path)
 """
 HISTORY = """
 import json
@@ -36,6 +39,19 @@ print(json.dumps({
     ],
 }))
 """
+
+
+@pytest.fixture(scope="module")
+def own_site(tmp_path_factory):
+    """One installation for all tests here: its versions change."""
+    with Site(tmp_path_factory.mktemp("versions")) as running:
+        yield running
+
+
+def register(site, path: Path) -> tuple[int, Path]:
+    """Give a version's number and where the site keeps its file."""
+    number, stored = site.query(REGISTER.replace("PATH", str(path))).split(maxsplit=1)
+    return int(number), Path(stored)
 
 
 class Stream:
@@ -84,8 +100,7 @@ def click(admin, pk: int):
 
 def test_versions_change_under_load_and_a_changed_file_is_refused(own_site, mnist, tmp_path):
     site = own_site
-    changed = changed_model(tmp_path / "changed.keras")
-    stored = Path(site.query(REGISTER.replace("PATH", str(changed))))
+    _, stored = register(site, changed_model(tmp_path / "changed.keras"))
     reader, processes = site.reader(), set(site.processes())
     admin = site.visitor(sign_in=True)
     with Stream(site, mnist) as stream:
@@ -130,12 +145,12 @@ def test_versions_change_under_load_and_a_changed_file_is_refused(own_site, mnis
 
 def test_an_activation_outlives_a_killed_worker_process(own_site, tmp_path, seven):
     site = own_site
-    site.query(REGISTER.replace("PATH", str(changed_model(tmp_path / "changed.keras"))))
+    number, _ = register(site, changed_model(tmp_path / "changed.keras"))
     admin, reader = site.visitor(sign_in=True), site.reader()
     os.kill(reader, signal.SIGSTOP)  # it takes the wake-up, and then nothing happens
-    click(admin, 2)
+    click(admin, number)
     time.sleep(1)
-    assert "Version 2 waits for a worker" in admin.get("/models/").text
+    assert f"Version {number} waits for a worker" in admin.get("/models/").text
     os.kill(reader, signal.SIGKILL)
-    eventually(lambda: "Version 2 was activated" in admin.get("/models/").text, 60)
+    eventually(lambda: f"Version {number} was activated" in admin.get("/models/").text, 60)
     assert classify(site, seven)[0] == 200

@@ -4,14 +4,29 @@ import json
 import os
 import signal
 import socket
-import time
 from pathlib import Path
 
+import pytest
 import requests
 
 from tests.pictures import mnist_png
 from tests.site import Site, environment, eventually, run_manage
 from tests.system.test_reading import classify, finished, rows, send_many
+
+
+@pytest.fixture(scope="module")
+def hurt_site(tmp_path_factory):
+    with Site(tmp_path_factory.mktemp("hurt")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_site(hurt_site):
+    """One installation for all tests here: each does it harm, and the next one finds it well."""
+    if hurt_site.process.poll() is not None:
+        hurt_site.start()
+    eventually(hurt_site.is_ready)
+    return hurt_site
 
 
 def test_a_killed_worker_process_costs_no_upload(own_site, mnist):
@@ -48,9 +63,7 @@ def test_redis_may_stop_and_come_back(own_site, mnist, seven):
     assert "redis" in ready.json()["failing"]
     assert classify_later(site, seven) == 504
     os.kill(supervisor, signal.SIGCONT)
-    started = time.monotonic()
     eventually(lambda: finished(site, "down") == 1, 30)
-    assert time.monotonic() - started < 30
     restart_redis_while_idle(site)
     assert classify(site, mnist_png(mnist, 1)) == (200, "Predicted number for input image: 2")
 
@@ -73,9 +86,7 @@ def test_the_history_outlives_a_restart_of_everything(own_site, seven):
     eventually(lambda: finished_one(visitor))
     assert site.stop() < 15
     assert site.processes() == {}
-    started = time.monotonic()
-    site.start()
-    assert time.monotonic() - started < 30
+    site.start(within=30)
     assert finished_one(visitor)
     assert site.stop(signal.SIGINT) < 15
     assert site.processes() == {}
@@ -86,21 +97,20 @@ def finished_one(visitor) -> bool:
 
 
 def test_a_dead_process_is_started_again(own_site, seven):
-    site = own_site
+    site, before = own_site, len(own_site.log())
     for pattern in ("manage.py serve", "queues=train", "celery .*beat"):
         first = next(iter(site.processes(pattern)))
         os.kill(first, signal.SIGKILL)
         eventually(lambda p=pattern, f=first: set(site.processes(p)) - {f})
     eventually(site.is_ready)
     assert classify(site, seven)[0] == 200
-    assert "killed by SIGKILL" in site.log()
+    assert site.log()[before:].count("killed by SIGKILL") == 3
 
 
-def test_everything_ends_when_the_supervisor_is_killed(tmp_path):
-    with Site(tmp_path / "data") as site:
-        site.process.kill()
-        site.process.wait()
-        eventually(lambda: site.processes() == {}, 15)
+def test_everything_ends_when_the_supervisor_is_killed(own_site):
+    own_site.process.kill()
+    own_site.process.wait()
+    eventually(lambda: own_site.processes() == {}, 15)
 
 
 def test_a_taken_port_is_said_in_one_line(tmp_path):
@@ -122,8 +132,8 @@ def test_it_refuses_to_run_without_the_gpu_it_requires(tmp_path):
     assert site.processes() == {}
 
 
-def test_two_installations_never_share_a_folder(site):
-    second = run_manage(["up"], site.settings | {"PORT": Site(site.data_dir).port})
+def test_two_installations_never_share_a_folder(own_site):
+    second = run_manage(["up"], own_site.settings | {"PORT": Site(own_site.data_dir).port})
     assert second.returncode == 1
     assert "already runs" in second.stderr
 
@@ -140,13 +150,15 @@ def test_a_failing_storage_costs_no_upload(own_site, seven):
     reader = site.reader()
     os.kill(reader, signal.SIGSTOP)
     visitor.send(seven, "disk-0.png")
-    path = Path(
-        site.query("from digits.models import Upload; print(Upload.objects.get().file.path)")
-    )
+    number, path = site.query(
+        "from digits.models import Upload; upload = Upload.objects.get(name='disk-0.png');"
+        "print(upload.pk, upload.file.path)"
+    ).split(maxsplit=1)
+    path = Path(path)
     path.unlink()
     path.mkdir()
     os.kill(reader, signal.SIGCONT)
-    eventually(lambda: site.log().count("the storage fails for upload 1") == 2, 40)
+    eventually(lambda: site.log().count(f"the storage fails for upload {number},") == 2, 40)
     assert classify(site, seven)[0] == 200  # others are read meanwhile
     path.rmdir()
     path.write_bytes(seven)
@@ -167,6 +179,11 @@ def test_a_changed_model_file_is_refused_and_the_loaded_version_goes_on(own_site
     assert classify(site, seven) == (200, "Predicted number for input image: 7")
     assert "refused version 2, version 1 goes on" in site.log()
     assert "was changed: expected SHA-256" in site.log()
+    site.query(
+        "from digits.models import ModelVersion;"
+        "ModelVersion.objects.update(is_active=False);"
+        "ModelVersion.objects.filter(number=1).update(is_active=True)"
+    )
 
 
 def test_each_process_of_a_worker_is_pinned_to_its_own_gpu(tmp_path):
