@@ -79,6 +79,16 @@ def _number(kind, label: str, name: str, help_text: str = "", **options):
     return kind(label=label, required=False, widget=widget, help_text=help_text, **options)
 
 
+NUMBERS = (
+    "epochs",
+    "images_per_epoch",
+    "learning_rate",
+    "batch_size",
+    "seed",
+    "correction_weight",
+)
+
+
 class RetrainForm(forms.Form):
     """The settings of a training; what is left empty takes the default of its kind."""
 
@@ -96,6 +106,12 @@ class RetrainForm(forms.Form):
         help_text="Fine-tuning keeps that of the active version.",
     )
     epochs = _number(forms.IntegerField, "Epochs", "epochs")
+    images_per_epoch = _number(
+        forms.IntegerField,
+        "Images an epoch",
+        "images_per_epoch",
+        "How many of MNIST's images an epoch shows; 0: all of them.",
+    )
     learning_rate = _number(forms.FloatField, "Learning rate", "learning_rate")
     batch_size = _number(forms.IntegerField, "Batch size", "batch_size")
     seed = _number(
@@ -122,7 +138,7 @@ class RetrainForm(forms.Form):
     def clean(self):
         given = {
             name: self.cleaned_data[name]
-            for name in ("epochs", "learning_rate", "batch_size", "seed", "correction_weight")
+            for name in NUMBERS
             if self.cleaned_data.get(name) is not None
         }
         from_scratch = self.cleaned_data.get("start") == "scratch"

@@ -35,6 +35,7 @@ def run():
 def test_staff_ask_for_a_training_with_settings(staff, place):
     assert b"0 new corrections since the last training" in staff.get(place).content
     form = {"start": "active", "architecture": "mlp", "epochs": 3, "seed": 7, "forced": "on"}
+    form["images_per_epoch"] = 500
     page = staff.post(place, form, follow=True).content.decode()
     run = TrainingRun.objects.get()
     assert (run.status, run.epochs, run.forced, run.activate_if_better) == (
@@ -44,9 +45,10 @@ def test_staff_ask_for_a_training_with_settings(staff, place):
         False,
     )
     assert run.settings["architecture"] == "cnn"  # that of the version it starts from
-    assert run.settings["seed"] == 7
+    assert (run.settings["seed"], run.settings["images_per_epoch"]) == (7, 500)
     assert run.requested_by.username == "root"
     assert "Waiting for the train worker" in page
+    assert "3 epochs of 500 MNIST images" in page
 
 
 @pytest.mark.parametrize("place", PLACES)

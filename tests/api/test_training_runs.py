@@ -18,12 +18,13 @@ def ask(client, **settings):
 
 
 def test_staff_ask_for_a_training_with_settings(staff):
-    answer = ask(staff, epochs=3, seed=7, forced=True)
+    answer = ask(staff, epochs=3, images_per_epoch=500, seed=7, forced=True)
     run = TrainingRun.objects.get()
     assert answer.status_code == 201
     assert answer["Location"] == f"http://testserver{RUNS}{run.pk}/"
     assert (run.status, run.epochs, run.forced, run.activate_if_better) == ("queued", 3, True, True)
-    assert (run.settings["seed"], run.requested_by.username) == (7, "root")
+    assert (run.settings["seed"], run.settings["images_per_epoch"]) == (7, 500)
+    assert run.requested_by.username == "root"
     body = staff.get(answer["Location"]).json()
     assert (body["settings"]["epochs"], body["progress"], body["log"]) == (
         3,

@@ -85,6 +85,9 @@ class RetrainSerializer(serializers.Serializer):
         ARCHITECTURES, default=ARCHITECTURES[0], help_text="only from scratch"
     )
     epochs = serializers.IntegerField(required=False)
+    images_per_epoch = serializers.IntegerField(
+        required=False, help_text="of MNIST's images; 0: all of them"
+    )
     learning_rate = serializers.FloatField(required=False)
     batch_size = serializers.IntegerField(required=False)
     seed = serializers.IntegerField(required=False)
