@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
+from worker.batches import AugmentedDigits
 from worker.cuttings import HEIGHT, pieces_of_strings, touching
 from worker.datasets import load_mnist
 from worker.networks import NOT_A_DIGIT
 from worker.recipes import Recipe
-from worker.training import AugmentedDigits
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,11 @@ import numpy as np
 import pytest
 
 from worker import devices, networks
+from worker.batches import AugmentedDigits
+from worker.calibration import EXPECTED_NOT_DIGITS, calibrate
 from worker.datasets import Dataset, load_mnist
 from worker.recipes import Recipe
-from worker.training import (
-    EXPECTED_NOT_DIGITS,
-    AugmentedDigits,
-    Checkpoints,
-    Progress,
-    calibrate,
-    evaluate,
-    train,
-)
+from worker.training import Checkpoints, Progress, evaluate, train
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Train a network on labelled digits: augment, fit, evaluate."""
 
-import math
 import os
 import time
 from collections.abc import Callable
@@ -11,16 +10,13 @@ import keras
 import numpy as np
 
 from worker import devices, evaluation, networks
-from worker.augmentation import distort
+from worker.batches import AugmentedDigits, one_hot, to_input
 from worker.bundle import write_bundle
-from worker.cuttings import pieces_of_strings
+from worker.calibration import calibrate
 from worker.datasets import Dataset, load_mnist
-from worker.negatives import not_a_digit
-from worker.recipes import Recipe, Stage
+from worker.recipes import Recipe
 
 EVALUATION_BATCH = 256
-CALIBRATION_BATCHES = 64
-EXPECTED_NOT_DIGITS = 0.08  # of what is found in people's images
 
 
 @dataclass(frozen=True)
@@ -29,90 +25,6 @@ class Score:
 
     loss: float
     accuracy: float
-
-
-def to_input(images: np.ndarray) -> np.ndarray:
-    """Turn uint8 images of shape (n, 28, 28) into the networks' float32 input (n, 28, 28, 1)."""
-    return np.asarray(images, np.float32)[..., None] / np.float32(255)
-
-
-def one_hot(labels: np.ndarray) -> np.ndarray:
-    """Give the targets of labels 0 to 10 (10 is "not a digit"): float32, shape (n, 11)."""
-    return np.eye(networks.CLASSES, dtype=np.float32)[labels]
-
-
-class AugmentedDigits(keras.utils.PyDataset):
-    """Batches of distorted digits, of things that are no digits, and of what is cut from strings.
-
-    An epoch shows all of the dataset, or some of it, and each correction several times. The same
-    seed, epoch and batch give the same pixels.
-    """
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        recipe: Recipe,
-        stage: Stage,
-        corrections: Dataset | None = None,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        self.stage = stage
-        self.dataset = joined(dataset, corrections) if corrections else dataset
-        self.plain = len(dataset)
-        self.recipe = recipe
-        self.others = round(recipe.batch_size * recipe.not_digits)
-        self.cuttings = round(recipe.batch_size * recipe.cuttings)
-        self.digits = max(1, recipe.batch_size - self.others - self.cuttings)
-        self.go_to(stage.first_epoch)
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.order) / self.digits)
-
-    def __getitem__(self, index: int):
-        rows = self.order[index * self.digits : (index + 1) * self.digits]
-        rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
-        digits, labels = self.dataset.images[rows], self.dataset.labels[rows]
-        images = [
-            distort(image, int(label), rng, self.stage.hardly, self.stage.lightly)
-            for image, label in zip(digits, labels, strict=True)
-        ]
-        images += [not_a_digit(digits, labels, rng) for _ in range(self.others)]
-        others = [networks.NOT_A_DIGIT] * self.others
-        parts, said = self._cuttings(digits, labels, rng)
-        return to_input(np.stack(images + parts)), one_hot([*labels, *others, *said])
-
-    def _cuttings(self, digits, labels, rng):
-        """Give parts of strings made of those of these images that are digits, and their labels."""
-        rows = np.flatnonzero(labels != networks.NOT_A_DIGIT)
-        if not rows.size:
-            return [], []
-        return pieces_of_strings(
-            digits[rows], labels[rows], self.cuttings, networks.NOT_A_DIGIT, rng
-        )
-
-    def on_epoch_end(self):
-        self.go_to(self.epoch + 1)
-
-    def go_to(self, epoch: int):
-        """Show what this epoch, counted from 0, shows."""
-        self.epoch = epoch
-        rng = np.random.default_rng((self.recipe.seed, epoch))
-        rows = rng.permutation(self.plain)
-        if self.recipe.images_per_epoch:
-            rows = rows[: self.recipe.images_per_epoch]
-        corrected = np.arange(self.plain, len(self.dataset))
-        if corrected.size:
-            most = max(1, len(rows) // corrected.size)  # half of what is shown, at most
-            corrected = np.tile(corrected, min(self.recipe.correction_weight, most))
-            rows = rng.permutation(np.concatenate([rows, corrected]))
-        self.order = rows
-
-
-def joined(*datasets: Dataset) -> Dataset:
-    """Give the images of several datasets as one."""
-    images = np.concatenate([one.images for one in datasets])
-    return Dataset(images, np.concatenate([one.labels for one in datasets]))
 
 
 class Checkpoints:
@@ -267,43 +179,6 @@ def _callbacks(model, batches: AugmentedDigits, progress: Progress, checkpoints)
         on_epoch_end=on_epoch, on_train_batch_end=on_step if progress.on_step else None
     )
     return [told]
-
-
-def calibrate(model: keras.Model, batches: AugmentedDigits) -> tuple[float, float]:
-    """Make the model as sure as it is right, on digits drawn anew.
-
-    In training far more is no digit than among what people send: the logit of "not a digit" is
-    lowered by as much. Then a temperature is found for all logits. Both are folded into the last
-    layer, so that a model file holds all there is.
-
-    Returns:
-        The temperature, and by how much the logit of "not a digit" was lowered before it.
-
-    Source: Guo et al., "On calibration of modern neural networks" (2017), for the temperature;
-    Saerens, Latinne and Decaestecker, "Adjusting the outputs of a classifier to new a priori
-    probabilities" (2002).
-    """
-    fresh = [batches[index] for index in range(min(CALIBRATION_BATCHES, len(batches)))]
-    images, targets = (np.concatenate(parts) for parts in zip(*fresh, strict=True))
-    logits = np.log(np.clip(model.predict(images, EVALUATION_BATCH, verbose=0), 1e-12, 1))
-    others = targets[:, networks.NOT_A_DIGIT] == 1
-    seen, expected = float(others.mean()), EXPECTED_NOT_DIGITS
-    lowered = math.log(seen / (1 - seen) * (1 - expected) / expected) if seen > expected else 0.0
-    logits[:, networks.NOT_A_DIGIT] -= lowered
-    weights = np.where(others, math.exp(-lowered), 1.0)
-
-    def loss(temperature: float) -> float:
-        scaled = logits / temperature
-        scaled -= scaled.max(axis=1, keepdims=True)
-        losses = np.log(np.exp(scaled).sum(axis=1)) - (scaled * targets).sum(axis=1)
-        return float(np.average(losses, weights=weights))
-
-    temperature = float(min(np.geomspace(0.25, 4, 161), key=loss))
-    layer = model.get_layer(networks.LAST_LAYER)
-    kernel, bias = layer.get_weights()
-    bias[networks.NOT_A_DIGIT] -= lowered
-    layer.set_weights([kernel / temperature, bias / temperature])
-    return temperature, lowered
 
 
 def evaluate(model: keras.Model, dataset: Dataset) -> Score:
