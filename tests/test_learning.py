@@ -19,8 +19,9 @@ SHORT = {"epochs": 1, "images_per_epoch": 256, "correction_weight": 2}
 
 def corrected(mnist, count: int, label=None) -> list[Digit]:
     """Digits of MNIST's test set, corrected to what they are, or all to one label."""
-    upload = make_reading(ModelVersion.active(), digits=count)
-    digits = list(upload.digits.all())
+    active = ModelVersion.active()
+    uploads = [make_reading(active, digits=min(20, count - n)) for n in range(0, count, 20)]
+    digits = [digit for upload in uploads for digit in upload.digits.all()]
     for row, digit in enumerate(digits):
         digit.pixels = mnist.images[row].tobytes()
         digit.save()

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -10,33 +11,39 @@ from tests.pictures import mnist_png
 from tests.site import Site, eventually
 
 TRAINER = r"manage\.py run_training"
+CORRECT = """
+from digits.corrections import correct
+from digits.models import Digit
+digits = Digit.objects.filter(upload__name__startswith="taught-").select_related("upload")
+for digit in digits:
+    correct(digit, LABELS[int(digit.upload.name[7:-4])])
+print(len(digits))
+"""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
+def own_site(tmp_path_factory):
+    """One installation for all tests here: it learns.
+
+    Its lease is the one that users have: on a busy machine a trainer begins slowly.
+    """
+    with Site(tmp_path_factory.mktemp("learning"), LEASE_SECONDS=60) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def staff(own_site):
     return own_site.visitor(sign_in=True)
 
 
-def teach(site: Site, mnist, count: int = 30):
+def teach(site: Site, mnist, rows: range):
     """Upload digits and correct each one to its true label."""
     visitor = site.visitor()
-    for row in range(count):
-        assert visitor.send(mnist_png(mnist, row)).status_code == 200
-    code = (
-        "from digits.models import Digit;"
-        " from digits.corrections import correct;"
-        f" labels = {mnist.labels[:count].tolist()};"
-        " digits = Digit.objects.order_by('upload', 'position');"
-        " [correct(digit, labels[digit.upload_id - 1]) for digit in digits];"
-        " print(digits.count())"
-    )
-    eventually(
-        lambda: (
-            int(site.query("from digits.models import Digit; print(Digit.objects.count())"))
-            >= count
-        )
-    )
-    site.query(code)
+    for row in rows:
+        page = visitor.send(mnist_png(mnist, row), f"taught-{row}.png")
+        assert visitor.get(urlsplit(page.url).path + "?wait=20").status_code == 200
+    code = CORRECT.replace("LABELS", f"{mnist.labels[: rows.stop].tolist()}")
+    assert int(site.query(code)) == rows.stop
 
 
 def retrain(staff, **settings) -> str:
@@ -62,10 +69,30 @@ def trainer(site: Site) -> int:
     return next(iter(eventually(lambda: site.processes(TRAINER), 60)))
 
 
+def test_a_cancelled_training_ends_within_5_seconds_and_the_next_one_starts(own_site, staff, mnist):
+    teach(own_site, mnist, range(12))
+    run = retrain(staff, epochs=50)
+    eventually(lambda: "step" in state(staff, run), 120)
+    assert (
+        "is not finished yet"
+        in staff._post(
+            f"{own_site.url}/training/new", {"start": "active", "architecture": "cnn"}
+        ).text
+    )
+    staff._post(f"{own_site.url}{run}cancel", {})
+    eventually(lambda: status(staff, run) == "cancelled", 5)
+    assert not own_site.processes(TRAINER)
+    again = retrain(staff, epochs=50)
+    assert again != run
+    eventually(lambda: status(staff, again) == "running", 20)
+    staff._post(f"{own_site.url}{again}cancel", {})
+    eventually(lambda: status(staff, again) == "cancelled", 5)
+
+
 def test_a_killed_trainer_goes_on_and_its_version_reads_without_a_restart(own_site, staff, mnist):
-    teach(own_site, mnist)
+    teach(own_site, mnist, range(12, 40))
     reader = own_site.reader()
-    run = retrain(staff, epochs=3, activate_if_better="")
+    run = retrain(staff, epochs=3, images_per_epoch=4000, activate_if_better="")
     # It is killed in the middle of its second epoch, and goes on with that one.
     eventually(lambda: re.search(r"Epoch 2 of 3, step [1-9]", state(staff, run)), 180)
     first = trainer(own_site)
@@ -85,21 +112,3 @@ def test_a_killed_trainer_goes_on_and_its_version_reads_without_a_restart(own_si
     address = visitor.send(mnist_png(mnist, 40)).url.removeprefix(own_site.url)
     eventually(lambda: "by model version 2" in visitor.get(address).text, 30)
     assert own_site.reader() == reader
-
-
-def test_a_cancelled_training_ends_within_5_seconds_and_the_next_one_starts(own_site, staff, mnist):
-    teach(own_site, mnist, 12)
-    run = retrain(staff, epochs=50)
-    eventually(lambda: "step" in state(staff, run), 120)
-    assert (
-        "is not finished yet"
-        in staff._post(
-            f"{own_site.url}/training/new", {"start": "active", "architecture": "cnn"}
-        ).text
-    )
-    staff._post(f"{own_site.url}{run}cancel", {})
-    eventually(lambda: status(staff, run) == "cancelled", 5)
-    assert not own_site.processes(TRAINER)
-    again = retrain(staff, epochs=50)
-    assert again != run
-    eventually(lambda: status(staff, again) == "running", 20)

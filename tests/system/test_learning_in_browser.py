@@ -2,13 +2,21 @@
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.pictures import in_lines, png
-from tests.site import ADMIN_PASSWORD
+from tests.site import ADMIN_PASSWORD, Site
 from tests.system.conftest import Watched, read
 
 TRAINING, JUDGING = 240_000, 120_000  # milliseconds at most
+
+
+@pytest.fixture
+def own_site(tmp_path):
+    """An installation with the lease that users have: on a busy machine a trainer begins slowly."""
+    with Site(tmp_path / "data", LEASE_SECONDS=60) as running:
+        yield running
 
 
 def sign_in(page):
@@ -34,6 +42,7 @@ def test_an_admin_corrects_retrains_activates_and_rolls_back(own_site, chromium,
     expect(page.locator("#runs")).to_contain_text("12 new corrections since the last training")
     page.get_by_role("link", name="Retrain").click()
     page.get_by_label("Epochs").fill("2")
+    page.get_by_label("Images an epoch").fill("4000")
     page.get_by_label("Activate it if it reads better").uncheck()
     page.get_by_role("button", name="Retrain").click()
     page.evaluate("window.sameDocument = true")
