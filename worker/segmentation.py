@@ -18,7 +18,7 @@ SIDEWAYS = 0.35  # what a step of a cut to the side costs, in pixels of ink cros
 DEAREST = 0.5  # a cut that crosses more ink than this, as a share of the height, is none
 APART = 0.08  # of a digit's ink: cuts with less between them are one
 MOST_CUTS = 9  # of a shape that is as wide as high
-WIDEST = 2.5  # width to height of what is not even looked at
+WIDEST = 2.0  # width to height of a part that may be a digit: some have a long bar or tail
 MOST_PARTS = 1500  # of an image: a picture full of noise is not cut without end
 CERTAIN = 0.99  # a shape that is read with this probability is not cut
 WIDE = 1.0  # and so is one that is wider than this share of its height
@@ -179,7 +179,7 @@ def cut_parts(
     last, column, middle = len(edges) - 1, np.arange(shape.width)[None, :], edges.mean(axis=1)
     found = []
     for i, j in combinations(range(len(edges)), 2):
-        if (i, j) == (0, last) or middle[j] - middle[i] > WIDEST * shape.height:
+        if (i, j) == (0, last) or middle[j] - middle[i] > 1.25 * WIDEST * shape.height:
             continue
         between = (column >= edges[i][:, None]) & (column < edges[j][:, None])
         part = shape.masked(between & _without_crumbs(shape.ink, between))
@@ -202,7 +202,7 @@ def _without_crumbs(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _may_be_digit(part: Shape, whole: Shape, height: float) -> bool:
     if part.ink.max() < DARK:
         return False
-    return part.height >= 0.5 * min(height, whole.height) and part.width <= 1.3 * part.height
+    return part.height >= 0.5 * min(height, whole.height) and part.width <= WIDEST * part.height
 
 
 def find_cuts(ink: np.ndarray, most: int = MOST_CUTS) -> np.ndarray:
