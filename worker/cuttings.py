@@ -17,6 +17,7 @@ from worker.segmentation import Shape, cut_parts
 HEIGHT = 44  # of the digits in a string, in pixels
 INK = 100  # what is darker than this belongs to a digit
 SAME, OTHER = 0.8, 0.6  # from this overlap on a part is that digit; up to this it is none
+LITTLE, MUCH = 0.35, 0.5  # of a neighbour: so much may be on a digit; with more it is none
 MOST_CUTS = 5  # fewer than in reading: training has to be quick
 MOST_OF_EACH = 4  # parts of one string that are digits, and that are none
 MOST_STRINGS = 1000
@@ -74,12 +75,19 @@ def _labelled_parts(page, digits, labels, not_a_digit: int) -> Iterator[tuple[Sh
     for _, _, part in cut_parts(whole, whole.height, MOST_CUTS)[1]:
         mask = np.zeros(page.shape, bool)
         mask[part.y : part.y + part.height, part.x : part.x + part.width] = part.ink > INK
-        overlaps = [float((mask & own).sum() / max((mask | own).sum(), 1)) for own in digits]
+        overlaps = [_share(mask & own, mask | own) for own in digits]
         likest = int(np.argmax(overlaps))
-        if overlaps[likest] >= SAME:
+        # A thin 1 that a part has beside its own digit is little ink, and yet one digit too much.
+        rest = [own & ~digits[likest] for own in digits if own is not digits[likest]]
+        most_of_others = max(_share(mask & other, other) for other in rest)
+        if overlaps[likest] >= SAME and most_of_others <= LITTLE:
             yield part, int(labels[likest])
-        elif overlaps[likest] <= OTHER:
+        elif overlaps[likest] <= OTHER or most_of_others > MUCH:
             yield part, not_a_digit
+
+
+def _share(some: np.ndarray, of: np.ndarray) -> float:
+    return float(some.sum()) / max(int(of.sum()), 1)
 
 
 def touching(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
