@@ -1,6 +1,7 @@
 """A whole installation under test: `manage.py up` in a process of its own."""
 
 import contextlib
+import json
 import os
 import random
 import re
@@ -18,6 +19,19 @@ from digits.supervisor import die_with_parent
 
 ROOT = Path(__file__).parent.parent
 ADMIN_PASSWORD = "a-password-for-tests"
+ANSWER = """
+import contextlib, io, json, sys, traceback
+from django.db import close_old_connections
+for line in sys.stdin:
+    said, failed = io.StringIO(), ""
+    try:
+        with contextlib.redirect_stdout(said):
+            exec(json.loads(line), {})
+    except Exception:
+        failed = traceback.format_exc()
+    close_old_connections()
+    print(json.dumps([said.getvalue().strip(), failed]), flush=True)
+"""
 
 
 def environment(**changes) -> dict[str, str]:
@@ -50,8 +64,8 @@ def free_port() -> int:
 
 
 def load() -> float:
-    """How many processes share a core now, 1 at least: so many times longer may things take."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    """How many processes share a core now, from 1 to 4: so many times longer may things take."""
+    return min(4.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 
 def eventually(check, seconds: float = 30, every: float = 0.1):
@@ -64,6 +78,33 @@ def eventually(check, seconds: float = 30, every: float = 0.1):
         assert time.monotonic() - started < seconds * load(), f"not within {seconds} s: {check}"
         time.sleep(every)
     return answer
+
+
+class Shell:
+    """An installation's own shell: one process for all that is asked, as each start takes long."""
+
+    def __init__(self, settings: dict):
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "shell", "--no-imports", "--command", ANSWER],
+            cwd=ROOT,
+            env=environment(**settings),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, code: str) -> str:
+        """Run Python, and return what it prints."""
+        self.process.stdin.write(json.dumps(code) + "\n")
+        self.process.stdin.flush()
+        said, failed = json.loads(self.process.stdout.readline())
+        assert not failed, failed
+        return said
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.wait(30)
+        self.process.stdout.close()
 
 
 class Site:
@@ -84,6 +125,7 @@ class Site:
             "API_RATE": "100000/minute",
         } | settings
         self.process = None
+        self.shell = None
 
     def __enter__(self):
         try:
@@ -94,7 +136,11 @@ class Site:
         return self
 
     def __exit__(self, *_):
-        self.stop()
+        try:
+            if self.shell:
+                self.shell.end()
+        finally:
+            self.stop()
 
     def start(self, within: float = 90):
         """Start it, and wait for so many seconds at most until it can read."""
@@ -133,15 +179,15 @@ class Site:
         return self.log_path.read_text()
 
     def processes(self, pattern: str = "") -> dict[int, str]:
-        """The process ids and command lines of everything that works on this folder."""
-        found = {}
+        """The process ids and command lines of everything that works on this folder, but for us."""
+        found, ours = {}, self.shell and self.shell.process.pid
         mark = f"DATA_DIR={self.data_dir}".encode()
         for folder in Path("/proc").iterdir():
             with contextlib.suppress(OSError, ValueError):
                 pid = int(folder.name)
                 command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 environ = (folder / "environ").read_bytes().split(b"\0")
-                if mark in environ and re.search(pattern, command) and command:
+                if mark in environ and re.search(pattern, command) and command and pid != ours:
                     found[pid] = command
         return found
 
@@ -158,10 +204,8 @@ class Site:
 
     def query(self, code: str) -> str:
         """Run Python in the installation's own shell, and return what it prints."""
-        words = ["shell", "--no-imports", "--command", code]
-        done = run_manage(words, self.settings)
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
+        self.shell = self.shell or Shell(self.settings)
+        return self.shell.run(code)
 
 
 class Visitor:
