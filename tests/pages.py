@@ -101,7 +101,7 @@ PAGES = [
     Page("delete-account", "/account/delete/"),
     Page("sign-up", "/accounts/signup/", by="visitor"),
     Page("tokens", "/account/tokens/"),
-    Page("api-docs", "/api/docs/", ours=False),
+    Page("api-docs", "/api/docs/", by="visitor"),
     Page("sign-in", "/accounts/login/", by="visitor"),
     Page("not-found", "/nothing/", by="visitor"),
     Page("admin", "/admin/", ours=False),

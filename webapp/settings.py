@@ -223,6 +223,10 @@ SPECTACULAR_SETTINGS = {
     "TAGS": [
         {"name": "uploads", "description": "Images and their readings."},
         {"name": "digits", "description": "What was found in them, and what people say it is."},
+        {
+            "name": "batches",
+            "description": "Many images or rows at once; results as CSV.",
+        },
         {"name": "models", "description": "What reads, and how well."},
         {"name": "training-runs", "description": "What makes a model of corrections."},
     ],

@@ -12,7 +12,7 @@ class Pages(CursorPagination):
     ordering = "-id"
     page_size, max_page_size = PAGE_SIZE, LARGEST
     page_size_query_param = "page_size"
-    page_size_query_description = f"How many there are on a page: 1 to {LARGEST}."
+    page_size_query_description = "How many there are on a page."
     cursor_query_description = "Where the page begins: taken from next or previous."
 
     def paginate_queryset(self, queryset, request, view=None):
@@ -32,6 +32,8 @@ class Pages(CursorPagination):
     def get_paginated_response_schema(self, schema):
         described = super().get_paginated_response_schema(schema)
         described["required"] = ["next", "previous", "results"]
+        for name in ("next", "previous"):
+            described["properties"][name] = {"type": ["string", "null"], "format": "uri"}
         return described
 
     def get_schema_operation_parameters(self, view):

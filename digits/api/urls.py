@@ -29,5 +29,4 @@ urlpatterns = [
     path("v1/", include(version_1)),
     path("schema/", docs.Schema.as_view(), name="schema"),
     path("docs/", docs.docs, name="docs"),
-    path("docs/<str:version>/<str:name>", docs.swagger_file, name="swagger-file"),
 ]

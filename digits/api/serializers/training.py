@@ -74,7 +74,9 @@ class OneTrainingRunSerializer(TrainingRunSerializer):
 
 
 class RetrainSerializer(serializers.Serializer):
-    """What is left out takes the default of its kind; digits.forms.RetrainForm has the bounds."""
+    """What is left out takes the default of its kind."""
+
+    # digits.forms.RetrainForm has the bounds.
 
     start = serializers.ChoiceField(
         ["active", "scratch"],

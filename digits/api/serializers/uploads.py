@@ -33,7 +33,7 @@ class GuessSerializer(serializers.Serializer):
 class DigitSerializer(serializers.ModelSerializer):
     """One digit: what its upload's reading says of it, and what people do.
 
-    The context's `top_k` says how many labels are told of it.
+    `top_k` (of the context) says how many labels are told of it.
     """
 
     position = serializers.IntegerField(help_text="in reading order, from 0")

@@ -1,0 +1,245 @@
+"""What the page of the API's documentation shows, taken from the schema and from nothing else."""
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from drf_spectacular.generators import SchemaGenerator
+
+from digits.api.samples import sample
+
+SCHEMAS = "#/components/schemas/"
+CHOICES = re.compile(r"\s*^\* `.*$", re.MULTILINE)  # the type has them already
+WORDS = {"date-time": "time", "uri": "address", "binary": "file"}
+WAIT = 30  # seconds, in the examples
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A type in words: "string or null", or "list of" and the schema `of` that it leads to."""
+
+    text: str
+    of: str = ""
+    limits: str = ""
+    is_nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Field:
+    """A parameter, a header, or a property of a body. `place`: path, query, header or none."""
+
+    name: str
+    kind: Kind
+    text: str
+    is_required: bool = False
+    place: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What comes back: its status, what that means, its type, headers, and an example as JSON."""
+
+    status: str
+    text: str
+    kind: Kind | None
+    headers: list[Field]
+    example: str
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One thing to ask for: how, with what, and what comes back."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    text: str
+    is_open: bool
+    parameters: list[Field]
+    media: str
+    body: list[Field]
+    answers: list[Answer]
+    problems: list[Answer]
+    curl: str
+
+
+@dataclass(frozen=True)
+class Group:
+    """The operations of one tag."""
+
+    name: str
+    title: str
+    text: str
+    operations: list[Operation]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A schema that answers refer to."""
+
+    name: str
+    text: str
+    fields: list[Field]
+
+
+@cache
+def schema() -> dict:
+    """The schema as anybody sees it; it does not change while the process lives."""
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+def groups(base: str) -> list[Group]:
+    """The operations by their tag. base: the site's address, for the examples."""
+    found = [
+        (one["tags"][0], _operation(method, path, one, base))
+        for path, by_method in schema()["paths"].items()
+        for method, one in by_method.items()
+    ]
+    return [
+        Group(
+            tag["name"],
+            tag["name"].replace("-", " ").capitalize(),
+            tag["description"],
+            [own for name, own in found if name == tag["name"]],
+        )
+        for tag in schema()["tags"]
+    ]
+
+
+def shapes() -> list[Shape]:
+    """The schemas of objects that come back, without the pages of lists, which are all alike."""
+    return [
+        Shape(name, own.get("description", ""), _fields(own))
+        for name, own in schema()["components"]["schemas"].items()
+        if own.get("type") == "object" and not name.endswith("Request") and not _listed(name)
+    ]
+
+
+def problem() -> str:
+    """An example of what comes back with a status of 400 or more."""
+    return _json(sample({"$ref": f"{SCHEMAS}Problem"}, schema()))
+
+
+def _operation(method: str, path: str, one: dict, base: str) -> Operation:
+    ((media, content),) = one.get("requestBody", {}).get("content", {"": {}}).items()
+    answers = [_answer(status, own) for status, own in one["responses"].items()]
+    parameters = [_parameter(own) for own in one.get("parameters", [])]
+    return Operation(
+        name=one["operationId"],
+        method=method.upper(),
+        path=path,
+        summary=one["summary"],
+        text=one["description"],
+        is_open={} in one["security"],
+        parameters=sorted(parameters, key=lambda own: (own.place != "path", own.name)),
+        media=media,
+        body=_fields(_resolved(content["schema"])) if content else [],
+        answers=[own for own in answers if own.status < "400"],
+        problems=[own for own in answers if own.status >= "400"],
+        curl=_curl(method.upper(), path, one, base),
+    )
+
+
+def _parameter(one: dict) -> Field:
+    text = _text(one.get("description", ""))
+    return Field(one["name"], _kind(one["schema"]), text, one.get("required", False), one["in"])
+
+
+def _answer(status: str, one: dict) -> Answer:
+    ((media, content),) = one.get("content", {"": {}}).items()
+    headers = [
+        Field(name, _kind(own["schema"]), _text(own.get("description", "")))
+        for name, own in one.get("headers", {}).items()
+    ]
+    if not content:
+        return Answer(status, _text(one["description"]) or "No content.", None, headers, "")
+    kind, example = _kind(content["schema"]), ""
+    if media == "application/json":
+        example = _json(sample(content["schema"], schema()))
+    elif not media.endswith("json"):
+        kind = Kind(media)
+    return Answer(status, _text(one["description"]), kind, headers, example)
+
+
+def _fields(own: dict) -> list[Field]:
+    required = own.get("required", [])
+    return [
+        Field(name, _kind(one), _text(one.get("description", "")), name in required)
+        for name, one in own.get("properties", {}).items()
+    ]
+
+
+def _kind(own: dict) -> Kind:
+    """The type of a schema in words."""
+    if variants := own.get("oneOf") or own.get("allOf"):
+        known = [one for one in variants if _resolved(one).get("type") != "null"]
+        kind = _kind(known[0])
+        return Kind(kind.text, kind.of, kind.limits, len(known) < len(variants))
+    if "$ref" in own:
+        name, found = own["$ref"].removeprefix(SCHEMAS), _resolved(own)
+        if "enum" in found:
+            return _kind(found)
+        return Kind("page of", _listed(name)) if _listed(name) else Kind("", name)
+    types = own.get("type", "any")
+    types = [types] if isinstance(types, str) else types
+    if types[0] == "array":
+        inner = _kind(own["items"])
+        return Kind(f"list of {inner.text}", inner.of, inner.limits)
+    word = WORDS.get(own.get("format"), types[0])
+    return Kind(word, limits=_limits(own), is_nullable="null" in types)
+
+
+def _limits(own: dict) -> str:
+    said = []
+    if "enum" in own:
+        said.append(" | ".join(str(one) for one in own["enum"]))
+    if "minimum" in own and "maximum" in own:
+        said.append(f"{own['minimum']} to {own['maximum']}")
+    if "maxLength" in own:
+        said.append(f"at most {own['maxLength']} characters")
+    if "default" in own:
+        default = own["default"]
+        said.append(f"default {default if isinstance(default, str) else json.dumps(default)}")
+    return ", ".join(said)
+
+
+def _listed(name: str) -> str:
+    """What a page of a list is a page of; empty where a schema is none."""
+    found = re.fullmatch(r"Paginated(\w+)List", name)
+    return found[1] if found else ""
+
+
+def _resolved(own: dict) -> dict:
+    name = own.get("$ref", "").removeprefix(SCHEMAS)
+    return schema()["components"]["schemas"][name] if name else own
+
+
+def _curl(method: str, path: str, one: dict, base: str) -> str:
+    """A command that asks for it, with what is required, or else what comes first, in its body."""
+    words = ['--header "Authorization: Bearer $TOKEN"']
+    for media, content in one.get("requestBody", {}).get("content", {}).items():
+        words += _curl_body(media, content["schema"])
+    if method not in ("GET", "POST") or (method == "POST" and len(words) == 1):
+        words.insert(0, f"--request {method}")
+    address = f"{base.rstrip('/')}{path}".replace("{id}", str(sample({}, schema(), "id")))
+    waits = any(own["name"] == "wait" for own in one.get("parameters", []))
+    return "curl " + " \\\n  ".join([*words, f'"{address}?wait={WAIT}"' if waits else address])
+
+
+def _curl_body(media: str, own: dict) -> list[str]:
+    of, body = own["$ref"].removeprefix(SCHEMAS), _resolved(own)
+    names = body.get("required") or list(body["properties"])[:1]
+    values = {name: sample(body["properties"][name], schema(), name, of) for name in names}
+    if media == "multipart/form-data":
+        return [f"--form {name}=@{value}" for name, value in values.items()]
+    return ['--header "Content-Type: application/json"', f"--data '{json.dumps(values)}'"]
+
+
+def _text(text: str) -> str:
+    return CHOICES.sub("", text).strip()
+
+
+def _json(value) -> str:
+    return json.dumps(value, indent=2)

@@ -1,0 +1,86 @@
+"""Examples of what the API takes and gives, made from its schema."""
+
+SCHEMAS = "#/components/schemas/"
+# What a field of this name might hold; the types alone would give examples that say nothing.
+VALUES = {
+    "id": 12,
+    "upload": 12,
+    "name": "photo.jpg",
+    "file": "photo.jpg",
+    "status": "done",
+    "source": "api",
+    "reading": "7",
+    "confidence": 0.991,
+    "probability": 0.991,
+    "read_as": 7,
+    "label": 7,
+    "version": 1,
+    "number": 1,
+    "width": 28,
+    "height": 28,
+    "x": 6,
+    "y": 7,
+    "progress": 1.0,
+    "total": 28000,
+    "done": 28000,
+    "is_active": True,
+    "architecture": "cnn",
+    "mnist_accuracy": 0.9972,
+    "note": "ships with Digits",
+    "sha256": "2134d07c9fad905c1f08e765544cfd3caab628fdc308eee66fe017218f135f84",
+    "activate_if_better": True,
+    "settings": {"learning_rate": 0.0002},
+    "epoch": 4,
+    "epochs": 4,
+    "outcome": "better, and active",
+    "log": ["Queued.", "Started."],
+    "curves": [{"loss": 0.021, "val_loss": 0.019}],
+    "created_at": "2026-11-25T12:00:00Z",
+    "started_at": "2026-11-25T12:00:00Z",
+    "finished_at": "2026-11-25T12:00:01Z",
+    "labelled_at": "2026-11-25T12:01:00Z",
+    "page": "http://127.0.0.1:8000/uploads/12/",
+    "Box.width": 16,
+    "Box.height": 20,
+    "Batch.name": "test.csv",
+    "Batch.page": "http://127.0.0.1:8000/batches/12/",
+    "Batch.results": "http://127.0.0.1:8000/api/v1/batches/12/results.csv",
+    "Batch.confusion": [],
+    "BatchFilesRequest.file": "test.csv",
+    "Problem.type": "about:blank",
+    "Problem.title": "Bad Request",
+    "Problem.status": 400,
+    "Problem.detail": "No file was submitted.",
+    "ProblemError.field": "file",
+    "ProblemError.message": "No file was submitted.",
+}
+
+
+def sample(own: dict, schema: dict, name: str = "", of: str = ""):
+    """Make a value that a part of the schema allows.
+
+    Args:
+        own: the part.
+        schema: the whole, where references lead.
+        name: of the field that the value is for.
+        of: the name of the schema that the field belongs to.
+    """
+    for known in (f"{of}.{name}", name):
+        if known in VALUES:
+            return VALUES[known]
+    if "$ref" in own:
+        of = own["$ref"].removeprefix(SCHEMAS)
+        own = schema["components"]["schemas"][of]
+    if variants := own.get("oneOf") or own.get("allOf"):
+        return sample(variants[0], schema)
+    types = own.get("type", "string")
+    if types == "object":
+        properties = own.get("properties", {})
+        return {key: sample(one, schema, key, of) for key, one in properties.items()}
+    if types == "array":
+        return [sample(own["items"], schema)]
+    if isinstance(types, list):
+        return None
+    if "enum" in own:
+        return own["enum"][0]
+    return {"integer": 0, "number": 0.0, "boolean": False}.get(types, "")
