@@ -11,7 +11,7 @@ from tests.pictures import on_paper, png
 CHROMIUM = (
     os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 )
-expect.set_options(timeout=30_000)  # a page of a busy machine comes later, not otherwise
+expect.set_options(timeout=60_000)  # a page of a busy machine comes later, not otherwise
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 

@@ -29,7 +29,7 @@ def test_a_file_is_dropped_watched_and_its_results_downloaded(site, watched, mni
     path.write_bytes(kaggle_csv(mnist, 2000, labels=True))
     page.goto("/batches/")
     page.get_by_label("A ZIP, CSV or IDX file, or images").set_input_files(path)
-    expect(page).to_have_url(re.compile(r"/batches/\d+/$"), timeout=20_000)
+    expect(page).to_have_url(re.compile(r"/batches/\d+/$"))
     page.evaluate("window.sameDocument = true")
     expect(page.locator("#batch")).to_contain_text("All 2,000 are done", timeout=60_000)
     assert page.evaluate("window.sameDocument") is True  # all of it without a reload

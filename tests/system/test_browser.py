@@ -38,7 +38,7 @@ def test_the_reading_appears_while_the_page_is_open(watched, photo, site):
         page.evaluate("window.sameDocument = true")
     finally:
         os.kill(reader, signal.SIGCONT)
-    expect(page.locator(".answer")).to_have_text("7", timeout=20_000)
+    expect(page.locator(".answer")).to_have_text("7")
     assert page.evaluate("window.sameDocument") is True
 
 

@@ -169,7 +169,7 @@ def test_staff_has_an_upload_read_again_by_another_version(watched, site, mnist,
     page.evaluate("document.activeElement.blur()")
     for key in "721":  # while the page is being replaced
         page.keyboard.press(key)
-    expect(page.locator(".versions")).to_have_count(3, timeout=30_000)
+    expect(page.locator(".versions")).to_have_count(3)
     expect(page.locator(".versions").first).to_contain_text("version 1: 7")
     expect(page.get_by_text("they differ")).to_have_count(0)
     expect(page.get_by_text("confirmed")).to_have_count(3)

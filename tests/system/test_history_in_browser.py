@@ -13,7 +13,7 @@ def send(page, folder, files: dict[str, bytes]):
         (folder / name).write_bytes(data)
     page.goto("/")
     page.get_by_label("Image").set_input_files([folder / name for name in files])
-    expect(page.locator(".reading, .answer")).to_have_count(len(files), timeout=20_000)
+    expect(page.locator(".reading, .answer")).to_have_count(len(files))
 
 
 def sign_up(page, name: str):
