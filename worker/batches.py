@@ -52,17 +52,25 @@ class AugmentedDigits(keras.utils.PyDataset):
         return math.ceil(len(self.order) / self.digits)
 
     def __getitem__(self, index: int):
-        rows = self.order[index * self.digits : (index + 1) * self.digits]
+        rows = self.rows(index)
         rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
         digits, labels = self.dataset.images[rows], self.dataset.labels[rows]
         images = [
             distort(image, int(label), rng, self.stage.hardly, self.stage.lightly)
             for image, label in zip(digits, labels, strict=True)
         ]
-        images += [not_a_digit(digits, labels, rng) for _ in range(self.others)]
+        # Of MNIST alone: a 7 that was corrected because it is mirrored is a 7 when mirrored again.
+        known = rows[rows < self.plain]
+        known = known if known.size else rng.integers(0, self.plain, 1)
+        known = self.dataset.images[known], self.dataset.labels[known]
+        images += [not_a_digit(*known, rng) for _ in range(self.others)]
         others = [networks.NOT_A_DIGIT] * self.others
-        parts, said = self._cuttings(digits, labels, rng)
+        parts, said = self._cuttings(*known, rng)
         return to_input(np.stack(images + parts)), one_hot([*labels, *others, *said])
+
+    def rows(self, index: int) -> np.ndarray:
+        """Tell which digits a batch shows; corrections are numbered from `plain` on."""
+        return self.order[index * self.digits : (index + 1) * self.digits]
 
     def _cuttings(self, digits, labels, rng):
         """Give parts of strings made of those of these images that are digits, and their labels."""
