@@ -7,6 +7,7 @@ fine-tuned on them with the recipe that "Retrain" uses, and reads 200 unseen one
 import argparse
 import json
 import time
+from functools import partial
 
 import cv2
 import numpy as np
@@ -28,13 +29,28 @@ def slanted(images: np.ndarray, labels: np.ndarray, degrees: float = 50) -> Data
     return Dataset(np.stack(drawn), labels)
 
 
-def mirrored_sevens(images: np.ndarray, labels: np.ndarray) -> Dataset:
-    """Mirror the 7s."""
-    sevens = labels == 7
-    return Dataset(np.ascontiguousarray(images[sevens][:, :, ::-1]), labels[sevens])
+def mirrored(images: np.ndarray, labels: np.ndarray, digit: int) -> Dataset:
+    """Mirror one of the ten digits."""
+    wanted = labels == digit
+    return Dataset(np.ascontiguousarray(images[wanted][:, :, ::-1]), labels[wanted])
 
 
-STYLES = {"slanted": slanted, "mirrored-7": mirrored_sevens}
+def slashed_zeros(images: np.ndarray, labels: np.ndarray) -> Dataset:
+    """Strike the 0s through, from below on the left to above on the right."""
+    zeros = images[labels == 0].copy()
+    for zero in zeros:
+        rows, columns = np.flatnonzero(zero.any(axis=1)), np.flatnonzero(zero.any(axis=0))
+        ends = (int(columns[0]), int(rows[-1])), (int(columns[-1]), int(rows[0]))
+        cv2.line(zero, *ends, 255, 2, cv2.LINE_AA)
+    return Dataset(zeros, labels[labels == 0])
+
+
+STYLES = {
+    "slanted": slanted,
+    "mirrored-7": partial(mirrored, digit=7),
+    "mirrored-4": partial(mirrored, digit=4),
+    "slashed-0": slashed_zeros,
+}
 
 
 def measure(style: str, changes: dict) -> dict:
@@ -44,7 +60,8 @@ def measure(style: str, changes: dict) -> dict:
 
     mnist, test = load_mnist("train"), load_mnist("test")
     drawn = STYLES[style](mnist.images[:4000], mnist.labels[:4000])
-    rows = np.random.default_rng(1).permutation(len(drawn))
+    recipe = Recipe.fine_tuning(**changes)
+    rows = np.random.default_rng(recipe.seed).permutation(len(drawn))
     known, unseen = rows[:CORRECTED], rows[CORRECTED : CORRECTED + UNSEEN]
     corrections = Dataset(drawn.images[known], drawn.labels[known])
     # What is unseen is unseen: neither its drawing nor the digit that it was drawn from.
@@ -58,7 +75,6 @@ def measure(style: str, changes: dict) -> dict:
     start = load_model(BUNDLED_MODEL)
     before = Engine.of(start)
     started = time.monotonic()
-    recipe = Recipe.fine_tuning(**changes)
     tuned = train(rest, recipe, corrections=corrections, start=start)
     seconds = time.monotonic() - started
     after = Engine.of(tuned)

@@ -146,13 +146,3 @@ def test_an_epoch_shows_corrections_as_often_as_asked_but_no_more_than_the_rest(
     often = Recipe(batch_size=64, images_per_epoch=600, correction_weight=1000)
     shown = AugmentedDigits(some, often, often.stages[0], corrections).order
     assert (len(shown), (shown >= len(some)).sum()) == (1200, 600)
-
-
-def test_fine_tuning_starts_from_what_a_model_knows(some):
-    recipe = Recipe("mlp", epochs=3, finishing_epochs=0, not_digits=0, cuttings=0)
-    first = train(some, recipe)
-    gentle = Recipe.fine_tuning(
-        architecture="mlp", epochs=1, not_digits=0, cuttings=0, learning_rate=1e-6
-    )
-    tuned = train(some, gentle, start=first)
-    assert evaluate(tuned, some).accuracy == pytest.approx(evaluate(first, some).accuracy, abs=0.02)

@@ -15,6 +15,7 @@ from worker.bundle import write_bundle
 from worker.calibration import calibrate
 from worker.datasets import Dataset, load_mnist
 from worker.recipes import Recipe
+from worker.remembering import RememberingBatches, train_as_it_reads
 
 EVALUATION_BATCH = 256
 
@@ -87,11 +88,12 @@ def train(
         validation: what to measure after each epoch.
         progress: whom to tell; what these calls raise ends the training.
         corrections: more to learn, shown more often; labels 0 to 10 (10 is "not a digit").
-        start: the model to go on from; by default a new one.
+        start: the model to fine-tune; what is no correction it reads as before. By default a new
+            one is trained.
         checkpoints: where each epoch's state is kept; a state found there is gone on from.
 
     Returns:
-        The trained Keras model, calibrated.
+        The trained Keras model, calibrated; what is fine-tuned stays as sure as it was.
     """
     recipe = recipe or Recipe()
     if not len(dataset):
@@ -100,21 +102,34 @@ def train(
     with devices.training_scope():
         done, model = checkpoints.load() if checkpoints else (0, None)
         model = model or _new_model(recipe, start)
+        before = None if start is None else _network(recipe, start)
         for stage in recipe.stages:
-            batches = AugmentedDigits(dataset, recipe, stage, corrections)
+            if before is not None:
+                batches = RememberingBatches(dataset, recipe, stage, corrections, before=before)
+            else:
+                batches = AugmentedDigits(dataset, recipe, stage, corrections)
             _fit(model, batches, done, validation, progress or Progress(), checkpoints)
     trained = networks.build(recipe.architecture)  # without the optimizer's state
     trained.set_weights(model.get_weights())
-    calibrate(trained, batches)
+    if start is None:
+        calibrate(trained, batches)
     return trained
 
 
 def _new_model(recipe: Recipe, start: keras.Model | None) -> keras.Model:
-    precision = devices.fast_precision() if recipe.precision == "auto" else recipe.precision
-    model = networks.build(recipe.architecture, precision)
+    network = _network(recipe, start)
     if start is not None:
-        model.set_weights(start.get_weights())
-    return model
+        train_as_it_reads(network)
+    return network
+
+
+def _network(recipe: Recipe, start: keras.Model | None) -> keras.Model:
+    """Build the network that the recipe names, with the weights of `start` where it is given."""
+    precision = devices.fast_precision() if recipe.precision == "auto" else recipe.precision
+    network = networks.build(recipe.architecture, precision)
+    if start is not None:
+        network.set_weights(start.get_weights())
+    return network
 
 
 def _fit(model, batches: AugmentedDigits, done: int, validation, progress: Progress, checkpoints):
