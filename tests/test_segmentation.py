@@ -76,6 +76,12 @@ def test_the_path_of_surest_digits_is_chosen():
     assert best_path([sure, *parts]) == [sure]
 
 
+def test_more_digits_that_are_surer_win_over_fewer_of_the_same_ink():
+    two = [Candidate(n, n + 3, shape(), 0.0, row(0, 0.99), breadth=0.75) for n in (0, 3)]
+    three = [Candidate(n, n + 2, shape(), 0.0, row(1, 0.9931), breadth=0.5) for n in (0, 2, 4)]
+    assert best_path([*two, *three]) == three
+
+
 def test_a_path_with_a_gap_is_no_path():
     whole = Candidate(0, 2, shape(), 0.0, row(None, 0.9), whole=True)
     assert best_path([whole, Candidate(1, 2, shape(), 0.0, row(1, 1.0))]) == [whole]

@@ -28,6 +28,9 @@ NARROW = 0.9  # width to height of what is rather one digit
 BROAD = 1.6  # width to height of what is no single letter either
 CRUMB = 0.1  # of the ink of a part: pieces that are smaller are no part of its digit
 NARROWEST_ALONE, NARROWEST_IN_LINE = 1.05, 0.5  # width to height of what may be two digits
+# How sure a reading is counts beyond its probability, which is near 1 for many a wrong part: its
+# log-odds, up to SUREST. Weighed by width, they favour neither few digits nor many.
+SURENESS, SUREST = 0.025, 9.0
 UNREAD = 0.05  # and "not a digit" counts this much against any reading by cuts
 
 
@@ -74,7 +77,10 @@ class Shape:
 
 @dataclass(eq=False)
 class Candidate:
-    """A shape between two nodes of a line, and how much its reading counts (a logarithm)."""
+    """A shape between two nodes of a line, and how much its reading counts (a logarithm).
+
+    breadth: its width in heights of the line.
+    """
 
     start: int
     end: int
@@ -82,13 +88,16 @@ class Candidate:
     weight: float
     probabilities: np.ndarray | None = None
     whole: bool = False
+    breadth: float = 1.0
 
     @property
     def score(self) -> float:
         digit, other = float(self.probabilities[:-1].max()), float(self.probabilities[-1])
         if self.whole and other >= digit:
-            digit = UNREAD * other
-        return float(np.log(max(digit, 1e-9))) + self.weight
+            return float(np.log(UNREAD * other)) + self.weight
+        log_odds = np.log(max(digit, 1e-9)) - np.log(max(1 - digit, 1e-9))
+        doubt = (SUREST - min(float(log_odds), SUREST)) * self.breadth
+        return float(np.log(max(digit, 1e-9))) + self.weight - SURENESS * doubt
 
 
 def candidates(line: list[Shape], read: np.ndarray, most: int = MOST_PARTS) -> list[Candidate]:
@@ -123,6 +132,8 @@ def candidates(line: list[Shape], read: np.ndarray, most: int = MOST_PARTS) -> l
         if pair.width <= 1.25 * max(height, pair.height) and pair.height <= 1.4 * height:
             weight = float(np.log(JOINED))
             found.append(Candidate(starts[index][0], starts[index + 1][1], pair, weight))
+    for one in found:
+        one.breadth = one.shape.width / height
     return found
 
 
