@@ -56,3 +56,9 @@ def read(page, path):
     page.get_by_label("Image").set_input_files(path)
     page.get_by_role("link", name="Details").click()
     expect(page.locator(".result .answer")).to_be_visible()
+
+
+def choose(page, name):
+    """Go to a page by the menu, which is behind a button on a phone."""
+    page.get_by_role("button", name="Menu", exact=True).click()
+    page.get_by_role("link", name=name, exact=True).click()

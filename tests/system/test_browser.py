@@ -7,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.pictures import mnist_png
 from tests.site import ADMIN_PASSWORD
+from tests.system.conftest import choose
 
 
 def test_a_chosen_file_is_read_without_a_reload(watched, photo, site):
@@ -18,7 +19,7 @@ def test_a_chosen_file_is_read_without_a_reload(watched, photo, site):
     assert page.evaluate("performance.getEntriesByType('navigation')[0].type") == "navigate"
     image = page.get_by_alt_text("The 28 by 28 pixels that the model saw")
     assert image.evaluate("image => image.naturalWidth") == 28
-    page.get_by_role("link", name="History").click()
+    choose(page, "History")
     expect(page.locator(".reading").first).to_have_text("7")
     assert watched.errors == []
     assert watched.hosts == {f"127.0.0.1:{site.port}"}

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.pictures import in_lines, mnist_png, png
 from tests.site import ADMIN_PASSWORD
-from tests.system.conftest import read
+from tests.system.conftest import choose, read
 from worker.engine import Engine
 from worker.reading import read_images
 
@@ -87,7 +87,7 @@ def test_unsure_readings_are_reviewed_by_key_the_least_sure_first(
     page = watched.page
     for number, index in reversed(list(enumerate(doubtful[:4]))):
         send(page, tmp_path / f"doubt-{number}.png", mnist_png(mnist, index))
-    page.get_by_role("link", name="Review").click()
+    choose(page, "Review")
     page.evaluate("window.sameDocument = true")
     left = page.locator(".review-head [role=status]")
     shown = []

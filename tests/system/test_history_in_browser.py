@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import expect
 
 from tests.pictures import in_lines, mnist_png, png
+from tests.system.conftest import choose
 
 
 def send(page, folder, files: dict[str, bytes]):
@@ -31,7 +32,7 @@ def test_who_signs_up_keeps_the_history_and_finds_and_deletes_in_it(watched, sit
     sign_up(page, "ada")
     expect(page.get_by_text("4 uploads of this browser came along.")).to_be_visible()
 
-    page.get_by_role("link", name="History", exact=True).click()
+    choose(page, "History")
     expect(page.locator(".tile")).to_have_count(4)
     page.get_by_label("Reads").fill("72")
     page.get_by_role("button", name="Search").click()
