@@ -91,6 +91,9 @@ def link(row):
 
 
 class Inline(admin.TabularInline):
+    """Rows of another table, to look at."""
+
+    template = "admin/digits/inline.html"
     extra = 0
     can_delete = False
     show_change_link = True

@@ -13,20 +13,6 @@ from tests.site import Site
 MOST_BYTES = 150_000  # of a page without pictures that people sent
 WIDTH = 390  # pixels, as phones have
 PICTURES = re.compile(r"data:|blob:|.*(/preview|/digits/\d+\.png|/examples/\w+\.png)$")
-# Markup of others: Django's admin has icons as labels, breadcrumbs, and heads of columns without
-# text; Swagger UI has a <main> of its own, buttons in buttons, and pale labels.
-KNOWN = {
-    "admin": {"label-title-only", "link-in-text-block", "empty-table-header"},
-    "api-docs": {
-        "color-contrast",
-        "heading-order",
-        "landmark-main-is-top-level",
-        "landmark-no-duplicate-main",
-        "landmark-unique",
-        "nested-interactive",
-    },
-}
-COLOURS = {"runOnly": ["color-contrast"], "resultTypes": ["violations"]}
 # What moved without being asked to, as browsers measure it; 0.1 is called good.
 SHIFT = """() => new Promise((resolve) => {
     let sum = 0;
@@ -88,20 +74,18 @@ def _look(tab, page, numbers) -> Visit:
     seen.hosts = {answer.url.split("/")[2] for answer in loaded}
     seen.unsized = tab.evaluate(UNSIZED)
     seen.width = tab.evaluate("document.documentElement.scrollWidth")
-    own = set() if page.ours else KNOWN.get(page.name, KNOWN["admin"])
     tab.emulate_media(color_scheme="light", reduced_motion="reduce")
-    seen.light = _violations(Axe().run(tab), own)
+    seen.light = _violations(Axe().run(tab))
     tab.emulate_media(color_scheme="dark", reduced_motion="reduce")
     tab.wait_for_timeout(200)  # Django's admin fades from one colour to the other
-    seen.dark = _violations(Axe().run(tab, options=COLOURS), own)
+    seen.dark = _violations(Axe().run(tab))
     return seen
 
 
-def _violations(result, known: set) -> list:
+def _violations(result) -> list:
     return [
         (one["id"], one["help"], [node["html"][:160] for node in one["nodes"][:5]])
         for one in result.response["violations"]
-        if one["id"] not in known
     ]
 
 
