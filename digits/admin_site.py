@@ -11,6 +11,7 @@ class Site(admin.AdminSite):
     site_header = "Digits"
     site_title = "Digits admin"
     index_title = "State of the system"
+    enable_nav_sidebar = False  # it leaves too little room to the lists, and moves them when loaded
 
     def index(self, request, extra_context=None):
         shown = {
