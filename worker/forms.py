@@ -93,12 +93,13 @@ def _four_with_short_arm(drawn: np.ndarray, rng) -> np.ndarray:
 
 
 def _broad_one(drawn: np.ndarray, rng) -> np.ndarray:
-    """Write a 1 with a pen as broad as a third of its height, often in a tiny image."""
+    """Write a 1 with a pen as broad as a third of its height, broadest in tiny images."""
     if rng.random() < 0.62:
         return drawn
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (int(rng.integers(4, 17)), 3))
-    drawn = cv2.dilate(drawn, kernel)
-    if rng.random() < 0.4:
+    is_tiny = rng.random() < 0.6
+    broad = int(rng.integers(4, 17 if is_tiny else 11))
+    drawn = cv2.dilate(drawn, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (broad, 3)))
+    if not is_tiny:
         return drawn
     side = round(CANVAS * rng.integers(8, 11) / max(cropped(drawn).shape))
     tiny = cv2.resize(drawn, (side, side), interpolation=cv2.INTER_AREA)
