@@ -83,6 +83,28 @@ def test_train_writes_a_model_with_its_metrics(trained):
     assert "epoch 1: accuracy" in done.stdout
 
 
+def test_train_goes_on_from_a_model_and_says_how_that_was_trained(trained, manage, tmp_path):
+    start = trained[0] / "digits.keras"
+    words = ["--architecture", "mlp", "--epochs", "1", "--finishing-epochs", "0"]
+    words += ["--images-per-epoch", "2000", "--learning-rate", "1e-5"]
+    done = manage("train", "--output", tmp_path, "--start", start, *words, DATA_DIR=tmp_path)
+    assert done.returncode == 0, done.stderr
+    before, after = (
+        json.loads((folder / "metrics.json").read_text()) for folder in (trained[0], tmp_path)
+    )
+    assert after["start"]["sha256"] == before["sha256"]
+    assert after["start"]["recipe"]["seed"] == 3
+    figures = [one["evaluation"]["mnist"]["probable_right"] for one in (before, after)]
+    assert figures[1] == pytest.approx(figures[0], abs=0.03)
+
+
+def test_train_refuses_to_go_on_from_another_architecture(trained, manage, tmp_path):
+    start = trained[0] / "digits.keras"
+    done = manage("train", "--output", tmp_path, "--start", start, DATA_DIR=tmp_path)
+    assert done.returncode == 1
+    assert "expected a model of cnn" in done.stderr
+
+
 def test_a_trained_model_reads(trained, manage, pictures, tmp_path):
     model = trained[0] / "digits.keras"
     done = manage("classify", f"{pictures}/seven.png", "--model", model, DATA_DIR=tmp_path)

@@ -37,6 +37,17 @@ def write_bundle(model, metrics: dict, directory: Path) -> dict:
     return metrics
 
 
+def training_of(model: Path) -> dict:
+    """Give how a model file was trained, by the metrics.json beside it, and the file's SHA-256."""
+    sha256 = file_sha256(model)
+    beside = model.with_name(BUNDLED_METRICS.name)
+    metrics = json.loads(beside.read_text()) if beside.exists() else {}
+    if metrics.get("sha256") != sha256:
+        return {"sha256": sha256}
+    kept = ("sha256", "recipe", "epochs", "training_seconds", "start")
+    return {name: metrics[name] for name in kept if name in metrics}
+
+
 def write_metrics(metrics: dict, path: Path):
     """Write figures as JSON, whole or not at all."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as draft:

@@ -11,7 +11,7 @@ import numpy as np
 
 from worker import devices, evaluation, networks
 from worker.batches import AugmentedDigits, one_hot, to_input
-from worker.bundle import write_bundle
+from worker.bundle import ModelError, training_of, write_bundle
 from worker.calibration import calibrate
 from worker.datasets import Dataset, load_mnist
 from worker.recipes import Recipe
@@ -78,6 +78,7 @@ def train(
     *,
     corrections: Dataset | None = None,
     start: keras.Model | None = None,
+    remembering: bool = True,
     checkpoints: Checkpoints | None = None,
 ) -> keras.Model:
     """Train a network.
@@ -88,8 +89,9 @@ def train(
         validation: what to measure after each epoch.
         progress: whom to tell; what these calls raise ends the training.
         corrections: more to learn, shown more often; labels 0 to 10 (10 is "not a digit").
-        start: the model to fine-tune; what is no correction it reads as before. By default a new
-            one is trained.
+        start: the model to go on from. By default a new one is trained.
+        remembering: whether what is no correction is to be read as `start` reads it, which is a
+            fine-tuning, or is learned further.
         checkpoints: where each epoch's state is kept; a state found there is gone on from.
 
     Returns:
@@ -101,8 +103,8 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     with devices.training_scope():
         done, model = checkpoints.load() if checkpoints else (0, None)
-        model = model or _new_model(recipe, start)
-        before = None if start is None else _network(recipe, start)
+        before = _network(recipe, start) if start is not None and remembering else None
+        model = model or _new_model(recipe, start, as_it_reads=before is not None)
         for stage in recipe.stages:
             if before is not None:
                 batches = RememberingBatches(dataset, recipe, stage, corrections, before=before)
@@ -111,14 +113,14 @@ def train(
             _fit(model, batches, done, validation, progress or Progress(), checkpoints)
     trained = networks.build(recipe.architecture)  # without the optimizer's state
     trained.set_weights(model.get_weights())
-    if start is None:
+    if before is None:
         calibrate(trained, batches)
     return trained
 
 
-def _new_model(recipe: Recipe, start: keras.Model | None) -> keras.Model:
+def _new_model(recipe: Recipe, start: keras.Model | None, *, as_it_reads: bool) -> keras.Model:
     network = _network(recipe, start)
-    if start is not None:
+    if as_it_reads:
         train_as_it_reads(network)
     return network
 
@@ -206,17 +208,29 @@ def evaluate(model: keras.Model, dataset: Dataset) -> Score:
     )
 
 
-def train_on_mnist(recipe: Recipe, output: Path, progress: Progress | None = None) -> dict:
+def train_on_mnist(
+    recipe: Recipe, output: Path, progress: Progress | None = None, start: Path | None = None
+) -> dict:
     """Train on MNIST's training images and write the model with its metrics to a folder.
 
     Args:
         recipe: the settings.
         output: the folder for digits.keras and metrics.json.
         progress: whom to tell.
+        start: the model file to go on from; by default a new network.
 
     Returns:
         The metrics, as metrics.json holds them.
+
+    Raises:
+        ModelError: the file to go on from is missing, damaged, or of another architecture.
     """
+    from worker.engine import load_model
+
+    model = load_model(start) if start else None
+    if model is not None and model.name != recipe.architecture:
+        raise ModelError(f"expected a model of {recipe.architecture}, {start} is of {model.name}")
+    before = {"start": training_of(start)} if start else {}
     started = time.monotonic()
     test, epochs = load_mnist("test"), []
     progress = progress or Progress()
@@ -226,14 +240,12 @@ def train_on_mnist(recipe: Recipe, output: Path, progress: Progress | None = Non
         if progress.on_epoch:
             progress.on_epoch(epoch, figures)
 
-    model = train(load_mnist("train"), recipe, test, Progress(progress.on_step, keep))
-    seconds = time.monotonic() - started
-    return write_bundle(
-        model,
-        measure(model)
-        | {"recipe": recipe.as_dict(), "epochs": epochs, "training_seconds": round(seconds)},
-        output,
-    )
+    told = Progress(progress.on_step, keep)
+    mnist = load_mnist("train")
+    model = train(mnist, recipe, test, told, start=model, remembering=False)
+    seconds = round(time.monotonic() - started)
+    own = {"recipe": recipe.as_dict(), "epochs": epochs, "training_seconds": seconds}
+    return write_bundle(model, measure(model) | own | before, output)
 
 
 def measure(model: keras.Model) -> dict:

@@ -39,11 +39,15 @@ class Command(BaseCommand):
         "Train on MNIST and the corrections. By default the active version is fine-tuned on what is"
         " new, in this process, as a training run that the site shows. --from-scratch trains a new"
         " network; --output does so from MNIST alone, without the database, and writes digits.keras"
-        " and metrics.json: that is how the model that ships was made."
+        " and metrics.json, going on from --start where that is given: that is how the model that"
+        " ships was made."
     )
 
     def add_arguments(self, parser):
         parser.add_argument("--output", type=Path, help="the folder for digits.keras, metrics.json")
+        parser.add_argument(
+            "--start", type=Path, help="with --output: the model file to go on from"
+        )
         parser.add_argument("--from-scratch", action="store_true", help="train a new network")
         parser.add_argument("--force", action="store_true", help="train although nothing is new")
         parser.add_argument(
@@ -53,7 +57,11 @@ class Command(BaseCommand):
         for name, text in HELP.items():
             parser.add_argument(f"--{name.replace('_', '-')}", default=None, help=text)
 
-    def handle(self, *, output, **options):
+    def handle(self, *, output, start, **options):
+        if start and output is None:
+            raise CommandError(
+                "--start is for --output; a fine-tuning starts from the active version"
+            )
         is_new = options["from_scratch"] or output is not None
         try:
             recipe = (Recipe if is_new else Recipe.fine_tuning)(**_given(options))
@@ -69,16 +77,21 @@ class Command(BaseCommand):
                 advance(1 / steps)
 
             if output is not None:
-                self.make_bundle(recipe, output, watch, as_json=options["json"])
+                self.make_bundle(recipe, output, watch, start, as_json=options["json"])
             else:
                 self.run_here(recipe, options, watch)
 
-    def make_bundle(self, recipe: Recipe, output: Path, watch, *, as_json: bool):
+    def make_bundle(
+        self, recipe: Recipe, output: Path, watch, start: Path | None, *, as_json: bool
+    ):
+        from worker.bundle import ModelError
         from worker.training import Progress, train_on_mnist
 
         told = Progress(watch, None if as_json else self.show)
         try:
-            metrics = train_on_mnist(recipe, output, told)
+            metrics = train_on_mnist(recipe, output, told, start)
+        except ModelError as error:
+            raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             self.stderr.write("stopped; nothing was written")
             sys.exit(130)
