@@ -3,10 +3,9 @@
 import numpy as np
 import pytest
 
+from worker import augmentation
 from worker.augmentation import distort
 from worker.datasets import load_mnist
-from worker.drawing import draw
-from worker.forms import OTHER_FORMS
 
 
 @pytest.fixture(scope="module")
@@ -60,13 +59,12 @@ def test_the_same_seed_draws_the_same(train):
     assert np.array_equal(once, again)
 
 
-@pytest.mark.parametrize("label", OTHER_FORMS)
-def test_other_forms_change_a_digit_and_leave_most_of_it(train, label):
+@pytest.mark.parametrize("label", augmentation.OTHER_FORMS)
+def test_other_forms_add_ink(train, label):
     rng = np.random.default_rng(2)
     rows = np.flatnonzero(train.labels == label)[:30]
-    for form in OTHER_FORMS[label][0]:
-        drawn = [draw(train.images[row], rng).astype(int) for row in rows]
-        others = [form(one.astype(np.uint8), rng).astype(int) for one in drawn]
-        pairs = list(zip(drawn, others, strict=True))
-        assert max(np.abs(other - one).sum() for one, other in pairs) > 5000
-        assert min(other.sum() / one.sum() for one, other in pairs) > 0.6
+    for form in augmentation.OTHER_FORMS[label][0]:
+        drawn = [augmentation.draw(train.images[row], rng) for row in rows]
+        more = [int((form(one, rng) > 100).sum()) - int((one > 100).sum()) for one in drawn]
+        assert min(more) >= 0
+        assert max(more) > 20

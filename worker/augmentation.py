@@ -5,13 +5,16 @@ by the same `normalize` that the reading of a photo ends with.
 """
 
 import math
+from functools import cache
 
 import cv2
 import numpy as np
 
-from worker.drawing import cropped, draw, moved
-from worker.forms import OTHER_FORMS
-from worker.images import normalize
+from worker.images import SIZE, normalize
+
+CANVAS = 2 * SIZE
+PEN = 6.0  # the usual width of a stroke on the canvas, in pixels
+MIDDLE = (CANVAS - 1) / 2
 
 
 def distort(
@@ -50,6 +53,58 @@ def distort(
     return image if pixels is None else pixels
 
 
+# How a digit is drawn.
+
+
+def moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Turn, slant and move a digit of 28x28 a little."""
+    linear = _turn(math.radians(rng.uniform(-12, 12)))
+    linear = linear @ np.array([[1, rng.uniform(-0.25, 0.25)], [0, 1]])
+    linear = linear @ np.diag(1 / rng.uniform(0.85, 1.12, 2))
+    strength = rng.uniform(0, 0.7) if rng.random() < 0.5 else 0
+    return _sampled(image, linear, SIZE, strength, rng, rng.uniform(-2, 2, 2))
+
+
+def draw(image: np.ndarray, rng: np.random.Generator, most_turn: float = 13) -> np.ndarray:
+    """Give the digit on the canvas of 56x56: turned, slanted, stretched and wobbly."""
+    linear = _turn(math.radians(rng.uniform(-most_turn, most_turn)))
+    linear = linear @ np.array([[1, rng.uniform(-0.35, 0.35)], [0, 1]])
+    stretch = math.exp(rng.uniform(-0.25, 0.25))
+    linear = linear @ np.diag([0.5 * stretch * 1.1, 0.5 / stretch * 1.1])
+    return _sampled(image, linear, CANVAS, rng.uniform(0, 0.9), rng)
+
+
+def _sampled(image, linear: np.ndarray, side: int, wobble: float, rng, shift=(0.0, 0.0)):
+    """Give what lies under side x side points; linear leads from them, about the middle, to it."""
+    y, x = _grid(side)
+    middle = (SIZE - 1) / 2 - linear @ np.asarray(shift)
+    across = linear[0, 0] * x + linear[0, 1] * y + middle[0]
+    along = linear[1, 0] * x + linear[1, 1] * y + middle[1]
+    if wobble > 0.1:
+        far = _wobble(side, wobble, rng)
+        across, along = across + far[0], along + far[1]
+    # Both ways to sample, so that neither softness nor sharpness tells a digit.
+    how = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
+    return cv2.remap(image, across.astype(np.float32), along.astype(np.float32), how)
+
+
+@cache
+def _grid(side: int) -> np.ndarray:
+    """Give the rows and columns of side x side points, about the middle."""
+    return np.mgrid[0:side, 0:side].astype(np.float32) - np.float32((side - 1) / 2)
+
+
+def _wobble(side: int, strength: float, rng) -> np.ndarray:
+    """Give a smooth random displacement, shape (2, side, side), of this strength in pixels."""
+    coarse = rng.normal(0, strength, (2, 5, 5)).astype(np.float32)
+    return np.stack([cv2.resize(c, (side, side), interpolation=cv2.INTER_CUBIC) for c in coarse])
+
+
+def _turn(angle: float) -> np.ndarray:
+    cos, sin = math.cos(angle), math.sin(angle)
+    return np.array([[cos, -sin], [sin, cos]])
+
+
 def with_other_pen(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Draw with a thinner or a broader pen, from a hair to a marker."""
     chance = rng.random()
@@ -74,11 +129,11 @@ def seen(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
     """
     drawn = cropped(drawn)
     chance = rng.random()
-    if chance < 0.4:
+    if chance < 0.35:
         drawn = _tiny(drawn, rng)
-    elif chance < 0.54:
+    elif chance < 0.5:
         drawn = cv2.GaussianBlur(drawn, (0, 0), rng.uniform(0.7, 2.5))
-    elif chance < 0.68:
+    elif chance < 0.65:
         drawn = _patchy(drawn, rng)
     if not (drawn > 40).any():
         return None
@@ -91,6 +146,14 @@ def seen(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
         noisy = pixels + rng.normal(0, rng.uniform(2, 25), pixels.shape)
         pixels = np.clip(noisy, 0, 255).astype(np.uint8)
     return pixels
+
+
+def cropped(drawn: np.ndarray) -> np.ndarray:
+    """Give the part of a drawing that holds its ink."""
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    if not rows.size:
+        return drawn
+    return drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _tiny(drawn: np.ndarray, rng) -> np.ndarray:
@@ -135,3 +198,101 @@ def _with_stray(drawn: np.ndarray, rng) -> np.ndarray:
         top, bottom = sorted(int(y) for y in rng.integers(0, height, 2))
         cv2.line(drawn, (x, top), (x, bottom), ink, 2)
     return drawn
+
+
+# Digits that people write in two ways.
+
+
+def extent(drawn: np.ndarray) -> tuple[int, int, int, int]:
+    """Give the first and last row and the first and last column of the ink."""
+    rows, columns = (drawn > 60).any(axis=1).nonzero()[0], (drawn > 60).any(axis=0).nonzero()[0]
+    if not rows.size:
+        return 10, 45, 10, 45
+    return int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
+
+
+def _ink_in_row(drawn: np.ndarray, row: int) -> tuple[int, int]:
+    columns = np.flatnonzero(drawn[min(max(row, 0), CANVAS - 1)] > 60)
+    return (int(columns[0]), int(columns[-1])) if columns.size else (28, 28)
+
+
+def _pen_of(drawn: np.ndarray, row: int) -> int:
+    left, right = _ink_in_row(drawn, row)
+    return int(np.clip(right - left, 3, PEN + 2))
+
+
+def _one_with_flag(drawn: np.ndarray, rng) -> np.ndarray:
+    """Give a 1 the flag at its top that most of Europe writes, and sometimes a foot."""
+    top, bottom, *_ = extent(drawn)
+    high = bottom - top
+    drawn, pen = drawn.copy(), _pen_of(drawn, (top + bottom) // 2)
+    if rng.random() < 0.9:
+        start = sum(_ink_in_row(drawn, top + 2)) // 2
+        length = high * rng.uniform(0.15, 0.65)
+        angle = math.radians(rng.uniform(25, 70))  # below the horizontal
+        end = (round(start - length * math.cos(angle)), round(top + 2 + length * math.sin(angle)))
+        cv2.line(drawn, (start, top + 2), end, 255, pen, cv2.LINE_AA)
+    if rng.random() < 0.3:
+        middle = sum(_ink_in_row(drawn, bottom - 2)) // 2
+        half = high * rng.uniform(0.12, 0.32)
+        tilt = int(rng.integers(-2, 3))
+        ends = (round(middle - half), bottom - tilt), (round(middle + half), bottom + tilt)
+        cv2.line(drawn, *ends, 255, pen, cv2.LINE_AA)
+    return drawn
+
+
+def _seven_with_bar(drawn: np.ndarray, rng) -> np.ndarray:
+    """Cross a 7's stem."""
+    top, bottom, left, right = extent(drawn)
+    row = round(top + (bottom - top) * rng.uniform(0.42, 0.65))
+    middle = sum(_ink_in_row(drawn, row)) // 2
+    half = (right - left) * rng.uniform(0.2, 0.45)
+    tilt = int(rng.integers(-3, 4))
+    drawn = drawn.copy()
+    ends = (round(middle - half), row - tilt), (round(middle + half), row + tilt)
+    cv2.line(drawn, *ends, 255, _pen_of(drawn, row), cv2.LINE_AA)
+    return drawn
+
+
+def _closed_four(drawn: np.ndarray, rng) -> np.ndarray:
+    """Close an open 4 at its top, as print does."""
+    top, bottom, *_ = extent(drawn)
+    row = top + 2
+    left, right = _ink_in_row(drawn, row + round((bottom - top) * rng.uniform(0, 0.12)))
+    if right - left < 8:
+        return drawn
+    drawn = drawn.copy()
+    cv2.line(drawn, (left, row), (right, row), 255, int(rng.integers(3, 6)), cv2.LINE_AA)
+    return drawn
+
+
+def _broad_one(drawn: np.ndarray, rng) -> np.ndarray:
+    """Write a 1 with a pen as broad as a third of its height, as in the smallest images."""
+    if rng.random() < 0.8:
+        return drawn
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (int(rng.integers(4, 10)), 3))
+    return cv2.dilate(drawn, kernel)
+
+
+def _nine_with_hook(drawn: np.ndarray, rng) -> np.ndarray:
+    """Bend the stem of a 9 to the left at its foot, as print and many hands do."""
+    top, bottom, left, right = extent(drawn)
+    start = sum(_ink_in_row(drawn, bottom - 3)) / 2
+    reach = (right - left) * rng.uniform(0.4, 1.25)
+    sag, rise = rng.uniform(0, 5), rng.uniform(-2, 8)
+    way = np.linspace(0, 1, 8)
+    x = start - reach * way
+    y = bottom - 3 + 4 * sag * way * (1 - way) - rise * way**2
+    line = np.rint(np.stack([x, y], axis=1)).astype(np.int32)
+    drawn = drawn.copy()
+    pen = min(_pen_of(drawn, (top + 3 * bottom) // 4), 6)
+    return cv2.polylines(drawn, [line], False, 255, pen, cv2.LINE_AA)
+
+
+# For each digit, strokes that some people add, and how many do.
+OTHER_FORMS = {
+    1: ((_one_with_flag, _broad_one), 0.5),
+    4: ((_closed_four,), 0.06),
+    7: ((_seven_with_bar,), 0.2),
+    9: ((_nine_with_hook,), 0.4),
+}

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from worker.augmentation import with_other_pen
-from worker.drawing import cropped, draw
+from worker.augmentation import cropped, draw, with_other_pen
 from worker.images import normalize
 from worker.layout import DARK
 from worker.segmentation import Shape, cut_parts

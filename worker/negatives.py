@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 
 from worker import lettering, shapes
-from worker.augmentation import seen, with_other_pen
-from worker.drawing import CANVAS, MIDDLE, cropped, draw, extent, moved
+from worker.augmentation import CANVAS, MIDDLE, cropped, draw, extent, moved, seen, with_other_pen
 from worker.images import SIZE
 from worker.shapes import COLUMNS, ROWS
 
@@ -185,18 +184,18 @@ def _shade(images, labels, rng) -> np.ndarray:
 
 
 _KINDS = {
-    _mirrored: 0.08,
+    _mirrored: 0.09,
     _turned: 0.07,
     _pair: 0.10,
     _patchwork: 0.03,
     _part: 0.04,
     _ring_and_bars: 0.05,
     _open_ring: 0.03,
-    _letter: 0.30,
+    _letter: 0.32,
     _strokes: 0.06,
     _scribble: 0.02,
     _silhouette: 0.06,
-    _garment: 0.08,
+    _garment: 0.05,
     _shoe: 0.03,
     _noise: 0.03,
     _shade: 0.02,

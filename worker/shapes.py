@@ -5,7 +5,7 @@ import math
 import cv2
 import numpy as np
 
-from worker.drawing import CANVAS, MIDDLE, cropped
+from worker.augmentation import CANVAS, MIDDLE, cropped
 from worker.images import BOX
 
 ROWS, COLUMNS = np.mgrid[0:CANVAS, 0:CANVAS].astype(np.float32)
