@@ -28,9 +28,7 @@ check: $(VENV)/.installed-dev
 	HTTPS=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 train: $(VENV)/.installed
-	$(BIN)/python manage.py train --output var/training
-	$(BIN)/python manage.py train --output worker/bundled --start var/training/digits.keras \
-		--epochs 5 --finishing-epochs 1 --learning-rate 0.001 --seed 2
+	$(BIN)/python manage.py train --output worker/bundled
 
 # Fashion-MNIST (Debian's dataset-fashion-mnist) is measured too where it is installed.
 FASHION := /usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz
