@@ -18,7 +18,8 @@ SIDEWAYS = 0.35  # what a step of a cut to the side costs, in pixels of ink cros
 DEAREST = 0.5  # a cut that crosses more ink than this, as a share of the height, is none
 APART = 0.08  # of a digit's ink: cuts with less between them are one
 MOST_CUTS = 9  # of a shape that is as wide as high
-WIDEST = 2.0  # width to height of a part that may be a digit: some have a long bar or tail
+# Width to height of a part that may be a digit: among digits, some have a long bar or tail.
+WIDEST, WIDEST_ALONE = 2.0, 1.3
 MOST_PARTS = 1500  # of an image: a picture full of noise is not cut without end
 CERTAIN = 0.99  # a shape that is read with this probability is not cut
 WIDE = 1.0  # and so is one that is wider than this share of its height
@@ -164,14 +165,14 @@ def _parts(shape: Shape, height: float, others: int) -> list[Candidate]:
     is_narrow = shape.width < NARROW * shape.height
     odds = (CUT_NARROW if is_narrow else 1.0) if several else CUT_ALONE
     price = float(np.log(odds)) / 2
-    last, found = cut_parts(shape, height)
+    last, found = cut_parts(shape, height, widest=WIDEST if others else WIDEST_ALONE)
     # Each cut has two sides, so each side pays one half.
     parts = [Candidate(i, j, part, ((i > 0) + (j < last)) * price) for i, j, part in found]
     return parts if last in {part.end for part in parts} else []
 
 
 def cut_parts(
-    shape: Shape, height: float, most: int = MOST_CUTS
+    shape: Shape, height: float, most: int = MOST_CUTS, widest: float = WIDEST
 ) -> tuple[int, list[tuple[int, int, Shape]]]:
     """Cut a shape in all ways.
 
@@ -179,6 +180,7 @@ def cut_parts(
         shape: what may be several digits that touch.
         height: the usual height of a digit beside it.
         most: how many cuts a shape as wide as high may have.
+        widest: the width to height of the widest part that may be a digit.
 
     Returns:
         The number of its right end, where its left end is 0 and its cuts are between; and, for
@@ -190,11 +192,11 @@ def cut_parts(
     last, column, middle = len(edges) - 1, np.arange(shape.width)[None, :], edges.mean(axis=1)
     found = []
     for i, j in combinations(range(len(edges)), 2):
-        if (i, j) == (0, last) or middle[j] - middle[i] > 1.25 * WIDEST * shape.height:
+        if (i, j) == (0, last) or middle[j] - middle[i] > 1.25 * widest * shape.height:
             continue
         between = (column >= edges[i][:, None]) & (column < edges[j][:, None])
         part = shape.masked(between & _without_crumbs(shape.ink, between))
-        if part is not None and _may_be_digit(part, shape, height):
+        if part is not None and _may_be_digit(part, shape, height, widest):
             found.append((i, j, part))
     return last, found
 
@@ -210,10 +212,10 @@ def _without_crumbs(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return ~np.isin(labels, small)
 
 
-def _may_be_digit(part: Shape, whole: Shape, height: float) -> bool:
+def _may_be_digit(part: Shape, whole: Shape, height: float, widest: float) -> bool:
     if part.ink.max() < DARK:
         return False
-    return part.height >= 0.5 * min(height, whole.height) and part.width <= WIDEST * part.height
+    return part.height >= 0.5 * min(height, whole.height) and part.width <= widest * part.height
 
 
 def find_cuts(ink: np.ndarray, most: int = MOST_CUTS) -> np.ndarray:
