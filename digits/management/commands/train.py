@@ -39,8 +39,8 @@ class Command(BaseCommand):
         "Train on MNIST and the corrections. By default the active version is fine-tuned on what is"
         " new, in this process, as a training run that the site shows. --from-scratch trains a new"
         " network; --output does so from MNIST alone, without the database, and writes digits.keras"
-        " and metrics.json, going on from --start where that is given: that is how the model that"
-        " ships was made."
+        " and metrics.json: that is how the model that ships was made. --start makes --output go on"
+        " from a model file."
     )
 
     def add_arguments(self, parser):
