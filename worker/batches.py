@@ -12,6 +12,8 @@ from worker.datasets import Dataset
 from worker.negatives import not_a_digit
 from worker.recipes import Recipe, Stage
 
+EVALUATION_BATCH = 256  # images read at once where nothing is learned
+
 
 def to_input(images: np.ndarray) -> np.ndarray:
     """Turn uint8 images of shape (n, 28, 28) into the networks' float32 input (n, 28, 28, 1)."""

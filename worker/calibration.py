@@ -6,9 +6,8 @@ import keras
 import numpy as np
 
 from worker import networks
-from worker.batches import AugmentedDigits
+from worker.batches import EVALUATION_BATCH, AugmentedDigits
 
-READ_TOGETHER = 256
 CALIBRATION_BATCHES = 64
 EXPECTED_NOT_DIGITS = 0.08  # of what is found in people's images
 
@@ -29,7 +28,7 @@ def calibrate(model: keras.Model, batches: AugmentedDigits) -> tuple[float, floa
     """
     fresh = [batches[index] for index in range(min(CALIBRATION_BATCHES, len(batches)))]
     images, targets = (np.concatenate(parts) for parts in zip(*fresh, strict=True))
-    logits = np.log(np.clip(model.predict(images, READ_TOGETHER, verbose=0), 1e-12, 1))
+    logits = np.log(np.clip(model.predict(images, EVALUATION_BATCH, verbose=0), 1e-12, 1))
     others = targets[:, networks.NOT_A_DIGIT] == 1
     seen, expected = float(others.mean()), EXPECTED_NOT_DIGITS
     lowered = math.log(seen / (1 - seen) * (1 - expected) / expected) if seen > expected else 0.0

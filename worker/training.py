@@ -10,14 +10,12 @@ import keras
 import numpy as np
 
 from worker import devices, evaluation, networks
-from worker.batches import AugmentedDigits, one_hot, to_input
+from worker.batches import EVALUATION_BATCH, AugmentedDigits, one_hot, to_input
 from worker.bundle import ModelError, training_of, write_bundle
 from worker.calibration import calibrate
 from worker.datasets import Dataset, load_mnist
 from worker.recipes import Recipe
 from worker.remembering import RememberingBatches, train_as_it_reads
-
-EVALUATION_BATCH = 256
 
 
 @dataclass(frozen=True)
