@@ -7,9 +7,8 @@ from functools import cache
 
 from drf_spectacular.generators import SchemaGenerator
 
-from digits.api.samples import sample
+from digits.api.samples import SCHEMAS, referred, resolved, sample
 
-SCHEMAS = "#/components/schemas/"
 CHOICES = re.compile(r"\s*^\* `.*$", re.MULTILINE)  # the type has them already
 WORDS = {"date-time": "time", "uri": "address", "binary": "file"}
 WAIT = 30  # seconds, in the examples
@@ -178,7 +177,7 @@ def _kind(own: dict) -> Kind:
         kind = _kind(known[0])
         return Kind(kind.text, kind.of, kind.limits, len(known) < len(variants))
     if "$ref" in own:
-        name, found = own["$ref"].removeprefix(SCHEMAS), _resolved(own)
+        name, found = referred(own), _resolved(own)
         if "enum" in found:
             return _kind(found)
         return Kind("page of", _listed(name)) if _listed(name) else Kind("", name)
@@ -212,8 +211,7 @@ def _listed(name: str) -> str:
 
 
 def _resolved(own: dict) -> dict:
-    name = own.get("$ref", "").removeprefix(SCHEMAS)
-    return schema()["components"]["schemas"][name] if name else own
+    return resolved(own, schema())
 
 
 def _curl(method: str, path: str, one: dict, base: str) -> str:
@@ -229,7 +227,7 @@ def _curl(method: str, path: str, one: dict, base: str) -> str:
 
 
 def _curl_body(media: str, own: dict) -> list[str]:
-    of, body = own["$ref"].removeprefix(SCHEMAS), _resolved(own)
+    of, body = referred(own), _resolved(own)
     names = body.get("required") or list(body["properties"])[:1]
     values = {name: sample(body["properties"][name], schema(), name, of) for name in names}
     if media == "multipart/form-data":

@@ -56,6 +56,17 @@ VALUES = {
 }
 
 
+def referred(own: dict) -> str:
+    """The name of the schema that a part refers to; empty where it refers to none."""
+    return own.get("$ref", "").removeprefix(SCHEMAS)
+
+
+def resolved(own: dict, schema: dict) -> dict:
+    """The part itself, or what it refers to in the whole schema."""
+    name = referred(own)
+    return schema["components"]["schemas"][name] if name else own
+
+
 def sample(own: dict, schema: dict, name: str = "", of: str = ""):
     """Make a value that a part of the schema allows.
 
@@ -68,9 +79,8 @@ def sample(own: dict, schema: dict, name: str = "", of: str = ""):
     for known in (f"{of}.{name}", name):
         if known in VALUES:
             return VALUES[known]
-    if "$ref" in own:
-        of = own["$ref"].removeprefix(SCHEMAS)
-        own = schema["components"]["schemas"][of]
+    of = referred(own) or of
+    own = resolved(own, schema)
     if variants := own.get("oneOf") or own.get("allOf"):
         return sample(variants[0], schema)
     types = own.get("type", "string")
