@@ -108,7 +108,9 @@ def test_versions_change_under_load_and_a_changed_file_is_refused(own_site, mnis
             time.sleep(2)
             click(admin, 1 if swap % 2 else 2)
             shown = "Version 1 was activated" if swap % 2 else "Version 2 was activated"
-            eventually(lambda shown=shown: shown in admin.get("/models/").text, 10)
+            eventually(
+                lambda shown=shown: shown in admin.get("/models/").text, 10, is_promised=True
+            )
         time.sleep(2)
     eventually(lambda: all(u["finished"] for u in history(site)["uploads"]), 60, every=1)
     assert (stream.bad, site.reader()) == ([], reader)

@@ -80,13 +80,13 @@ def test_a_cancelled_training_ends_within_5_seconds_and_the_next_one_starts(own_
         ).text
     )
     staff._post(f"{own_site.url}{run}cancel", {})
-    eventually(lambda: status(staff, run) == "cancelled", 5)
+    eventually(lambda: status(staff, run) == "cancelled", 5, is_promised=True)
     assert not own_site.processes(TRAINER)
     again = retrain(staff, epochs=50)
     assert again != run
     eventually(lambda: status(staff, again) == "running", 20)
     staff._post(f"{own_site.url}{again}cancel", {})
-    eventually(lambda: status(staff, again) == "cancelled", 5)
+    eventually(lambda: status(staff, again) == "cancelled", 5, is_promised=True)
 
 
 def test_a_killed_trainer_goes_on_and_its_version_reads_without_a_restart(own_site, staff, mnist):
