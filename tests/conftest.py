@@ -76,10 +76,14 @@ def site(tmp_path_factory):
         yield running
 
 
-@pytest.fixture
-def own_site(tmp_path):
-    """A whole installation for a test that kills parts of it."""
-    with Site(tmp_path / "data") as running:
+@pytest.fixture(scope="module")
+def own_site(request, tmp_path_factory):
+    """A whole installation for the tests of one file, which may kill or change parts of it.
+
+    The file's SETTINGS, where it has some, are the installation's.
+    """
+    settings = getattr(request.module, "SETTINGS", {})
+    with Site(tmp_path_factory.mktemp("own"), **settings) as running:
         yield running
 
 

@@ -7,11 +7,9 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
-
 from tests.models import changed_model, flip_a_byte
 from tests.pictures import mnist_png
-from tests.site import Site, eventually, run_manage
+from tests.site import eventually, run_manage
 from tests.system.test_reading import classify
 
 SWAPS = 10
@@ -39,13 +37,6 @@ print(json.dumps({
     ],
 }))
 """
-
-
-@pytest.fixture(scope="module")
-def own_site(tmp_path_factory):
-    """One installation for all tests here: its versions change."""
-    with Site(tmp_path_factory.mktemp("versions")) as running:
-        yield running
 
 
 def register(site, path: Path) -> tuple[int, Path]:

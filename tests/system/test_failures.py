@@ -14,19 +14,13 @@ from tests.site import Site, environment, eventually, run_manage
 from tests.system.test_reading import classify, finished, rows, send_many
 
 
-@pytest.fixture(scope="module")
-def hurt_site(tmp_path_factory):
-    with Site(tmp_path_factory.mktemp("hurt")) as running:
-        yield running
-
-
-@pytest.fixture
-def own_site(hurt_site):
+@pytest.fixture(name="own_site")
+def sound_site(own_site):
     """One installation for all tests here: each does it harm, and the next one finds it well."""
-    if hurt_site.process.poll() is not None:
-        hurt_site.start()
-    eventually(hurt_site.is_ready)
-    return hurt_site
+    if own_site.process.poll() is not None:
+        own_site.start()
+    eventually(own_site.is_ready)
+    return own_site
 
 
 def test_a_killed_worker_process_costs_no_upload(own_site, mnist):

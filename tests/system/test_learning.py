@@ -21,14 +21,8 @@ print(len(digits))
 """
 
 
-@pytest.fixture(scope="module")
-def own_site(tmp_path_factory):
-    """One installation for all tests here: it learns.
-
-    Its lease is the one that users have: on a busy machine a trainer begins slowly.
-    """
-    with Site(tmp_path_factory.mktemp("learning"), LEASE_SECONDS=60) as running:
-        yield running
+# The lease that users have: on a busy machine a trainer begins slowly.
+SETTINGS = {"LEASE_SECONDS": 60}
 
 
 @pytest.fixture(scope="module")

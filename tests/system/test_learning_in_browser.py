@@ -2,21 +2,15 @@
 
 import re
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.pictures import in_lines, png
-from tests.site import ADMIN_PASSWORD, Site, load
+from tests.site import ADMIN_PASSWORD, load
 from tests.system.conftest import Watched, read
 
+# The lease that users have: on a busy machine a trainer begins slowly.
+SETTINGS = {"LEASE_SECONDS": 60}
 TRAINING, JUDGING = 240_000, 120_000  # milliseconds at most, where nothing else runs
-
-
-@pytest.fixture
-def own_site(tmp_path):
-    """An installation with the lease that users have: on a busy machine a trainer begins slowly."""
-    with Site(tmp_path / "data", LEASE_SECONDS=60) as running:
-        yield running
 
 
 def sign_in(page):
