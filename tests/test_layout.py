@@ -56,6 +56,14 @@ def test_a_line_may_climb_as_steeply_as_its_digits_are_high():
     assert counts(ink) == [6]
 
 
+def test_digits_beside_several_that_touch_are_no_dirt():
+    """However long these are together, and however much ink they have."""
+    tangle = [(120 + 25 * i, 60, 140 + 25 * i, 120) for i in range(6)]
+    bars = [(120, 90, 265, 90)]
+    ink = strokes((30, 60, 30, 118), (70, 62, 72, 120), *tangle, *bars)
+    assert counts(ink) == [3]
+
+
 def test_a_line_below_is_another_line():
     upper = ((20 + 40 * i, 60, 20 + 40 * i, 90) for i in range(6))
     lower = ((20 + 40 * i, 100, 20 + 40 * i, 130) for i in range(6))

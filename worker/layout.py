@@ -18,6 +18,7 @@ SOFT = 0.06  # of the image: ink along its rim whose edges are wider is shade
 LARGE = 100  # pixels: in smaller images, all edges are soft
 MOST_PIECES = 200  # of a picture full of noise, the largest
 ASTRAY = 0.5  # a digit this far off the slope of a line does not belong to it
+LONGEST = 1.2  # width to height of one digit
 TALLEST = 1.6  # what would be higher is two digits, one above the other
 
 
@@ -73,7 +74,7 @@ def find_lines(ink: np.ndarray, threshold: int) -> tuple[np.ndarray, list[list[P
         return labels, []
     height = _digit_height(pieces)
     digits = _join([piece for piece in pieces if piece.side >= DUST * height], height)
-    most = max(digit.area for digit in digits)
+    most = max(digit.area * min(1.0, LONGEST * digit.height / digit.width) for digit in digits)
     digits = [
         digit
         for digit in digits
@@ -118,19 +119,22 @@ def _without_edges(pieces: list[Piece], shape) -> list[Piece]:
 
 
 def _digit_height(pieces: list[Piece]) -> float:
-    """Give the size of the image's digits: the 60th percentile of the pieces, weighed by ink."""
-    sides = np.array([piece.side for piece in pieces])
+    """Give the size of the image's digits: the 60th percentile of the pieces, weighed by ink.
+
+    Several digits that touch are long, and no higher than one.
+    """
+    sides = np.array([min(piece.side, LONGEST * piece.height) for piece in pieces])
     order = np.argsort(sides)
     ink = np.cumsum(np.array([piece.area for piece in pieces])[order])
     return float(sides[order][np.searchsorted(ink, ink[-1] * 0.6)])
 
 
-def _is_dirt(digit: Piece, height: float, most: int) -> bool:
+def _is_dirt(digit: Piece, height: float, most: float) -> bool:
     """Tell a speck, a dash, or the edge of something else from a digit.
 
     Args:
         height: of the image's digits.
-        most: the area of the largest digit.
+        most: the ink of the largest digit, in pixels.
     """
     sliver = digit.width < 0.3 * digit.height < 0.24 * height and digit.area < 0.12 * most
     return digit.side < SPECK * height or digit.height < LOWEST * height or sliver
