@@ -24,7 +24,7 @@ MOST_PARTS = 1500  # of an image: a picture full of noise is not cut without end
 CERTAIN = 0.99  # a shape that is read with this probability is not cut
 WIDE = 1.0  # and so is one that is wider than this share of its height
 # What a reading by other pieces must be better by: its probability counts only so much.
-CUT_ALONE, CUT_NARROW, JOINED = 0.06, 0.1, 0.3
+CUT_ALONE, CUT_NARROW, JOINED = 0.06, 0.3, 0.3
 NARROW = 0.9  # width to height of what is rather one digit
 BROAD = 1.6  # width to height of what is no single letter either
 CRUMB = 0.1  # of the ink of a part: pieces that are smaller are no part of its digit
