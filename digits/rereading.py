@@ -80,10 +80,10 @@ def read(claimed: list[Rereading], engine):
     from worker.reading import read_again
 
     version = claimed[0].version
-    images = _digits_in_lines(claimed)
+    images, sides = _digits_in_lines(claimed)
     digits = [digit for lines in images for line in lines for digit in line]
     pixels = [[[bytes(digit.pixels) for digit in line] for line in lines] for lines in images]
-    said = read_again(engine, pixels)
+    said = read_again(engine, pixels, sides)
     rows = [
         Prediction(
             digit=digit,
@@ -101,12 +101,13 @@ def read(claimed: list[Rereading], engine):
         finish(claimed)
 
 
-def _digits_in_lines(claimed: list[Rereading]) -> list[list[list[Digit]]]:
-    """Give the digits of each upload, line by line."""
+def _digits_in_lines(claimed: list[Rereading]) -> tuple[list[list[list[Digit]]], list[int]]:
+    """Give the digits of each upload that has some, line by line, and the image's longer side."""
     uploads = {row.upload_id: row.upload for row in claimed}
     found = Digit.objects.filter(upload__in=uploads).order_by("upload", "position")
     grouped = groupby(found.with_predictions(), key=lambda digit: digit.upload_id)
-    return [lines_of(uploads[pk], list(digits)) for pk, digits in grouped]
+    own = [(uploads[pk], lines_of(uploads[pk], list(digits))) for pk, digits in grouped]
+    return [lines for _, lines in own], [max(up.width, up.height) for up, _ in own]
 
 
 def sweep() -> int:

@@ -5,7 +5,8 @@ import pytest
 
 from worker import devices, networks
 from worker.batches import AugmentedDigits
-from worker.calibration import EXPECTED_NOT_DIGITS, calibrate
+from worker.calibration import calibrate
+from worker.company import EXPECTED
 from worker.datasets import Dataset, load_mnist
 from worker.recipes import Recipe
 from worker.training import Checkpoints, Progress, evaluate, train
@@ -73,7 +74,7 @@ def test_calibration_expects_fewer_things_that_are_no_digits_than_training_had(s
     images = np.zeros((1, 28, 28, 1), np.float32)
     before = model.predict(images, verbose=0)[0, networks.NOT_A_DIGIT]
     _, lowered = calibrate(model, AugmentedDigits(some, recipe, recipe.stages[0]))
-    expected = EXPECTED_NOT_DIGITS
+    expected = EXPECTED
     assert lowered == pytest.approx(np.log((1 - expected) / expected), rel=0.1)
     assert model.predict(images, verbose=0)[0, networks.NOT_A_DIGIT] < before
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from worker import networks
 from worker.batches import EVALUATION_BATCH, AugmentedDigits
+from worker.company import EXPECTED
 
 CALIBRATION_BATCHES = 64
-EXPECTED_NOT_DIGITS = 0.08  # of what is found in people's images
 
 
 def calibrate(model: keras.Model, batches: AugmentedDigits) -> tuple[float, float]:
@@ -30,7 +30,7 @@ def calibrate(model: keras.Model, batches: AugmentedDigits) -> tuple[float, floa
     images, targets = (np.concatenate(parts) for parts in zip(*fresh, strict=True))
     logits = np.log(np.clip(model.predict(images, EVALUATION_BATCH, verbose=0), 1e-12, 1))
     others = targets[:, networks.NOT_A_DIGIT] == 1
-    seen, expected = float(others.mean()), EXPECTED_NOT_DIGITS
+    seen, expected = float(others.mean()), EXPECTED
     lowered = math.log(seen / (1 - seen) * (1 - expected) / expected) if seen > expected else 0.0
     logits[:, networks.NOT_A_DIGIT] -= lowered
     weights = np.where(others, math.exp(-lowered), 1.0)

@@ -5,7 +5,10 @@ import numpy as np
 SURE = 0.9  # a digit that is read with this probability is one beyond doubt
 AMONG_DIGITS = 0.15  # how much less probable "not a digit" is in a line with such digits
 FEWEST = 3  # things that are no digits, before they count
-EXPECTED, STRENGTH = 0.08, 4  # the share that is no digit, and how many things it is worth
+EXPECTED = 0.15  # the share of what is found in people's images that is no digit,
+STRENGTH = 4  # and how many things it is worth
+TINY = 16  # pixels: an image of no longer side was cut out around one character by a program,
+IN_TINY = 0.05  # and "not a digit" is that much less probable: what it lacks is pixels
 
 
 def is_sure(row: np.ndarray) -> bool:
@@ -13,15 +16,17 @@ def is_sure(row: np.ndarray) -> bool:
     return float(row[:-1].max()) >= SURE
 
 
-def in_company(lines: list[np.ndarray]) -> list[np.ndarray]:
+def in_company(lines: list[np.ndarray], side: int) -> list[np.ndarray]:
     """Give the probabilities of all that one image holds, with regard for each other.
 
     In a line with sure digits, at least as many as things that are none, "not a digit" is less
     probable. Elsewhere, where most of the image is no digit, it is as much more probable as that
-    share says.
+    share says. In a tiny image, what a digit is written with is as broad as the gaps in it, and
+    hard to tell from a stain: there, "not a digit" is less probable.
 
     Args:
         lines: for each line the probabilities, float32, shape (n, 11); the last is "not a digit".
+        side: the longer side of the image, in pixels.
 
     Returns:
         As given, each row summing to 1.
@@ -29,6 +34,7 @@ def in_company(lines: list[np.ndarray]) -> list[np.ndarray]:
     others = sum(int((line[:, -1] >= 0.5).sum()) for line in lines)
     total = sum(map(len, lines))
     rest = _odds_of_dirt(others, total) if others >= FEWEST and others > total / 2 else 1.0
+    rest *= IN_TINY if side <= TINY else 1.0
     return [_scaled(line, AMONG_DIGITS if _holds_digits(line) else rest) for line in lines]
 
 

@@ -17,7 +17,8 @@ from worker.segmentation import (
     candidates,
 )
 
-REJECT_FROM = 0.5  # what is this probably no digit is called "not a digit"
+# "Not a digit" is what is no digit with at least this probability, against that of the best digit.
+REJECT_FROM = 0.5
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def read_images(engine, files: list[bytes], max_pixels: int = MAX_PIXELS) -> lis
 
 
 def read_again(
-    engine, images: list[list[list[bytes]]]
+    engine, images: list[list[list[bytes]]], sides: list[int]
 ) -> list[tuple[int | None, float, np.ndarray]]:
     """Read digits that were found before, with the same regard for their neighbours.
 
@@ -95,6 +96,7 @@ def read_again(
         engine: the engine.Engine that reads.
         images: for each image its lines, and for each of those its digits: 28x28 bytes each; 0 is
             paper, 255 is full ink.
+        sides: the longer side of each image as it was sent, in pixels.
 
     Returns:
         For each digit, in order: its value, or None for "not a digit"; the probability of that;
@@ -104,7 +106,10 @@ def read_again(
     rows = engine.predict(np.frombuffer(b"".join(one for line in lines for one in line), np.uint8))
     ends = np.cumsum([len(line) for line in lines])[:-1]
     read = iter(np.split(rows, ends) if lines else ())
-    regarded = [in_company([next(read) for _ in image]) for image in images]
+    regarded = [
+        in_company([next(read) for _ in image], side)
+        for image, side in zip(images, sides, strict=True)
+    ]
     return [(*decide(row), row[:-1]) for image in regarded for line in image for row in line]
 
 
@@ -144,7 +149,8 @@ def _reading(look: _Look, chosen) -> Reading:
         return Reading(error=look.error)
     picture = look.picture
     lines = [next(chosen) for _ in look.page.lines]
-    read = in_company([np.stack([one.probabilities for one in line]) for line in lines])
+    rows = [np.stack([one.probabilities for one in line]) for line in lines]
+    read = in_company(rows, max(picture.width, picture.height))
     digits = [
         _read_digit(_in_whole_image(look.page.glyph(one.shape, number), picture), row)
         for number, (line, rows) in enumerate(zip(lines, read, strict=True))
@@ -164,11 +170,11 @@ def _in_whole_image(glyph: Glyph, picture: Picture) -> Glyph:
 
 def decide(probabilities: np.ndarray) -> tuple[int | None, float]:
     """Give the value that 11 probabilities mean, None for "not a digit", and its probability."""
-    other = float(probabilities[-1])
-    if other >= REJECT_FROM:
+    other, value = float(probabilities[-1]), int(probabilities[:-1].argmax())
+    digit = float(probabilities[value])
+    if other >= REJECT_FROM * (other + digit):
         return None, other
-    value = int(probabilities[:-1].argmax())
-    return value, float(probabilities[value])
+    return value, digit
 
 
 def _read_digit(glyph: Glyph, probabilities: np.ndarray) -> ReadDigit:
