@@ -75,6 +75,15 @@ def test_a_batch_of_any_size_gives_what_single_digits_give(engine, mnist):
     assert BATCH_SIZES[-1] < 70
 
 
+def test_several_views_of_a_digit_tell_more_than_one(engine, mnist):
+    pixels = mnist.images[..., None].astype(np.float32) / 255
+    singly = engine.model.predict(pixels, batch_size=256, verbose=0)
+    together = engine.predict(mnist.images)
+    assert np.allclose(together.sum(axis=1), 1, atol=1e-5)
+    wrong = [(said.argmax(axis=1) != mnist.labels).sum() for said in (singly, together)]
+    assert wrong[1] < wrong[0]
+
+
 def test_a_bad_file_spoils_no_other_in_its_batch(engine, mnist):
     good, bad, also = read_images(engine, [mnist_png(mnist, 0), b"words", mnist_png(mnist, 1)])
     assert (good.text, bad.text, also.text) == ("7", "", "2")

@@ -41,28 +41,21 @@ def test_digits_on_pages_are_found_and_read(engine, mnist, make, digits_right):
     assert own["digits_false"] <= 1
 
 
-@not_reached("90.7 % of 1,000 whole strings; these 200 are near the target", strict=False)
+@not_reached("91.4 % of 1,000 whole strings; these 200 are near the target", strict=False)
 def test_strings_of_digits_that_touch_are_read(engine, mnist):
     own = measured(engine, mnist, scenes.string, 200)
     assert own["accuracy"] >= 0.93
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "noise",
-        "blank",
-        pytest.param("letters", marks=not_reached("2.2 % accepted")),
-    ],
-)
-def test_what_is_no_digit_is_called_that(engine, name):
+@pytest.mark.parametrize(("name", "most"), [("noise", 300), ("blank", 300), ("letters", 2000)])
+def test_what_is_no_digit_is_called_that(engine, name, most):
     made = []
     try:
         for truth, image in collections.COLLECTIONS[name](np.random.default_rng(7)):
             made.append(Sample(str(len(made)), png(image), truth))
     except FileNotFoundError as error:
         pytest.skip(str(error))
-    some = made[:: max(1, len(made) // 300)]
+    some = made[:: max(1, len(made) // most)]
     own = figures(answers_of_files(engine, some))
     assert own["images"] >= 100
     assert own["accepted"] <= 0.02
@@ -84,7 +77,6 @@ def test_a_scene_has_as_many_lines_as_it_says(mnist):
         assert scene.image.ndim == 3
 
 
-@not_reached("97.2 % read right")
 def test_load_digits_is_read_as_files(engine):
     """scikit-learn's 8x8 digits, by other people, never trained on."""
     made = collections.COLLECTIONS["load-digits"](np.random.default_rng(0))

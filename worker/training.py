@@ -197,8 +197,10 @@ def _callbacks(model, batches: AugmentedDigits, progress: Progress, checkpoints)
 
 
 def evaluate(model: keras.Model, dataset: Dataset) -> Score:
-    """Measure a model on labelled digits, without augmentation."""
-    probabilities = model.predict(to_input(dataset.images), batch_size=EVALUATION_BATCH, verbose=0)
+    """Measure a model on labelled digits, as it reads them on the site."""
+    from worker.engine import Engine
+
+    probabilities = Engine.of(model).predict(dataset.images)
     chosen = probabilities[np.arange(len(dataset)), dataset.labels]
     return Score(
         loss=float(-np.log(np.clip(chosen, 1e-7, 1)).mean()),
