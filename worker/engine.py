@@ -7,13 +7,14 @@ import cv2
 import numpy as np
 
 from worker.bundle import BUNDLED_MODEL, ModelError, file_sha256
+from worker.images import SIZE
 
 BATCH_SIZES = (1, 8, 64)
 # Each digit is looked at as it is, larger and smaller, leant to either side: its scale, and by how
 # much a row moves aside for each row that it is higher.
 VIEWS = ((1.0, 0.0), (1.1, 0.12), (0.9, -0.12))
 LEAST = 1e-9  # a probability that a view gives counts as no less
-MIDDLE = 14  # where MNIST's centres of mass lie
+MIDDLE = SIZE // 2  # where a digit has its centre of mass
 
 
 class Engine:

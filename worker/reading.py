@@ -149,8 +149,8 @@ def _reading(look: _Look, chosen) -> Reading:
         return Reading(error=look.error)
     picture = look.picture
     lines = [next(chosen) for _ in look.page.lines]
-    rows = [np.stack([one.probabilities for one in line]) for line in lines]
-    read = in_company(rows, max(picture.width, picture.height))
+    alone = [np.stack([one.probabilities for one in line]) for line in lines]
+    read = in_company(alone, max(picture.width, picture.height))
     digits = [
         _read_digit(_in_whole_image(look.page.glyph(one.shape, number), picture), row)
         for number, (line, rows) in enumerate(zip(lines, read, strict=True))
