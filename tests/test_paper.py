@@ -101,3 +101,10 @@ def test_a_tiny_digit_enlarged_is_no_shade(mnist, side):
         tiny = cv2.resize(cut, (8, 8), interpolation=cv2.INTER_AREA)
         large = 255 - cv2.resize(tiny, (side, side), interpolation=cv2.INTER_CUBIC)
         assert extract_ink(large).any()
+
+
+@pytest.mark.parametrize("side", range(40, 104, 4))
+def test_strokes_are_full_of_ink_in_an_image_of_any_size(mnist, side):
+    for digit in mnist.images[:30]:
+        shown = cv2.resize(digit, (side, side), interpolation=cv2.INTER_CUBIC)
+        assert extract_ink(255 - shown)[shown > 200].mean() > 200

@@ -73,6 +73,9 @@ def _without_shadow(grey: np.ndarray, surface: np.ndarray, ink_sign: int) -> np.
     found = []
     for share in STROKE_WIDTHS:
         width = max(3, round(share * max(small.shape)))
+        # In a small image, widths that are nearly the same would seem to take all of the strokes.
+        if found and width < 1.5 * found[-1][0]:
+            continue
         closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((width, width), np.uint8))
         depth = closed - small
         found.append((width, depth, float(depth[depth > clear].sum())))
