@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Without bytecode files TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check train evaluate screenshots clean
+.PHONY: run test check train verifier evaluate screenshots clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up
@@ -29,6 +29,9 @@ check: $(VENV)/.installed-dev
 
 train: $(VENV)/.installed
 	$(BIN)/python manage.py train --output worker/bundled
+
+verifier: $(VENV)/.installed
+	$(BIN)/python manage.py train_verifier --output worker/bundled
 
 # Fashion-MNIST (Debian's dataset-fashion-mnist) is measured too where it is installed.
 FASHION := /usr/share/datasets/fashion-mnist/t10k-images-idx3-ubyte.gz

@@ -105,6 +105,21 @@ def test_train_refuses_to_go_on_from_another_architecture(trained, manage, tmp_p
     assert "expected a model of cnn" in done.stderr
 
 
+def test_train_verifier_makes_a_verifier(manage, tmp_path):
+    done = manage(
+        *("train_verifier", "--output", tmp_path, "--parts", 600, "--epochs", 2), DATA_DIR=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "epoch 2: accuracy" in done.stdout
+    facts = json.loads((tmp_path / "verifier.json").read_text())
+    assert facts["sha256"] == file_sha256(tmp_path / "verifier.keras")
+    assert facts["recipe"]["parts"] == 600
+    assert len(facts["epochs"]) == 2
+    refused = manage("train_verifier", "--output", tmp_path, "--parts", 0, DATA_DIR=tmp_path)
+    assert refused.returncode == 1
+    assert "expected parts from 1" in refused.stderr
+
+
 def test_a_trained_model_reads(trained, manage, pictures, tmp_path):
     model = trained[0] / "digits.keras"
     done = manage("classify", f"{pictures}/seven.png", "--model", model, DATA_DIR=tmp_path)

@@ -9,6 +9,8 @@ from pathlib import Path
 BUNDLED_DIR = Path(__file__).parent / "bundled"
 BUNDLED_MODEL = BUNDLED_DIR / "digits.keras"
 BUNDLED_METRICS = BUNDLED_DIR / "metrics.json"
+VERIFIER = BUNDLED_DIR / "verifier.keras"
+VERIFIER_FACTS = BUNDLED_DIR / "verifier.json"
 
 
 class ModelError(RuntimeError):
@@ -27,14 +29,23 @@ def write_bundle(model, metrics: dict, directory: Path) -> dict:
     Returns:
         The metrics as written, with the file's SHA-256 and size in bytes.
     """
-    directory.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=directory) as folder:
-        draft = Path(folder) / BUNDLED_MODEL.name
+    return _write(model, metrics, directory / BUNDLED_MODEL.name, BUNDLED_METRICS.name)
+
+
+def write_verifier(model, facts: dict, directory: Path) -> dict:
+    """Write a verifier as verifier.keras, and how it was made as verifier.json, as write_bundle."""
+    return _write(model, facts, directory / VERIFIER.name, VERIFIER_FACTS.name)
+
+
+def _write(model, facts: dict, path: Path, facts_name: str) -> dict:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder) / path.name
         model.save(draft)
-        metrics = {"sha256": file_sha256(draft), "bytes": draft.stat().st_size, **metrics}
-        os.replace(draft, directory / BUNDLED_MODEL.name)
-    write_metrics(metrics, directory / BUNDLED_METRICS.name)
-    return metrics
+        facts = {"sha256": file_sha256(draft), "bytes": draft.stat().st_size, **facts}
+        os.replace(draft, path)
+    write_metrics(facts, path.with_name(facts_name))
+    return facts
 
 
 def training_of(model: Path) -> dict:

@@ -50,7 +50,7 @@ def pieces_of_strings(
 
 def _some_parts(images, labels, not_a_digit: int, rng) -> list[tuple[np.ndarray, int]]:
     page, digits = touching(images, rng)
-    page = _as_seen(page, rng)
+    page = seen_by_camera(page, rng)
     wanted = {True: MOST_OF_EACH, False: MOST_OF_EACH}
     some = []
     parts = list(_labelled_parts(page, digits, labels, not_a_digit))
@@ -101,7 +101,7 @@ def touching(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, 
         The ink, uint8, shape (height, width), and for each digit where its ink is: bool, same
         shape.
     """
-    shapes = [_written(image, rng) for image in images]
+    shapes = [written(image, rng) for image in images]
     tall = max(map(len, shapes)) + 8
     page = np.zeros((tall, sum(shape.shape[1] for shape in shapes) + 1), np.uint8)
     digits, right = [], 0
@@ -120,7 +120,7 @@ def touching(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, 
     return page, digits
 
 
-def _written(image: np.ndarray, rng) -> np.ndarray:
+def written(image: np.ndarray, rng) -> np.ndarray:
     """Give a digit's ink, cropped, at about the height of the string."""
     drawn = draw(image, rng) if rng.random() < 0.4 else cv2.resize(image, None, fx=2, fy=2)
     shape = cropped(with_other_pen(drawn, rng) if rng.random() < 0.4 else drawn)
@@ -138,7 +138,7 @@ def _gap(page: np.ndarray, shape: np.ndarray, right: int) -> int:
     return int((free + inside)[both].min()) if both.any() else 0
 
 
-def _as_seen(page: np.ndarray, rng) -> np.ndarray:
+def seen_by_camera(page: np.ndarray, rng) -> np.ndarray:
     """Give the string as a camera or a small image gives it."""
     chance = rng.random()
     if chance < 0.3:

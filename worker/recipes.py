@@ -18,6 +18,7 @@ _BOUNDS = (
     ("images_per_epoch", 0, 10_000_000),
     ("correction_weight", 1, 1000),
 )
+_VERIFIER_BOUNDS = (("parts", 1, 10_000_000), ("epochs", 1, 1000), ("learning_rate", 1e-8, 1))
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,7 @@ class Recipe:
 
     def __post_init__(self):
         check_architecture(self.architecture)
-        for name, low, high in _BOUNDS:
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise ValueError(f"expected {name} from {low} to {high}, received {value}")
+        _check_bounds(self, _BOUNDS)
         if self.precision not in PRECISIONS:
             known = ", ".join(PRECISIONS)
             raise ValueError(f'expected a precision of {known}, received "{self.precision}"')
@@ -104,6 +102,22 @@ class Recipe:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class VerifierRecipe:
+    """The settings of a training of the verifier; the defaults make the one that ships.
+
+    parts: how many parts of strings are made to learn from.
+    """
+
+    parts: int = 360_000
+    epochs: int = 8
+    learning_rate: float = 3e-3
+    seed: int = 1
+
+    def __post_init__(self):
+        _check_bounds(self, _VERIFIER_BOUNDS)
+
+
 # What is no correction is to be read as before: neither its targets are smoothed nor weights pulled
 # to zero.
 FINE_TUNING = {
@@ -126,3 +140,10 @@ def check_architecture(name: str):
     if name not in ARCHITECTURES:
         known = ", ".join(ARCHITECTURES)
         raise ValueError(f'expected an architecture of {known}, received "{name}"')
+
+
+def _check_bounds(recipe, bounds):
+    for name, low, high in bounds:
+        value = getattr(recipe, name)
+        if not low <= value <= high:
+            raise ValueError(f"expected {name} from {low} to {high}, received {value}")

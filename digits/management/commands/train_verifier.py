@@ -1,0 +1,56 @@
+"""`manage.py train_verifier`: make the network that judges where touching digits are cut."""
+
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from digits.management.progress import above_bar, progress
+from worker.recipes import VerifierRecipe
+
+HELP = {
+    "parts": "how many parts of strings are made to learn from",
+    "epochs": "how many times they are seen",
+    "learning_rate": "the highest step size",
+    "seed": "the same seed gives the same training",
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Train the verifier on strings of MNIST's training images, without the database, and write"
+        " verifier.keras and verifier.json: that is how the one that ships was made."
+    )
+
+    def add_arguments(self, parser):
+        parser.add_argument("--output", type=Path, required=True, help="the folder to write to")
+        for field in fields(VerifierRecipe):
+            name, kind = field.name.replace("_", "-"), type(field.default)
+            text = f"{HELP[field.name]} (default {field.default})"
+            parser.add_argument(f"--{name}", type=kind, default=field.default, help=text)
+
+    def handle(self, *, output, **options):
+        try:
+            recipe = VerifierRecipe(**{name: options[name] for name in HELP})
+        except ValueError as error:
+            raise CommandError(str(error)) from error
+        from worker import devices
+
+        devices.load_backend()
+        from worker.verifier_training import make_verifier
+
+        with progress("epochs", recipe.epochs) as advance:
+
+            def told(epoch: int, figures: dict):
+                advance(1)
+                shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
+                self.stdout.write(above_bar(f"epoch {epoch}: {shown}"))
+                self.stdout.flush()
+
+            try:
+                facts = make_verifier(recipe, output, told)
+            except KeyboardInterrupt:
+                self.stderr.write("stopped; nothing was written")
+                sys.exit(130)
+        self.stdout.write(f"{facts['parameters']:,} parameters; written to {output}")
