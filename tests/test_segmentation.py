@@ -65,14 +65,20 @@ def shape(x: int = 0, width: int = 20) -> Shape:
     return Shape(x, 0, np.full((30, width), 255, np.uint8))
 
 
+def found(end: int, probabilities: np.ndarray, **others) -> Candidate:
+    """A shape that was found and may be cut."""
+    own = shape(width=50)
+    return Candidate(0, end, own, 0.0, probabilities, within=own, **others)
+
+
 def test_the_path_of_surest_digits_is_chosen():
-    whole = Candidate(0, 2, shape(width=50), 0.0, row(None, 0.97), whole=True)
+    whole = found(2, row(None, 0.97))
     parts = [
         Candidate(0, 1, shape(), -0.3, row(3, 0.95)),
         Candidate(1, 2, shape(), -0.3, row(8, 0.95)),
     ]
     assert best_path([whole, *parts]) == parts
-    sure = Candidate(0, 2, shape(width=50), 0.0, row(0, 0.99), whole=True)
+    sure = found(2, row(0, 0.99))
     assert best_path([sure, *parts]) == [sure]
 
 
@@ -83,26 +89,26 @@ def test_more_digits_that_are_surer_win_over_fewer_of_the_same_ink():
 
 
 def test_a_path_with_a_gap_is_no_path():
-    whole = Candidate(0, 2, shape(), 0.0, row(None, 0.9), whole=True)
+    whole = found(2, row(None, 0.9))
     assert best_path([whole, Candidate(1, 2, shape(), 0.0, row(1, 1.0))]) == [whole]
 
 
 def test_sure_digits_are_left_alone():
     line = [shape(0), shape(40), shape(80)]
-    found = candidates(line, np.stack([row(1, 0.99), row(2, 0.99), row(3, 0.99)]))
-    assert [one.shape for one in found] == line
-    assert best_path(found) == found
+    given = candidates(line, np.stack([row(1, 0.99), row(2, 0.99), row(3, 0.99)]))
+    assert [one.shape for one in given] == line
+    assert best_path(given) == given
 
 
 def test_neighbours_of_which_one_is_no_digit_may_be_one():
     line = [shape(0, 10), shape(12, 10), shape(60)]
-    found = candidates(line, np.stack([row(1, 0.6), row(None, 0.9), row(3, 0.99)]))
-    (pair,) = [one for one in found if one.probabilities is None]
+    given = candidates(line, np.stack([row(1, 0.6), row(None, 0.9), row(3, 0.99)]))
+    (pair,) = [one for one in given if one.probabilities is None]
     assert (pair.start, pair.end) == (0, 2)
     assert (pair.shape.x, pair.shape.width) == (0, 22)
     pair.probabilities = row(4, 0.98)
-    assert [one.shape.x for one in best_path(found)] == [0, 60]
-    assert len(best_path(found)) == 2
+    assert [one.shape.x for one in best_path(given)] == [0, 60]
+    assert len(best_path(given)) == 2
 
 
 def test_a_shape_keeps_its_place_when_it_is_masked():

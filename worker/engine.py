@@ -1,13 +1,16 @@
 """Load a model once, and read batches of digits with it."""
 
 import time
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from worker.bundle import BUNDLED_MODEL, ModelError, file_sha256
+from worker.bundle import BUNDLED_MODEL, VERIFIER, ModelError, file_sha256
 from worker.images import SIZE
+from worker.verifier import COLUMNS, ROWS
 
 BATCH_SIZES = (1, 8, 64)
 # Each digit is looked at as it is, larger and smaller, leant to either side: its scale, and by how
@@ -46,6 +49,7 @@ class Engine:
         self.model = model
         for size in BATCH_SIZES:
             self._run(np.zeros((size, 28, 28), np.uint8))
+        self.verifier = bundled_verifier()
 
     def predict(self, digits: np.ndarray) -> np.ndarray:
         """Give the probabilities of 0 to 9 and, last, of "not a digit", for each image.
@@ -61,20 +65,18 @@ class Engine:
         Source: Ciresan, Meier and Schmidhuber, "Multi-column deep neural networks for image
         classification" (2012), for averaging over views of one digit.
         """
-        digits = np.asarray(digits, np.uint8).reshape(-1, 28, 28)
-        largest = BATCH_SIZES[-1]
-        parts = [
-            self._padded(digits[start : start + largest])
-            for start in range(0, len(digits), largest)
-        ]
-        return np.concatenate(parts) if parts else np.zeros((0, 11), np.float32)
+        return _in_batches(self._run, np.asarray(digits, np.uint8).reshape(-1, 28, 28))
 
-    def _padded(self, digits: np.ndarray) -> np.ndarray:
-        size = next(size for size in BATCH_SIZES if size >= len(digits))
-        if size > len(digits):
-            blank = np.zeros((size - len(digits), 28, 28), np.uint8)
-            return self._run(np.concatenate([digits, blank]))[: len(digits)]
-        return self._run(digits)
+    def verify(self, parts: np.ndarray) -> np.ndarray:
+        """Give the probabilities that a part of a shape is one whole digit, by what is around it.
+
+        Args:
+            parts: uint8, shape (n, 24, 48, 2), as worker.verifier.in_context gives them.
+
+        Returns:
+            float32, shape (n, 11): of the digits 0 to 9 and, last, of anything else.
+        """
+        return _in_batches(lambda some: _said_of(self.verifier, some), parts)
 
     def _run(self, digits: np.ndarray) -> np.ndarray:
         said = np.maximum(self.said(digits), LEAST).reshape(len(VIEWS), len(digits), -1)
@@ -91,8 +93,39 @@ class Engine:
             float32, shape (views * n, 11): the rows of one view after those of the other.
         """
         seen = np.concatenate([digits, *(_looked_at(digits, *view) for view in VIEWS[1:])])
-        pixels = seen[..., None].astype(np.float32) / np.float32(255)
-        return np.asarray(self.model.predict_on_batch(pixels), np.float32)
+        return _said_of(self.model, seen[..., None])
+
+
+@cache
+def bundled_verifier():
+    """Load and warm up the verifier that ships, once a process.
+
+    Raises:
+        ModelError: the file is missing or damaged.
+    """
+    model = _loaded(VERIFIER, None, (ROWS, COLUMNS, 2))
+    for size in BATCH_SIZES:
+        _said_of(model, np.zeros((size, ROWS, COLUMNS, 2), np.uint8))
+    return model
+
+
+def _said_of(model, images: np.ndarray) -> np.ndarray:
+    """Give what a model says of uint8 images of shape (n, height, width, channels)."""
+    return np.asarray(model.predict_on_batch(images.astype(np.float32) / np.float32(255)))
+
+
+def _in_batches(run: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+    """Give the rows that run gives for images, of which it takes as many as BATCH_SIZES say."""
+    rows = []
+    for start in range(0, len(images), BATCH_SIZES[-1]):
+        some = images[start : start + BATCH_SIZES[-1]]
+        size = next(size for size in BATCH_SIZES if size >= len(some))
+        if blank := size - len(some):
+            padded = np.concatenate([some, np.zeros((blank, *images.shape[1:]), np.uint8)])
+            rows.append(run(padded)[: len(some)])
+        else:
+            rows.append(run(some))
+    return np.concatenate(rows) if rows else np.zeros((0, 11), np.float32)
 
 
 def _looked_at(digits: np.ndarray, scale: float, lean: float) -> np.ndarray:
@@ -109,6 +142,10 @@ def load_model(path: Path, sha256: str | None = None):
     Raises:
         ModelError: the file is missing, does not have this SHA-256, or is no digit model.
     """
+    return _loaded(path, sha256, (28, 28, 1))
+
+
+def _loaded(path: Path, sha256: str | None, image_shape: tuple[int, int, int]):
     if not path.is_file():
         raise ModelError(f"the model file {path.name} is missing")
     try:
@@ -127,9 +164,9 @@ def load_model(path: Path, sha256: str | None = None):
         shapes = model.input_shape[1:], model.output_shape[1:]
     except Exception as error:  # Keras raises many kinds for a damaged file
         raise ModelError(f"the model file {path.name} cannot be loaded: {error}") from error
-    if shapes != ((28, 28, 1), (11,)):
+    expected = image_shape, (11,)
+    if shapes != expected:
         raise ModelError(
-            f"expected a model from (28, 28, 1) to (11,), received one from"
-            f" {shapes[0]} to {shapes[1]}"
+            "expected a model from {} to {}, received one from {} to {}".format(*expected, *shapes)
         )
     return model

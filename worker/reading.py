@@ -16,6 +16,7 @@ from worker.segmentation import (
     best_path,
     candidates,
 )
+from worker.verifier import in_context
 
 # "Not a digit" is what is no digit with at least this probability, against that of the best digit.
 REJECT_FROM = 0.5
@@ -80,6 +81,7 @@ def read_images(engine, files: list[bytes], max_pixels: int = MAX_PIXELS) -> lis
     lines = [line for look in looks if look.page for line in look.page.lines]
     read = iter(_predict(engine, [shape for line in lines for shape in line]))
     found = [line for look in looks if look.page for line in _candidates(look.page, read)]
+    found = _verified(engine, found)
     unread = [one for line in found for one in line if one.probabilities is None]
     for candidate, row in zip(unread, _predict(engine, [one.shape for one in unread]), strict=True):
         candidate.probabilities = row
@@ -137,6 +139,19 @@ def _candidates(page: Page, read) -> list[list[Candidate]]:
         found.append(candidates(line, np.stack([next(read) for _ in line]), left))
         left -= sum(one.probabilities is None for one in found[-1])
     return found
+
+
+def _verified(engine, lines: list[list[Candidate]]) -> list[list[Candidate]]:
+    """Tell each part of a shape that was cut what the verifier says of it; leave out the hopeless.
+
+    A shape that was not cut needs no verifying.
+    """
+    cut = {id(one.within) for line in lines for one in line if one.within and not one.is_found}
+    parts = [one for line in lines for one in line if id(one.within) in cut]
+    seen = np.stack([in_context(one.shape, one.within) for one in parts]) if parts else ()
+    for part, row in zip(parts, engine.verify(seen), strict=True):
+        part.verified = row
+    return [[one for one in line if not one.is_hopeless] for line in lines]
 
 
 def _predict(engine, shapes: list[Shape]) -> np.ndarray:

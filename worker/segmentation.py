@@ -1,7 +1,11 @@
-"""Digits that touch, and digits in pieces: cut where ink is thin, and let the recogniser judge.
+"""Digits that touch, and digits in pieces: cut where ink is thin, and let two networks judge.
 
 A line of ink is over-segmented; what lies between two cuts, or in two neighbouring pieces, may be a
-digit. The best path through these candidates, by what the recogniser says of each, is the reading.
+digit. The best path through these candidates is the reading: by what the recogniser says of each
+alone, and the verifier of each part beside the rest of the shape that it was cut from.
+
+Source: Oliveira, Sabourin, Bortolozzi and Suen, "Automatic recognition of handwritten numerical
+strings: a recognition and verification strategy" (2002).
 """
 
 from dataclasses import dataclass
@@ -17,22 +21,24 @@ SIDE = 48  # cuts are looked for at this height
 SIDEWAYS = 0.35  # what a step of a cut to the side costs, in pixels of ink crossed
 DEAREST = 0.5  # a cut that crosses more ink than this, as a share of the height, is none
 APART = 0.08  # of a digit's ink: cuts with less between them are one
-MOST_CUTS = 9  # of a shape that is as wide as high
-# Width to height of a part that may be a digit: among digits, some have a long bar or tail.
-WIDEST, WIDEST_ALONE = 2.0, 1.3
+MOST_CUTS = 11  # of a shape that is as wide as high
+WIDEST = 2.0  # width to height of a part that may be a digit: some have a long bar or tail
 MOST_PARTS = 1500  # of an image: a picture full of noise is not cut without end
 CERTAIN = 0.99  # a shape that is read with this probability is not cut
 WIDE = 1.0  # and so is one that is wider than this share of its height
 # What a reading by other pieces must be better by: its probability counts only so much.
-CUT_ALONE, CUT_NARROW, JOINED = 0.06, 0.3, 0.3
-NARROW = 0.9  # width to height of what is rather one digit
-BROAD = 1.6  # width to height of what is no single letter either
+CUT_ALONE, JOINED = 0.06, 0.3
+BROAD = 1.6  # width to height of what is no single letter, though it stands alone
 CRUMB = 0.1  # of the ink of a part: pieces that are smaller are no part of its digit
-NARROWEST_ALONE, NARROWEST_IN_LINE = 1.05, 0.5  # width to height of what may be two digits
+NARROWEST = 0.28  # width to height of what may be two digits
 # How sure a reading is counts beyond its probability, which is near 1 for many a wrong part: its
 # log-odds, up to SUREST. Weighed by width, they favour neither few digits nor many.
 SURENESS, SUREST = 0.025, 9.0
 UNREAD = 0.05  # and "not a digit" counts this much against any reading by cuts
+# The verifier's word counts half as much as the recogniser's, and what it has never seen the like
+# of it may be wrong about.
+VERIFIED, UNHEARD_OF = 0.5, 0.1
+HOPELESS = 0.98  # a part that is no digit with this probability, by the verifier, is not read
 
 
 @dataclass(eq=False)
@@ -80,7 +86,9 @@ class Shape:
 class Candidate:
     """A shape between two nodes of a line, and how much its reading counts (a logarithm).
 
+    within: the shape that was cut, where this is a part of it, or the whole.
     breadth: its width in heights of the line.
+    probabilities, verified: what the recogniser and the verifier say, float32, shape (11,).
     """
 
     start: int
@@ -88,17 +96,37 @@ class Candidate:
     shape: Shape
     weight: float
     probabilities: np.ndarray | None = None
-    whole: bool = False
+    within: Shape | None = None
+    verified: np.ndarray | None = None
     breadth: float = 1.0
 
     @property
+    def is_found(self) -> bool:
+        """Tell whether the shape is one that was found, and was neither cut nor joined."""
+        return self.within is self.shape
+
+    @property
+    def is_hopeless(self) -> bool:
+        unread = self.probabilities is None and self.verified is not None
+        return unread and float(self.verified[-1]) > HOPELESS
+
+    @property
     def score(self) -> float:
-        digit, other = float(self.probabilities[:-1].max()), float(self.probabilities[-1])
-        if self.whole and other >= digit:
+        value, other = int(self.probabilities[:-1].argmax()), float(self.probabilities[-1])
+        digit = float(self.probabilities[value])
+        if self.is_found and other >= digit:
             return float(np.log(UNREAD * other)) + self.weight
         log_odds = np.log(max(digit, 1e-9)) - np.log(max(1 - digit, 1e-9))
         doubt = (SUREST - min(float(log_odds), SUREST)) * self.breadth
-        return float(np.log(max(digit, 1e-9))) + self.weight - SURENESS * doubt
+        borne_out = VERIFIED * np.log(self._trust(value))
+        return float(np.log(max(digit, 1e-9)) + borne_out) + self.weight - SURENESS * doubt
+
+    def _trust(self, value: int) -> float:
+        """Tell how far the verifier bears out that this is one whole digit, and of this value."""
+        if self.verified is None:
+            return 1.0
+        whole, same = 1 - float(self.verified[-1]), float(self.verified[value])
+        return (float(np.sqrt(whole * same)) + UNHEARD_OF) / (1 + UNHEARD_OF)
 
 
 def candidates(line: list[Shape], read: np.ndarray, most: int = MOST_PARTS) -> list[Candidate]:
@@ -115,16 +143,15 @@ def candidates(line: list[Shape], read: np.ndarray, most: int = MOST_PARTS) -> l
     digits = [is_sure(row) for row in read]
     height = float(np.median([shape.height for shape in line]))
     found, node, starts = [], 0, []
-    for index, (shape, row) in enumerate(zip(line, read, strict=True)):
-        others = sum(digits) - digits[index]
+    for shape, row in zip(line, read, strict=True):
         may_be_cut = most > 0 and _is_doubtful(shape, row)
-        parts = _parts(shape, height, others) if may_be_cut else []
+        parts = _parts(shape, height, alone=len(line) == 1) if may_be_cut else []
         most -= len(parts)
         last = node + max((part.end for part in parts), default=1)
         for part in parts:
             part.start, part.end = node + part.start, node + part.end
         starts.append((node, last))
-        found += [Candidate(node, last, shape, 0.0, row, whole=True), *parts]
+        found += [Candidate(node, last, shape, 0.0, row, within=shape), *parts]
         node = last
     for index in range(len(line) - 1):
         if digits[index] and digits[index + 1]:
@@ -155,24 +182,23 @@ def _is_doubtful(shape: Shape, row: np.ndarray) -> bool:
     return float(row[:-1].max()) < CERTAIN or shape.width > WIDE * shape.height
 
 
-def _parts(shape: Shape, height: float, others: int) -> list[Candidate]:
+def _parts(shape: Shape, height: float, *, alone: bool) -> list[Candidate]:
     """Give the parts of a shape between any two of its cuts; the nodes count from 0."""
-    # A wide shape alone may be a letter; among digits, it is rather two of them.
-    narrowest = NARROWEST_IN_LINE if others else NARROWEST_ALONE
-    if shape.width < narrowest * shape.height or shape.height < 8:
+    if shape.width < NARROWEST * shape.height or shape.height < 8:
         return []
-    several = others or shape.width >= BROAD * shape.height
-    is_narrow = shape.width < NARROW * shape.height
-    odds = (CUT_NARROW if is_narrow else 1.0) if several else CUT_ALONE
+    # What stands alone may be a letter; in a line, it is rather several digits.
+    odds = CUT_ALONE if alone and shape.width < BROAD * shape.height else 1.0
     price = float(np.log(odds)) / 2
-    last, found = cut_parts(shape, height, widest=WIDEST if others else WIDEST_ALONE)
+    last, found = cut_parts(shape, height)
     # Each cut has two sides, so each side pays one half.
-    parts = [Candidate(i, j, part, ((i > 0) + (j < last)) * price) for i, j, part in found]
+    parts = [
+        Candidate(i, j, part, ((i > 0) + (j < last)) * price, within=shape) for i, j, part in found
+    ]
     return parts if last in {part.end for part in parts} else []
 
 
 def cut_parts(
-    shape: Shape, height: float, most: int = MOST_CUTS, widest: float = WIDEST
+    shape: Shape, height: float, most: int = MOST_CUTS
 ) -> tuple[int, list[tuple[int, int, Shape]]]:
     """Cut a shape in all ways.
 
@@ -180,7 +206,6 @@ def cut_parts(
         shape: what may be several digits that touch.
         height: the usual height of a digit beside it.
         most: how many cuts a shape as wide as high may have.
-        widest: the width to height of the widest part that may be a digit.
 
     Returns:
         The number of its right end, where its left end is 0 and its cuts are between; and, for
@@ -192,11 +217,11 @@ def cut_parts(
     last, column, middle = len(edges) - 1, np.arange(shape.width)[None, :], edges.mean(axis=1)
     found = []
     for i, j in combinations(range(len(edges)), 2):
-        if (i, j) == (0, last) or middle[j] - middle[i] > 1.25 * widest * shape.height:
+        if (i, j) == (0, last) or middle[j] - middle[i] > 1.25 * WIDEST * shape.height:
             continue
         between = (column >= edges[i][:, None]) & (column < edges[j][:, None])
         part = shape.masked(between & _without_crumbs(shape.ink, between))
-        if part is not None and _may_be_digit(part, shape, height, widest):
+        if part is not None and _may_be_digit(part, shape, height):
             found.append((i, j, part))
     return last, found
 
@@ -212,10 +237,10 @@ def _without_crumbs(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
     return ~np.isin(labels, small)
 
 
-def _may_be_digit(part: Shape, whole: Shape, height: float, widest: float) -> bool:
+def _may_be_digit(part: Shape, whole: Shape, height: float) -> bool:
     if part.ink.max() < DARK:
         return False
-    return part.height >= 0.5 * min(height, whole.height) and part.width <= widest * part.height
+    return part.height >= 0.5 * min(height, whole.height) and part.width <= WIDEST * part.height
 
 
 def find_cuts(ink: np.ndarray, most: int = MOST_CUTS) -> np.ndarray:
