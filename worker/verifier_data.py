@@ -19,13 +19,8 @@ from worker.segmentation import Shape, cut_parts
 from worker.verifier import in_context
 
 NOT_A_DIGIT = 10
-DIGITS = (
-    0.15,
-    0.29,
-    0.35,
-    0.16,
-    0.05,
-)  # the shares of shapes of no digit, of one, two, three, four
+# The shares of shapes that are made of no digit, of one, two, three, and four.
+DIGITS = (0.15, 0.29, 0.35, 0.16, 0.05)
 WITH_A_ONE = 0.3  # of strings: a slice of another digit looks most like a 1
 MOST_DIGITS, MOST_OTHERS = 5, 8  # parts of one shape that are (nearly) digits, and that are none
 # From the first on a part is a little less a digit, and from the second on none. Each is a share of
