@@ -160,19 +160,22 @@ def _compile(model, batches: AugmentedDigits):
     recipe, stage = batches.recipe, batches.stage
     steps = len(batches) * stage.epochs
     model.compile(
-        optimizer=keras.optimizers.AdamW(
-            keras.optimizers.schedules.CosineDecay(
-                stage.learning_rate / 10,
-                steps,
-                warmup_target=stage.learning_rate,
-                warmup_steps=steps // 10,
-                alpha=0.002,
-            ),
-            weight_decay=recipe.weight_decay,
-        ),
+        optimizer=adamw(stage.learning_rate, steps, recipe.weight_decay),
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
     )
+
+
+def adamw(learning_rate: float, steps: int, weight_decay: float) -> keras.optimizers.Optimizer:
+    """Give AdamW whose learning rate rises to this one in a tenth of the steps, and falls again."""
+    schedule = keras.optimizers.schedules.CosineDecay(
+        learning_rate / 10,
+        steps,
+        warmup_target=learning_rate,
+        warmup_steps=steps // 10,
+        alpha=0.002,
+    )
+    return keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
 
 
 def _callbacks(model, batches: AugmentedDigits, progress: Progress, checkpoints) -> list:

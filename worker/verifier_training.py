@@ -12,6 +12,7 @@ import numpy as np
 from worker import devices, networks
 from worker.bundle import write_verifier
 from worker.recipes import VerifierRecipe
+from worker.training import adamw
 from worker.verifier_data import make_parts
 
 BATCH = 256
@@ -50,16 +51,8 @@ def train_verifier(
     seen, targets = make_parts(recipe.parts, recipe.seed)
     batches = Parts(seen, targets, recipe.seed)
     model = networks.verifier(devices.fast_precision())
-    steps = len(batches) * recipe.epochs
-    rate = keras.optimizers.schedules.CosineDecay(
-        recipe.learning_rate / 10,
-        steps,
-        warmup_target=recipe.learning_rate,
-        warmup_steps=steps // 10,
-        alpha=0.002,
-    )
     model.compile(
-        optimizer=keras.optimizers.AdamW(rate, weight_decay=1e-2),
+        optimizer=adamw(recipe.learning_rate, len(batches) * recipe.epochs, weight_decay=1e-2),
         loss="categorical_crossentropy",
         metrics=["accuracy"],
     )
