@@ -89,6 +89,32 @@ def test_an_example_is_read_with_one_click(watched):
     assert watched.errors == []
 
 
+def test_what_is_read_on_the_start_page_is_corrected_there(watched, mnist, tmp_path):
+    page = watched.page
+    verdict = page.locator("#reading .verdict")
+    page.goto("/")
+    page.evaluate("window.sameDocument = true")
+    draw(page)
+    page.locator("#reading").get_by_role("button", name="1", exact=True).click()
+    expect(verdict).to_have_text("corrected to 1 (was 7)")
+    (tmp_path / "sent.png").write_bytes(mnist_png(mnist, 1))
+    page.get_by_label("Image").set_input_files(tmp_path / "sent.png")
+    expect(page.locator("#reading .answer")).to_have_text("2")
+    page.keyboard.press("3")
+    expect(verdict).to_have_text("corrected to 3 (was 2)")
+    page.keyboard.press("4")
+    expect(verdict).to_have_text("corrected to 4 (was 2)")
+    expect(page.locator("#corrected")).to_have_text("With corrections: 4")
+    page.get_by_role("button", name="One digit").click()
+    expect(page.locator("#reading .answer")).to_have_text("5")
+    page.keyboard.press("n")
+    expect(verdict).to_contain_text("corrected to not a digit")
+    assert page.evaluate("window.sameDocument") is True
+    page.goto("/uploads/?verdict=corrected")
+    expect(page.locator(".tile")).to_have_count(3)
+    assert watched.errors == []
+
+
 def test_an_upload_is_deleted_after_a_question(watched, photo):
     page = watched.page
     read(page, photo)
