@@ -22,8 +22,8 @@ import numpy as np
 import requests
 
 from tests.site import Site, eventually, run_manage
-from worker.datasets import load_mnist
-from worker.tables import write_csv
+from worker.files.datasets import load_mnist
+from worker.files.tables import write_csv
 
 ROWS, ROWS_UNDER_KILLS, KILLS = 28_000, 10_000, 3
 MAKE_TOKEN = (

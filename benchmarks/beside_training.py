@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.pictures import mnist_png
 from tests.site import Site, eventually
-from worker.datasets import load_mnist
+from worker.files.datasets import load_mnist
 
 SETTINGS = {"start": "active", "architecture": "cnn", "epochs": "200", "forced": "on"}
 

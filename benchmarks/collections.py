@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from benchmarks import scenes
-from worker.datasets import load_mnist
+from worker.files.datasets import load_mnist
 
 FONTS = Path("/usr/share/fonts/truetype")
 LIKE_DIGITS = "IlOoZSBqgb"  # nobody can tell these from digits out of context

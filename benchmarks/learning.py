@@ -12,16 +12,16 @@ from functools import partial
 import cv2
 import numpy as np
 
-from worker import devices
-from worker.datasets import Dataset, load_mnist
-from worker.recipes import Recipe
+from worker.files.datasets import Dataset, load_mnist
+from worker.reading import devices
+from worker.training.recipes import Recipe
 
 CORRECTED, UNSEEN = 200, 200
 
 
 def slanted(images: np.ndarray, labels: np.ndarray, degrees: float = 50) -> Dataset:
     """Slant digits by so many degrees to the right."""
-    from worker.images import normalize
+    from worker.images.finding import normalize
 
     slope = np.tan(np.radians(degrees))
     matrix = np.array([[1, -slope, 14 * slope + 28], [0, 1, 0]], np.float32)
@@ -55,8 +55,8 @@ STYLES = {
 
 def measure(style: str, changes: dict) -> dict:
     """Fine-tune on one style; give the shares read right before and after, and the seconds."""
-    from worker.engine import BUNDLED_MODEL, Engine, load_model
-    from worker.training import train
+    from worker.reading.engine import BUNDLED_MODEL, Engine, load_model
+    from worker.training.fit import train
 
     mnist, test = load_mnist("train"), load_mnist("test")
     drawn = STYLES[style](mnist.images[:4000], mnist.labels[:4000])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from worker.datasets import Dataset
+from worker.files.datasets import Dataset
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ def batch() -> dict:
 
 def photo() -> dict:
     """A JPEG photo of 12 megapixels with lines of digits, the whole path, on two cores."""
-    from worker.reading import read_images
+    from worker.reading.reading import read_images
 
     # Made in another process: what that takes is no memory of the reading.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as maker:
@@ -86,7 +86,7 @@ def _photo() -> tuple[bytes, bytes]:
     import cv2
 
     from benchmarks.scenes import hard_page
-    from worker.datasets import load_mnist
+    from worker.files.datasets import load_mnist
 
     rng = np.random.default_rng(5)
     scene = hard_page(load_mnist("test"), rng)
@@ -102,16 +102,16 @@ def _use_cores(count: int):
 
 
 def _engine():
-    from worker import devices
+    from worker.reading import devices
 
     devices.load_backend()
-    from worker.engine import Engine
+    from worker.reading.engine import Engine
 
     return Engine()
 
 
 def _images() -> np.ndarray:
-    from worker.datasets import load_mnist
+    from worker.files.datasets import load_mnist
 
     return load_mnist("test").images[:256]
 

@@ -2,9 +2,9 @@
 
 from django.contrib import admin
 
-from digits.activations import rollback_target
-from digits.runs import new_corrections
-from digits.state import state
+from digits.learning.runs import new_corrections
+from digits.monitoring.figures import state
+from digits.versions.activations import rollback_target
 
 
 class Site(admin.AdminSite):

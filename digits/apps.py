@@ -9,10 +9,12 @@ class DigitsConfig(AppConfig):
     verbose_name = "Digits"
 
     def ready(self):
-        from digits import accounts, files, versions
+        from digits import files
+        from digits.accounts import accounts
         from digits.models import Batch, ModelVersion, Upload
+        from digits.versions import registry
 
-        post_migrate.connect(versions.register_bundled_after_migrate, sender=self)
+        post_migrate.connect(registry.register_bundled_after_migrate, sender=self)
         user_logged_in.connect(accounts.take_uploads_along)
         for model in (Upload, Batch, ModelVersion):
             post_delete.connect(files.delete_files_of, sender=model)

@@ -5,11 +5,12 @@ from django.conf import settings
 from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 
-from digits import queue, runs
+from digits.learning import runs
 from digits.models import ModelVersion, TrainingRun, Upload
 from digits.models.uploads import Source
-from worker.decoding import ImageError, read_header
-from worker.recipes import ARCHITECTURES, FINE_TUNING, Recipe
+from digits.uploads import queue
+from worker.images.decoding import ImageError, read_header
+from worker.training.recipes import ARCHITECTURES, FINE_TUNING, Recipe
 
 
 class UploadForm(forms.Form):

@@ -6,7 +6,7 @@ import zipfile
 
 import numpy as np
 
-from worker.tables import write_csv
+from worker.files.tables import write_csv
 
 
 def kaggle_csv(dataset, count: int, *, labels: bool = False) -> bytes:

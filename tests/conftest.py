@@ -7,11 +7,11 @@ import pytest
 import redis as redis_library
 from django.conf import settings
 
-from digits import redis as own_redis
 from digits.management.commands.up import embedded_redis
+from digits.queue import redis as own_redis
 from tests.pictures import mnist_png
 from tests.site import Site
-from worker.datasets import load_mnist
+from worker.files.datasets import load_mnist
 
 
 def pytest_collection_modifyitems(items):

@@ -5,8 +5,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from worker.bundle import BUNDLED_MODEL
-from worker.networks import LAST_LAYER
+from worker.reading.bundle import BUNDLED_MODEL
+from worker.training.networks import LAST_LAYER
 
 
 def changed_model(path: Path, scale: float = 1.01, shift: float = 0.0) -> Path:

@@ -19,9 +19,9 @@ from tests.bulks import kaggle_csv
 from tests.models import noisy_model
 from tests.pictures import in_lines, mnist_png, on_paper, png
 from tests.site import ADMIN_PASSWORD, Site, eventually
-from worker.datasets import Dataset, load_mnist
-from worker.engine import Engine
-from worker.judging import judge
+from worker.evaluation.judging import judge
+from worker.files.datasets import Dataset, load_mnist
+from worker.reading.engine import Engine
 
 SEVEN = [(0.35, 0.3), (0.5, 0.29), (0.62, 0.3), (0.55, 0.5), (0.5, 0.65), (0.46, 0.8)]
 

@@ -13,12 +13,12 @@ from PIL import Image
 from tests.bulks import kaggle_csv
 from tests.pictures import mnist_png, on_paper, png
 from tests.site import ROOT, environment
-from worker.bundle import ModelError
 from worker.classifier import DigitClassifier
-from worker.datasets import DatasetError
-from worker.decoding import ImageError
-from worker.engine import Engine
-from worker.reading import read_images
+from worker.files.datasets import DatasetError
+from worker.images.decoding import ImageError
+from worker.reading.bundle import ModelError
+from worker.reading.engine import Engine
+from worker.reading.reading import read_images
 
 SMALL = {"architecture": "mlp", "epochs": 1, "finishing_epochs": 0, "images_per_epoch": 500}
 

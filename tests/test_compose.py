@@ -164,7 +164,7 @@ def test_it_tells_the_admin_password_to_no_process_that_stays():
     ],
 )
 def test_it_calls_a_reader_healthy_that_has_loaded_a_model(redis, signs, code):
-    from digits.signs import PREFIX
+    from digits.queue.heartbeats import PREFIX
 
     redis.set(f"{PREFIX}another-host:1", json.dumps({"version": 3}))
     for pid, sign in enumerate(signs):

@@ -64,7 +64,7 @@ def refuse_to_start_without_its_gpu(**_):
     from django.conf import settings
 
     from digits.supervisor import EX_CONFIG
-    from worker.devices import DeviceError, require_gpu
+    from worker.reading.devices import DeviceError, require_gpu
 
     if _reads_digits() and settings.REQUIRE_GPU:
         try:
@@ -77,9 +77,9 @@ def refuse_to_start_without_its_gpu(**_):
 @signals.worker_shutting_down.connect
 def give_the_training_back(**_):
     """A training does not hold up the end of its worker: it goes on from its last epoch later."""
-    from digits import trainer
+    from digits.tasks import training
 
-    trainer.stopping.set()
+    training.stopping.set()
 
 
 @signals.worker_process_init.connect
@@ -88,6 +88,6 @@ def load_the_model(**_):
     from billiard.process import current_process
 
     if _reads_digits():
-        from digits import serving
+        from digits.tasks import serving
 
         serving.start(getattr(current_process(), "index", 0))

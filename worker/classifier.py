@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from worker.bundle import BUNDLED_MODEL, ModelError
-from worker.datasets import Dataset, load_mnist
-from worker.exports import export_images
-from worker.recipes import Recipe
-from worker.tables import load_csv, open_plain, read_layout, rows
+from worker.files.datasets import Dataset, load_mnist
+from worker.files.exports import export_images
+from worker.files.tables import load_csv, open_plain, read_layout, rows
+from worker.reading.bundle import BUNDLED_MODEL, ModelError
+from worker.training.recipes import Recipe
 
 HELD_OUT = 10  # where the test images have no labels, one training image in so many is kept for it
 PREDICTED_CSV, GALLERY_PNG = "predicted.csv", "gallery.png"
@@ -64,7 +64,7 @@ class DigitClassifier:
 
         Args:
             on_epoch: called after each epoch with its number and its figures.
-            settings: those of worker.recipes.Recipe, such as architecture, epochs,
+            settings: those of worker.training.recipes.Recipe, such as architecture, epochs,
                 finishing_epochs, images_per_epoch, seed; the defaults make the model that ships,
                 in about an hour on two cores.
 
@@ -75,7 +75,7 @@ class DigitClassifier:
             ValueError: a setting is unknown or out of its bounds.
         """
         recipe = Recipe.from_dict(settings)
-        from worker.training import Progress, train
+        from worker.training.fit import Progress, train
 
         self.model = train(self._known, recipe, progress=Progress(on_epoch=on_epoch))
         return self.model
@@ -86,7 +86,7 @@ class DigitClassifier:
         Returns:
             The mean cross-entropy, and the share that is read right.
         """
-        from worker.training import evaluate
+        from worker.training.fit import evaluate
 
         score = evaluate(self._given(model), self._judged)
         return score.loss, score.accuracy
@@ -101,9 +101,9 @@ class DigitClassifier:
         Returns:
             The most probable digit of each: uint8, shape (n,).
         """
-        from worker.engine import Engine
-        from worker.evaluation import answers_of_pixels
-        from worker.plots import draw_gallery
+        from worker.evaluation.plots import draw_gallery
+        from worker.evaluation.scoring import answers_of_pixels
+        from worker.reading.engine import Engine
 
         engine, folder = Engine.of(self._given(model)), Path(out_dir)
         folder.mkdir(parents=True, exist_ok=True)
@@ -124,13 +124,13 @@ class DigitClassifier:
                 that ships.
 
         Returns:
-            A worker.reading.Reading: `text`, `confidence`, and `digits`, each with its box.
+            A worker.reading.reading.Reading: `text`, `confidence`, and `digits`, each with its box.
 
         Raises:
             ImageError: the file is no image that can be read.
         """
-        from worker.engine import Engine
-        from worker.reading import read_images
+        from worker.reading.engine import Engine
+        from worker.reading.reading import read_images
 
         if model is None and self.model is None:
             self.load_model()
@@ -153,7 +153,7 @@ class DigitClassifier:
         Raises:
             ModelError: the file is missing, damaged, or is no digit model.
         """
-        from worker.engine import load_model
+        from worker.reading.engine import load_model
 
         self.model = load_model(Path(path))
         return self.model

@@ -9,8 +9,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from digits.admin.base import OnTheSite, ReadOnlyAdmin, link
 from digits.forms import RetrainForm
+from digits.learning.runs import new_corrections
 from digits.models import TrainingRun
-from digits.runs import new_corrections
 from digits.templatetags.digits import percent
 from digits.views.training import ask, cancel_run, context_of
 

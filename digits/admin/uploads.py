@@ -7,7 +7,6 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
-from digits import rereading
 from digits.admin.base import (
     Cascades,
     Inline,
@@ -21,7 +20,7 @@ from digits.admin.base import (
     link,
     thumbnail,
 )
-from digits.corrections import correct
+from digits.learning.corrections import correct
 from digits.models import (
     Correction,
     Digit,
@@ -30,6 +29,7 @@ from digits.models import (
     Rereading,
     Upload,
 )
+from digits.uploads import rereading
 
 
 class Corrected(admin.SimpleListFilter):

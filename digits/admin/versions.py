@@ -10,14 +10,14 @@ from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
-from digits import activations
 from digits.admin.base import ReadOnlyAdmin, link
+from digits.learning.runs import new_corrections
 from digits.models import (
     Activation,
     ModelVersion,
 )
-from digits.runs import new_corrections
 from digits.templatetags.digits import exactly
+from digits.versions import activations
 
 
 @admin.register(ModelVersion)

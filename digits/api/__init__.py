@@ -11,5 +11,5 @@ it looks like, in and out), and its addresses in urls.py. What every view gets w
 - throttles.py, pages.py: requests a minute, and cursor pages for the list views of DRF.
 - queries.py: query parameters, checked by a serializer that the schema also shows.
 
-Uploads made under an Idempotency-Key: see digits.idempotency, and views/uploads.py for its use.
+Uploads made under an Idempotency-Key: see digits.accounts.idempotency, and views/uploads.py.
 """

@@ -3,7 +3,7 @@
 from django.conf import settings
 from rest_framework import authentication, exceptions, permissions
 
-from digits import tokens
+from digits.accounts import tokens
 from digits.middleware import Owner
 
 CHALLENGE = "Bearer"

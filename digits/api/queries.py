@@ -5,7 +5,7 @@ import math
 from rest_framework import serializers
 
 from digits.models.uploads import Source, Status
-from digits.waiting import LONGEST_WAIT
+from digits.uploads.waiting import LONGEST_WAIT
 
 
 class Seconds(serializers.FloatField):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
 
-from digits import idempotency
+from digits.accounts import idempotency
 from digits.api.errors import Unprocessable
 
 KEY = "Idempotency-Key"

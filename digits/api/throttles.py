@@ -6,7 +6,7 @@ import time
 from django.conf import settings
 from rest_framework.throttling import BaseThrottle
 
-from digits import redis
+from digits.queue import redis
 
 
 class Throttle(BaseThrottle):

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 from django.db import migrations
 from django.db.models import OuterRef, Subquery
 
-from digits.lines import corrected_reading
+from digits.uploads.lines import corrected_reading
 
 NOT_A_DIGIT = 10
 

@@ -24,7 +24,7 @@ class Token(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """What a sender's key made: sent again, it makes nothing new. See digits.idempotency."""
+    """What a sender's key made: sent again, it makes nothing new (digits.accounts.idempotency)."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False

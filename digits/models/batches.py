@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from digits.models.owned import OwnedQuerySet
 from digits.models.uploads import Source, dated_path
-from worker import bulk
+from worker.files import plans
 
 
 class BatchStatus(models.TextChoices):
@@ -36,12 +36,12 @@ class BatchQuerySet(OwnedQuerySet):
 
 
 class Batch(models.Model):
-    """One file of many images. Its row is the truth: see digits.batches."""
+    """One file of many images. Its row is the truth: see digits.batches.parts."""
 
     class Kind(models.TextChoices):
-        CSV = bulk.CSV, "CSV"
-        IDX = bulk.IDX, "IDX"
-        ZIP = bulk.ZIP, "ZIP of images"
+        CSV = plans.CSV, "CSV"
+        IDX = plans.IDX, "IDX"
+        ZIP = plans.ZIP, "ZIP of images"
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False
@@ -143,7 +143,7 @@ class Batch(models.Model):
 
 
 class BatchPart(models.Model):
-    """Rows of a batch that are to be read yet, as worker.bulk.Part; it goes when they are."""
+    """Rows of a batch that are to be read, as worker.files.plans.Part; deleted when they are."""
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="parts")
     first = models.PositiveIntegerField(help_text="the number of its first row, from 1")
@@ -167,7 +167,7 @@ class BatchPart(models.Model):
 
 
 class BatchItem(models.Model):
-    """What was read in one row or image of a batch, as worker.bulk_reading.Item."""
+    """What was read in one row or image of a batch, as worker.files.part_reading.Item."""
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="items", db_index=False)
     number = models.PositiveIntegerField(help_text="its place in the file, from 1")

@@ -12,7 +12,7 @@ class RereadingQuerySet(models.QuerySet):
 
 
 class Rereading(models.Model):
-    """Its row is the truth, as an upload's is: see digits.rereading."""
+    """Its row is the truth, as an upload's is: see digits.uploads.rereading."""
 
     upload = models.ForeignKey("Upload", models.CASCADE, related_name="rereadings")
     version = models.ForeignKey("ModelVersion", models.CASCADE, related_name="rereadings")

@@ -32,7 +32,7 @@ class TrainingRunQuerySet(models.QuerySet):
 
 
 class TrainingRun(models.Model):
-    """Its row is the truth: see digits.runs. At most one is unfinished."""
+    """Its row is the truth: see digits.learning.runs. At most one is unfinished."""
 
     status = models.CharField(max_length=10, choices=RunStatus.choices, default=RunStatus.QUEUED)
     origin = models.CharField(

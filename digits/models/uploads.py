@@ -71,7 +71,7 @@ class UploadQuerySet(OwnedQuerySet):
 
 
 class Upload(models.Model):
-    """One image somebody sent. Its row is the queue: see digits.queue."""
+    """One image somebody sent. Its row is the queue: see digits.uploads.queue."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False

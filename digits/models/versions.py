@@ -70,7 +70,8 @@ def _at(metrics: dict, path: str):
 class Activation(models.Model):
     """The wish that a version becomes active; a worker tries the version, and then does it or not.
 
-    Its row is the truth: see digits.activations. What was done stays, so that one can roll back.
+    Its row is the truth: see digits.versions.activations. What was done stays, so that one can roll
+    back.
     """
 
     class Status(models.TextChoices):

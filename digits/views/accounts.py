@@ -15,7 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from digits import accounts
+from digits.accounts import accounts
 from digits.models import Upload
 
 User = get_user_model()

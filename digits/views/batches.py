@@ -11,13 +11,13 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from digits import batches as jobs
-from digits import bulk
-from digits.batch_results import download
+from digits.batches import parts as jobs
+from digits.batches import submission
+from digits.batches.results import download
 from digits.models import Batch
-from digits.reports import CLASSES, heat_map
+from digits.versions.reports import CLASSES, heat_map
 from digits.views.fragments import page_or_part
-from worker.bulk import BulkError
+from worker.files.plans import BulkError
 
 PAGE_SIZE = 20
 SHOWN = 10  # rows on the page of a batch
@@ -29,7 +29,7 @@ def batches(request):
     refused = ""
     if request.method == "POST":
         try:
-            return redirect(bulk.submit(request.FILES.getlist("file"), request.owner))
+            return redirect(submission.submit(request.FILES.getlist("file"), request.owner))
         except BulkError as error:
             refused = str(error)
     found = Batch.objects.visible_to(request.owner).defer("error_detail", "confusion")

@@ -4,10 +4,10 @@ from django.core.exceptions import BadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from digits.corrections import say
-from digits.lines import corrected_reading
+from digits.learning.corrections import say
 from digits.models import Digit
 from digits.models.corrections import LABELS
+from digits.uploads.lines import corrected_reading
 
 CHOICES = {str(value): value for value, _ in LABELS} | {"": None}
 

@@ -3,7 +3,7 @@
 from django.contrib.admin.views.decorators import staff_member_required
 from django.views.decorators.http import require_safe
 
-from digits.state import state
+from digits.monitoring.figures import state
 from digits.views.fragments import page_or_part
 
 

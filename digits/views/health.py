@@ -5,7 +5,7 @@ from django.http import HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from digits.health import check
+from digits.monitoring.health import check
 
 
 @login_not_required

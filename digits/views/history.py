@@ -9,10 +9,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from digits import rereading
-from digits.exports import uploads_as_csv
-from digits.history import Filter, Pages
 from digits.models import ModelVersion, Upload
+from digits.uploads import rereading
+from digits.uploads.exports import uploads_as_csv
+from digits.uploads.history import Filter, Pages
 from digits.views.fragments import page_or_part
 
 

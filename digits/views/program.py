@@ -6,10 +6,11 @@ from django.http import HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from digits import queue, tokens
+from digits.accounts import tokens
 from digits.forms import UploadForm
 from digits.middleware import Owner
 from digits.models.uploads import Source, Status
+from digits.uploads import queue
 
 WAIT_SECONDS = 20
 

@@ -4,8 +4,8 @@ from django.core.exceptions import BadRequest, PermissionDenied
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
-from digits import rereading
 from digits.models import ModelVersion, Upload
+from digits.uploads import rereading
 
 
 @require_POST

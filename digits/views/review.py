@@ -6,8 +6,8 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
-from digits import review as queue
-from digits.corrections import say
+from digits.learning import review as queue
+from digits.learning.corrections import say
 from digits.models import Digit, Prediction
 from digits.models.corrections import LABELS
 from digits.views.corrections import chosen

@@ -9,14 +9,14 @@ from django.templatetags.static import static
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_safe
 
-from digits import rereading
-from digits.boxes import boxes_of
-from digits.lines import corrected_reading
 from digits.models import Digit, Upload
 from digits.models.corrections import LABELS
-from digits.pixels import png
+from digits.pictures.boxes import boxes_of
+from digits.pictures.pixels import png
+from digits.uploads import rereading
+from digits.uploads.lines import corrected_reading
+from digits.uploads.waiting import bounded, hold_until_finished
 from digits.views.fragments import kept, page_or_part
-from digits.waiting import bounded, hold_until_finished
 
 # What the start page shows of an upload: one in its panel, or each of several as a tile.
 PARTS = {"panel": "digits/_panel.html", "tile": "digits/_live_tile.html"}

@@ -9,10 +9,10 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from digits import examples
 from digits.forms import UploadForm
 from digits.models import Upload
 from digits.models.uploads import Source
+from digits.pictures import examples
 from digits.views.fragments import kept
 from digits.views.site import PARTS, result_context
 

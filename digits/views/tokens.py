@@ -6,8 +6,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from digits.accounts.tokens import make
 from digits.forms import TokenForm
-from digits.tokens import make
 
 
 @never_cache

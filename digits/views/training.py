@@ -5,12 +5,12 @@ from django.contrib.admin.views.decorators import staff_member_required
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from digits import runs
-from digits.charts import curve
 from digits.forms import RetrainForm
+from digits.learning import runs
+from digits.learning.runs import new_corrections
 from digits.models import TrainingRun
 from digits.models.training import RUN_UNFINISHED
-from digits.runs import new_corrections
+from digits.pictures.charts import curve
 from digits.views.fragments import page_or_part
 
 LOG_LINES = 200

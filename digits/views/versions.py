@@ -8,8 +8,8 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from digits import activations, comparison, reports
 from digits.models import ModelVersion, Prediction
+from digits.versions import activations, comparison, reports
 from digits.views import training
 from digits.views.fragments import page_or_part
 

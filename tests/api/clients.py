@@ -3,7 +3,7 @@
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
-from digits import tokens
+from digits.accounts import tokens
 
 UPLOADS, DIGITS = "/api/v1/uploads/", "/api/v1/digits/"
 

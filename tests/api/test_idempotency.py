@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from rest_framework.test import APIClient
 
-from digits import idempotency, tokens
+from digits.accounts import idempotency, tokens
 from digits.models import IdempotencyKey, Upload
 from tests.api.clients import problem, send
 

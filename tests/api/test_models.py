@@ -3,8 +3,8 @@
 import pytest
 from rest_framework.test import APIClient
 
-from digits import activations
 from digits.models import Activation, ModelVersion
+from digits.versions import activations
 from tests.api.clients import problem
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]

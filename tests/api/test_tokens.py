@@ -8,7 +8,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from digits import tokens
+from digits.accounts import tokens
 from digits.models import Token
 from tests.api.clients import UPLOADS, program
 

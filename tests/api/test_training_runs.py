@@ -3,11 +3,11 @@
 import pytest
 from rest_framework.test import APIClient
 
-from digits import runs
+from digits.learning import runs
 from digits.models import ModelVersion, TrainingRun
 from digits.models.training import RunStatus
 from tests.api.clients import problem
-from worker.recipes import Recipe
+from worker.training.recipes import Recipe
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
 RUNS = "/api/v1/training-runs/"

@@ -4,7 +4,7 @@ import schemathesis
 from hypothesis import strategies
 
 from tests.pictures import mnist_png
-from worker.datasets import load_mnist
+from worker.files.datasets import load_mnist
 
 _mnist = load_mnist("test")
 _images = [mnist_png(_mnist, index) for index in range(5)]

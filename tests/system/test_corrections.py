@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 from tests.pictures import in_lines, mnist_png, png
 from tests.site import ADMIN_PASSWORD
 from tests.system.conftest import choose, read
-from worker.engine import Engine
-from worker.reading import read_images
+from worker.reading.engine import Engine
+from worker.reading.reading import read_images
 
 LABELS = """
 import json
@@ -154,7 +154,8 @@ def test_a_digit_is_corrected_and_reviewed_without_javascript(
 
 def test_staff_has_an_upload_read_again_by_another_version(watched, site, mnist, tmp_path):
     number = site.query(
-        "from digits.versions import register; from worker.bundle import BUNDLED_MODEL;"
+        "from digits.versions.registry import register;"
+        " from worker.reading.bundle import BUNDLED_MODEL;"
         ' print(register(BUNDLED_MODEL, {"architecture": "cnn"}, note="another").number)'
     )
     page = watched.page

@@ -163,7 +163,7 @@ def test_a_changed_model_file_is_refused_and_the_loaded_version_goes_on(own_site
     site = own_site
     site.query(
         "from digits import versions; from digits.models import ModelVersion;"
-        "from worker.bundle import BUNDLED_MODEL;"
+        "from worker.reading.bundle import BUNDLED_MODEL;"
         "v = versions.register(BUNDLED_MODEL, {'architecture': 'cnn'});"
         "path = v.file.path; data = bytearray(open(path, 'rb').read()); data[999] ^= 1;"
         "open(path, 'wb').write(data);"

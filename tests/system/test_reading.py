@@ -12,8 +12,8 @@ from PIL import Image
 
 from tests.pictures import encoded, in_lines, mnist_png, png
 from tests.site import eventually
-from worker.engine import Engine
-from worker.reading import read_images
+from worker.reading.engine import Engine
+from worker.reading.reading import read_images
 
 ROWS = """
 import json

@@ -4,7 +4,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from digits.models import TrainingRun
-from worker.recipes import ARCHITECTURES
+from worker.training.recipes import ARCHITECTURES
 
 
 class TrainingRunSerializer(serializers.ModelSerializer):

@@ -12,16 +12,16 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 
-from digits import batches, bulk
 from digits.api.errors import Conflict
 from digits.api.queries import ResultsQuery, checked
 from digits.api.retries import IDEMPOTENCY_KEY, once
 from digits.api.schema import LOCATION, problems
 from digits.api.serializers.batches import BatchFilesSerializer, BatchSerializer
-from digits.batch_results import download
+from digits.batches import parts, submission
+from digits.batches.results import download
 from digits.models import Batch
 from digits.models.uploads import Source
-from worker.bulk import BulkError
+from worker.files.plans import BulkError
 
 
 class CsvRenderer(JSONRenderer):
@@ -79,7 +79,7 @@ def _made(request) -> Batch:
             request,
             sent(),
             "batch",
-            lambda: bulk.submit(files, request.owner, Source.API, labels),
+            lambda: submission.submit(files, request.owner, Source.API, labels),
         )
     except BulkError as error:
         raise ValidationError({"file": str(error)}) from error
@@ -111,7 +111,7 @@ class CancelBatch(Mine, generics.GenericAPIView):
     def post(self, request, id: int):
         """Cancel a bulk job; what was read before stays. 409: it had ended."""
         batch = self.get_object()
-        if not batches.cancel(batch):
+        if not parts.cancel(batch):
             raise Conflict("The bulk job had ended already.")
         batch.refresh_from_db()
         return Response(self.get_serializer(batch).data)

@@ -5,12 +5,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.response import Response
 
-from digits import corrections, review
 from digits.api.errors import Conflict
 from digits.api.pages import Pages
 from digits.api.queries import DigitsQuery, TopQuery, checked
 from digits.api.schema import problems
 from digits.api.serializers.uploads import CorrectionSerializer, DigitSerializer
+from digits.learning import corrections, review
 from digits.models import Digit
 
 

@@ -6,12 +6,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.response import Response
 
-from digits import activations
 from digits.api.auth import ForAll
 from digits.api.pages import PagesByNumber
 from digits.api.schema import LOCATION
 from digits.api.serializers.models import ModelSerializer, OneModelSerializer
 from digits.models import ModelVersion
+from digits.versions import activations
 
 
 class Models(generics.ListAPIView):

@@ -6,7 +6,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.response import Response
 
-from digits import runs
 from digits.api.auth import ForAll
 from digits.api.errors import Conflict, refuse
 from digits.api.schema import LOCATION, problems
@@ -16,6 +15,7 @@ from digits.api.serializers.training import (
     TrainingRunSerializer,
 )
 from digits.forms import RetrainForm
+from digits.learning import runs
 from digits.models import TrainingRun
 
 

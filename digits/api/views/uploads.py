@@ -17,7 +17,7 @@ from digits.api.serializers.uploads import UploadFileSerializer, UploadSerialize
 from digits.forms import UploadForm
 from digits.models import Digit, Upload
 from digits.models.uploads import Source
-from digits.waiting import hold_until_finished
+from digits.uploads.waiting import hold_until_finished
 
 
 class WithDigits:

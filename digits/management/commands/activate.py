@@ -2,8 +2,8 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from digits import activations
 from digits.models import Activation, ModelVersion
+from digits.versions import activations
 
 
 class Command(BaseCommand):

@@ -7,10 +7,10 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from digits import serving
 from digits.management.progress import progress
-from worker.bundle import ModelError
-from worker.decoding import ImageError
+from digits.tasks import serving
+from worker.images.decoding import ImageError
+from worker.reading.bundle import ModelError
 
 CHUNK = 64
 
@@ -77,7 +77,7 @@ def _files(path: str) -> list[str]:
 
 def _read(engine, files: list[str]):
     """Pair each file with its reading; one that cannot be opened has an error."""
-    from worker.reading import Reading, read_images
+    from worker.reading.reading import Reading, read_images
 
     contents, errors = [], {}
     for file in files:

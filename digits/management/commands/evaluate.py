@@ -5,10 +5,10 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from digits import serving
 from digits.management.progress import progress
-from worker.bundle import ModelError
-from worker.datasets import DatasetError
+from digits.tasks import serving
+from worker.files.datasets import DatasetError
+from worker.reading.bundle import ModelError
 
 COLUMNS = (
     ("images", "images", "{:,}"),
@@ -56,7 +56,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, sources, not_digits, model, plots, metrics, **options):
-        from worker import evaluation
+        from worker.evaluation import scoring
 
         wanted = [(*_named(text), True) for text in sources]
         wanted += [(*_named(text), False) for text in not_digits]
@@ -67,19 +67,19 @@ class Command(BaseCommand):
             with progress("reading files", None) as told:
                 answers = (
                     {
-                        name: evaluation.load_answers(engine, path, holds_digits, told)
+                        name: scoring.load_answers(engine, path, holds_digits, told)
                         for name, path, holds_digits in wanted
                     }
                     if wanted
-                    else evaluation.answers_of_mnist(engine, told)
+                    else scoring.answers_of_mnist(engine, told)
                 )
         except (ModelError, DatasetError) as error:
             raise CommandError(str(error)) from error
-        figures = {name: evaluation.figures(given) for name, given in answers.items()}
+        figures = {name: scoring.figures(given) for name, given in answers.items()}
         if metrics:
             _keep(metrics, figures, engine)
         if plots:
-            from worker.plots import draw_evaluation
+            from worker.evaluation.plots import draw_evaluation
 
             for name, given in answers.items():
                 draw_evaluation(given, plots / name)
@@ -111,9 +111,9 @@ def _named(text: str) -> tuple[str, Path]:
 def _keep(path: Path, figures: dict, engine):
     if not path.is_file():
         raise CommandError(f"no such file: {path}")
-    from worker.bundle import write_metrics
-    from worker.judging import judge_alone
+    from worker.evaluation.judging import judge_alone
+    from worker.reading.bundle import write_metrics
 
     kept = json.loads(path.read_text())
-    evaluation = kept.get("evaluation", {}) | figures
-    write_metrics(kept | {"evaluation": evaluation, "report": judge_alone(engine)}, path)
+    answers = kept.get("evaluation", {}) | figures
+    write_metrics(kept | {"evaluation": answers, "report": judge_alone(engine)}, path)

@@ -6,8 +6,8 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from digits.management.progress import progress
-from worker.datasets import DatasetError
-from worker.exports import export_images
+from worker.files.datasets import DatasetError
+from worker.files.exports import export_images
 
 
 class Command(BaseCommand):

@@ -12,10 +12,11 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from digits import batches, serving
+from digits.batches import parts
 from digits.management.progress import progress
-from worker.bulk import BulkError
-from worker.bundle import ModelError
+from digits.tasks import serving
+from worker.files.plans import BulkError
+from worker.reading.bundle import ModelError
 
 
 class Command(BaseCommand):
@@ -43,18 +44,18 @@ class Command(BaseCommand):
     def handle(self, *, source, output, labels, confidences, model, **options):
         if options["json"] and output is None:
             raise CommandError("expected --output FILE beside --json, received none")
-        from worker import results
-        from worker.sources import open_source
+        from worker.files import results
+        from worker.files.sources import open_source
 
         self.total = self.bad = self.right = 0
         started = time.monotonic()
         try:
             with (
-                open_source(source, labels, batches.limits(), settings.MAX_PIXELS) as opened,
+                open_source(source, labels, parts.limits(), settings.MAX_PIXELS) as opened,
                 progress("Reading", opened.total, prints=output is None) as advance,
             ):
-                parts = opened.read(serving.local_engine(model))
-                items = self.counted(parts, opened.kind, advance)
+                readings = opened.read(serving.local_engine(model))
+                items = self.counted(readings, opened.kind, advance)
                 write = (
                     results.detailed(items) if confidences else results.kaggle(items, opened.kind)
                 )
@@ -68,7 +69,7 @@ class Command(BaseCommand):
 
     def counted(self, parts: Iterable[list], kind: str, advance) -> Iterator:
         """Give the items of all parts, and count them on the way."""
-        from worker.results import label_of
+        from worker.files.results import label_of
 
         for items in parts:
             for item in items:

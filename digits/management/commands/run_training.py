@@ -6,9 +6,9 @@ import uuid
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from digits import learning, trainer
 from digits.models import TrainingRun
 from digits.models.training import RunStatus
+from digits.tasks import training, training_process
 
 
 class Command(BaseCommand):
@@ -22,9 +22,9 @@ class Command(BaseCommand):
         claimed = TrainingRun.objects.filter(pk=run, lease=lease, status=RunStatus.RUNNING).first()
         if claimed is None:
             raise CommandError(f"training run {run} is not held under this lease")
-        os.nice(trainer.NICENESS)
-        from worker import devices
+        os.nice(training.NICENESS)
+        from worker.reading import devices
 
         devices.pin_all(settings.TRAIN_GPUS)
         devices.load_backend()
-        learning.train_run(claimed)
+        training_process.train_run(claimed)

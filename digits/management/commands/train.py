@@ -12,10 +12,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from digits import learning, runs
+from digits.learning import runs
 from digits.management.progress import above_bar, progress
 from digits.models.training import Origin, RunStatus
-from worker.recipes import Recipe
+from digits.tasks import training_process
+from worker.training.recipes import Recipe
 
 HELP = {
     "architecture": "cnn or mlp",
@@ -67,7 +68,7 @@ class Command(BaseCommand):
             recipe = (Recipe if is_new else Recipe.fine_tuning)(**_given(options))
         except ValueError as error:
             raise CommandError(str(error)) from error
-        from worker import devices
+        from worker.reading import devices
 
         devices.pin_all(settings.TRAIN_GPUS)
         devices.load_backend()
@@ -84,8 +85,8 @@ class Command(BaseCommand):
     def make_bundle(
         self, recipe: Recipe, output: Path, watch, start: Path | None, *, as_json: bool
     ):
-        from worker.bundle import ModelError
-        from worker.training import Progress, train_on_mnist
+        from worker.reading.bundle import ModelError
+        from worker.training.fit import Progress, train_on_mnist
 
         told = Progress(watch, None if as_json else self.show)
         try:
@@ -129,7 +130,7 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            learning.train_run(run, watch)
+            training_process.train_run(run, watch)
         except KeyboardInterrupt:
             runs.finish(run, RunStatus.CANCELLED, "cancelled")
             self.stderr.write("cancelled; no version was made")

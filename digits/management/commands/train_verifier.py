@@ -7,7 +7,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from digits.management.progress import above_bar, progress
-from worker.recipes import VerifierRecipe
+from worker.training.recipes import VerifierRecipe
 
 HELP = {
     "parts": "how many parts of strings are made to learn from",
@@ -35,10 +35,10 @@ class Command(BaseCommand):
             recipe = VerifierRecipe(**{name: options[name] for name in HELP})
         except ValueError as error:
             raise CommandError(str(error)) from error
-        from worker import devices
+        from worker.reading import devices
 
         devices.load_backend()
-        from worker.verifier_training import make_verifier
+        from worker.training.verifier_training import make_verifier
 
         with progress("epochs", recipe.epochs) as advance:
 

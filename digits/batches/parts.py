@@ -1,0 +1,187 @@
+"""Bulk jobs: stored with their parts, claimed part by part under a lease, saved, and ended.
+
+As with uploads (digits.uploads.queue), the rows are the truth, and everything may happen twice: a
+part is a row while it is to be read, and goes in the same transaction in which its items come.
+Whoever lost the lease finds no such row, and saves nothing.
+"""
+
+import logging
+import traceback
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, F, Q
+from django.utils import timezone
+
+from digits.models import Batch, BatchItem, BatchPart
+from digits.models.batches import BATCH_UNFINISHED, BatchStatus
+from digits.models.corrections import NOT_A_DIGIT
+from digits.uploads import queue
+from worker.files.archives import Limits as ArchiveLimits
+from worker.files.plans import ZIP, Limits
+
+logger = logging.getLogger(__name__)
+TASK = "digits.read_batches"
+PAUSE_SECONDS = 10  # before what went wrong is tried again
+
+
+def limits() -> Limits:
+    """What a batch may hold, as the settings say."""
+    return Limits(
+        rows=settings.MAX_BATCH_ROWS,
+        archive=ArchiveLimits(
+            files=settings.MAX_BATCH_FILES,
+            file_bytes=settings.MAX_UPLOAD_BYTES,
+            total_bytes=settings.MAX_BATCH_UNPACKED_BYTES,
+            ratio=settings.MAX_BATCH_RATIO,
+        ),
+    )
+
+
+def waiting():
+    """The parts that may be claimed: nobody holds them, or their lease ran out."""
+    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=timezone.now())
+    return BatchPart.objects.filter(free, attempts__lt=settings.MAX_ATTEMPTS)
+
+
+def claim() -> BatchPart | None:
+    """Claim one part under a new lease; None where none waits."""
+    lease, now = uuid.uuid4(), timezone.now()
+    with transaction.atomic():
+        rows = waiting().order_by("first", "batch")
+        if connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True)
+        part = rows.first()
+        if part is None:
+            return None
+        BatchPart.objects.filter(pk=part.pk).update(
+            lease=lease,
+            lease_expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
+            attempts=F("attempts") + 1,
+        )
+        queued = Batch.objects.filter(pk=part.batch_id, status=BatchStatus.QUEUED)
+        queued.update(status=BatchStatus.RUNNING, started_at=now)
+    return BatchPart.objects.select_related("batch__version").filter(lease=lease).first()
+
+
+def cancel(batch: Batch) -> bool:
+    """Cancel an unfinished batch; what was read of it stays. False: it had ended already."""
+    return _end(batch, BatchStatus.CANCELLED)
+
+
+def sweep():
+    """Give up what was tried too often, and wake the workers for what waits."""
+    tried = BatchPart.objects.filter(attempts__gte=settings.MAX_ATTEMPTS)
+    for part in tried.filter(lease_expires_at__lt=timezone.now()).select_related("batch"):
+        logger.warning("%s is given up: the worker stopped while reading it", part)
+        give_up(part, f"The worker stopped {settings.MAX_ATTEMPTS} times while reading it.")
+    for batch in Batch.objects.unfinished().filter(parts=None):
+        _finish_if_all_is_read(batch.pk)
+    if waiting().exists():
+        queue.wake_up(TASK, force=True)
+
+
+def confusion(batch: Batch) -> list[list[int]]:
+    """Count a labelled batch's answers: 11 rows for the truth, 11 columns for what was read.
+
+    The last of each is "not a digit".
+    """
+    counts = [[0] * (NOT_A_DIGIT + 1) for _ in range(NOT_A_DIGIT + 1)]
+    told = batch.items.filter(error="").exclude(truth="").order_by()
+    for truth, reading, count in told.values_list("truth", "reading").annotate(Count("pk")):
+        counts[int(truth)][int(reading) if reading else NOT_A_DIGIT] += count
+    return counts
+
+
+def save(part: BatchPart, items: list) -> bool:
+    """Save a part's items and let the part go, in one transaction. False: its lease was lost."""
+    from worker.files.results import label_of
+
+    batch = part.batch
+    rows = [
+        BatchItem(
+            batch_id=batch.pk,
+            number=item.number,
+            name=item.name[-500:],
+            reading=item.reading[:500],
+            confidence=item.confidence,
+            probabilities=item.probabilities,
+            truth=item.truth,
+            error=item.error[:500],
+        )
+        for item in items
+    ]
+    right = sum(bool(one.truth) and label_of(one, batch.kind) == one.truth for one in items)
+    with transaction.atomic():
+        held = BatchPart.objects.filter(pk=part.pk, lease=part.lease)
+        if not held.delete()[0]:
+            return False
+        BatchItem.objects.bulk_create(rows)
+        Batch.objects.filter(pk=batch.pk).update(
+            done=F("done") + len(rows),
+            bad=F("bad") + sum(bool(row.error) for row in rows),
+            right=F("right") + right,
+        )
+        _finish_if_all_is_read(batch.pk)
+    return True
+
+
+def _finish_if_all_is_read(pk: int):
+    batch = Batch.objects.filter(pk=pk).first()
+    if batch and not batch.parts.exists():
+        _end(batch, BatchStatus.DONE, confusion=confusion(batch) if batch.labelled else [])
+
+
+def _end(batch: Batch, status: str, **fields) -> bool:
+    """End an unfinished batch in one UPDATE; no part of it is to be read any more."""
+    with transaction.atomic():
+        # Parts before their batch, as everywhere: so nobody waits for each other.
+        BatchPart.objects.filter(batch=batch.pk).delete()
+        ended = Batch.objects.filter(pk=batch.pk, status__in=BATCH_UNFINISHED).update(
+            status=status, finished_at=timezone.now(), **fields
+        )
+    return ended == 1
+
+
+def fail(batch: Batch, reason: str, error: Exception):
+    detail = "".join(traceback.format_exception(error))
+    if _end(batch, BatchStatus.FAILED, error=reason[:500], error_detail=detail):
+        logger.error("%s failed: %s", batch, reason)
+
+
+def retry_later(part: BatchPart, *, count_attempt: bool = True):
+    """Let a claimed part wait a while, still under its lease."""
+    BatchPart.objects.filter(pk=part.pk, lease=part.lease).update(
+        lease_expires_at=timezone.now() + timedelta(seconds=PAUSE_SECONDS),
+        attempts=part.attempts if count_attempt else part.attempts - 1,
+    )
+
+
+def give_up(part: BatchPart, reason: str):
+    """Report the rows of a part as bad; the rest of its batch goes on."""
+    from worker.files.part_reading import Item
+
+    names = _names(part)
+    save(
+        part,
+        [
+            Item(number, names.get(number, ""), error=reason)
+            for number in range(part.first, part.first + part.rows)
+        ],
+    )
+
+
+def _names(part: BatchPart) -> dict[int, str]:
+    """The names of a part's images, as far as their archive can be opened."""
+    from worker.files import archives
+
+    if part.batch.kind != ZIP:
+        return {}
+    try:
+        with part.batch.file.open("rb") as file:
+            entries = archives.images(archives.open_archive(file, limits().archive))
+    except (OSError, archives.ArchiveError):
+        return {}
+    return {number: entry.filename for number, entry in enumerate(entries, 1)}

@@ -1,0 +1,21 @@
+"""The results of a bulk job as a file to download."""
+
+from pathlib import PurePath
+
+from django.http import StreamingHttpResponse
+from django.utils.http import content_disposition_header
+
+from digits.models import Batch
+from worker.files import results
+
+
+def download(batch: Batch, *, confidences: bool) -> StreamingHttpResponse:
+    """Give `ImageId,Label`, or all that is known of each row, as it is read from the database."""
+    items = batch.items_in_order()
+    lines = results.detailed(items) if confidences else results.kaggle(items, batch.kind)
+    name = f"{PurePath(batch.name).stem or batch}-{'confidences' if confidences else 'results'}.csv"
+    return StreamingHttpResponse(
+        lines,
+        content_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": content_disposition_header(True, name)},
+    )

@@ -1,0 +1,139 @@
+"""A bulk job as it is sent: its files recognised, checked, stored, and divided into parts."""
+
+import tempfile
+import zipfile
+from contextlib import ExitStack
+from typing import BinaryIO
+
+from django.conf import settings
+from django.core.files import File
+from django.db import transaction
+from django.template.defaultfilters import filesizeformat
+
+from digits.batches import parts
+from digits.models import Batch, BatchPart
+from digits.models.uploads import Source
+from digits.uploads import queue
+from worker.files import plans
+from worker.files.plans import BulkError
+from worker.images.decoding import ImageError, read_header
+
+IMAGE = "image"
+PARTS_AT_ONCE = 500
+SNIFFED = 32  # bytes
+
+
+def submit(files: list, owner, source: str = Source.FILE, labels=None) -> Batch:
+    """Store a bulk job and wake the workers.
+
+    Args:
+        files: what was uploaded: one ZIP, CSV or IDX file (gzipped or not), an IDX file and its
+            labels, or images.
+        labels: the labels of an IDX file, where they come under a name of their own.
+
+    Raises:
+        BulkError: there is nothing, too much, or no bulk; the message is for who sent it.
+    """
+    _check_sizes([*files, *([labels] if labels else [])])
+    with ExitStack() as opened:
+        file, told = _recognized(files, labels, opened)
+        plan = plans.plan(file, told, parts.limits())
+        name = files[0].name if len(files) == 1 or told else f"{len(files)} images"
+        batch = Batch(
+            name=name[-200:],
+            source=source,
+            kind=plan.kind,
+            labelled=plan.labelled,
+            total=plan.total,
+            **owner.fields(),
+        )
+        _store(batch, plan, file, told)
+    return batch
+
+
+def _check_sizes(files: list):
+    if not files:
+        raise BulkError("Choose a file first.")
+    if empty := next((file for file in files if not file.size), None):
+        raise BulkError(f"The file “{empty.name}” is empty.")
+    size = sum(file.size for file in files)
+    if size > settings.MAX_BATCH_BYTES:
+        raise BulkError(
+            f"That is too large: {filesizeformat(size)}, and"
+            f" {filesizeformat(settings.MAX_BATCH_BYTES)} are the limit."
+        )
+
+
+def _recognized(files: list, labels, opened: ExitStack) -> tuple[BinaryIO, BinaryIO | None]:
+    """Give the bulk's file, and the labels of an IDX file, whatever they came as."""
+    plain = [_plain(file, opened) for file in files]
+    told = _plain(labels, opened) if labels else None
+    kinds = [_kind(file) for file in plain]
+    if told is None and len(files) == 2 and sorted(kinds) == [plans.IDX, plans.LABELS]:
+        return tuple(sorted(plain, key=lambda file: plans.kind_of(file) == plans.LABELS))
+    if len(files) == 1 and kinds != [IMAGE]:
+        return plain[0], told
+    for file, kind in zip(files, kinds, strict=True):
+        if kind in (plans.ZIP, plans.IDX, plans.LABELS) or file.name.lower().endswith(".csv"):
+            raise BulkError("Send one ZIP, CSV or IDX file at a time, or images only.")
+    return _packed(files, opened), told
+
+
+def _plain(file, opened: ExitStack) -> BinaryIO:
+    """Give a file's content to read, unpacked where it is gzipped."""
+    if plans.kind_of(file) == plans.GZIPPED:
+        return opened.enter_context(plans.unpacked(file, file.size, parts.limits()))
+    return file
+
+
+def _kind(file: BinaryIO) -> str:
+    kind = plans.kind_of(file)
+    if kind != plans.CSV:
+        return kind
+    start = file.read(SNIFFED)
+    file.seek(0)
+    if start.isascii() and b"\0" not in start:  # text, which no image begins with
+        return plans.CSV
+    try:
+        read_header(file.read(), settings.MAX_PIXELS)
+    except ImageError:
+        return plans.CSV
+    finally:
+        file.seek(0)
+    return IMAGE
+
+
+def _packed(files: list, opened: ExitStack) -> BinaryIO:
+    """Put files into one ZIP; what is no image among them is reported when its turn comes."""
+    target = opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
+    names = set()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
+        for number, file in enumerate(files, 1):
+            name = f"{number}-{file.name}" if file.name in names else file.name
+            names.add(name)
+            file.seek(0)
+            archive.writestr(name, file.read())
+    return target
+
+
+def _store(batch: Batch, plan: plans.Plan, file: BinaryIO, labels: BinaryIO | None):
+    """Store files and rows in one transaction, and wake the workers after it."""
+    try:
+        with transaction.atomic():
+            _keep(batch.file, file)
+            if labels is not None:
+                _keep(batch.labels, labels)
+            batch.save()
+            rows = [BatchPart(batch=batch, **vars(part)) for part in plan.parts]
+            BatchPart.objects.bulk_create(rows, batch_size=PARTS_AT_ONCE)
+            transaction.on_commit(lambda: queue.wake_up(parts.TASK), robust=True)
+    except BaseException:
+        for stored in (batch.file, batch.labels):
+            if stored:
+                stored.storage.delete(stored.name)
+        raise
+
+
+def _keep(field, file: BinaryIO):
+    file.seek(0)
+    field.save("bulk", file if isinstance(file, File) else File(file), save=False)

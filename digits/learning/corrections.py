@@ -1,0 +1,50 @@
+"""What people say a digit truly is."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from digits.learning import runs
+from digits.models import Correction, Digit, Upload
+from digits.models.uploads import Verdict
+from digits.uploads.lines import corrected_reading
+
+
+def correct(digit: Digit, label: int | None, *, user=None, visitor: str = "") -> Correction:
+    """Set a digit's true label, confirm it, or withdraw it; who said so and when is kept.
+
+    Args:
+        digit: the digit; its row and its upload's are updated.
+        label: 0 to 9, NOT_A_DIGIT, or None to withdraw.
+        user, visitor: who says so.
+    """
+    with transaction.atomic():
+        # The last one to say wins.
+        Upload.objects.select_for_update().only("pk").get(pk=digit.upload_id)
+        now = timezone.now()
+        said = Correction.objects.create(
+            digit=digit, label=label, user=user, visitor=visitor, created_at=now
+        )
+        digit.label, digit.labelled_at = label, now
+        digit.save(update_fields=["label", "labelled_at"])
+        digit.predictions.update(to_review=label is None)
+        _tell(digit.upload)
+        transaction.on_commit(runs.ask_if_enough_is_new, robust=True)
+    return said
+
+
+def _tell(upload: Upload):
+    """Say on an upload's row what people made of its reading."""
+    digits = list(upload.digits.defer("pixels").with_predictions())
+    upload.corrected = corrected_reading(upload, digits)[:500]
+    if upload.corrected:
+        upload.verdict = Verdict.CORRECTED
+    else:
+        said = any(digit.label is not None for digit in digits)
+        upload.verdict = Verdict.CONFIRMED if said else ""
+    upload.save(update_fields=["corrected", "verdict"])
+
+
+def say(digit: Digit, label: int | None, owner):
+    """Correct a digit in an owner's name; there is nothing to withdraw where none was said."""
+    if label is not None or digit.label is not None:
+        correct(digit, label, **owner.fields())

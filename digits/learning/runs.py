@@ -1,0 +1,182 @@
+"""Training runs: asked for, claimed under a lease, followed, ended. The row is the truth."""
+
+import logging
+import uuid
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Count, F, Q, Subquery
+from django.utils import timezone
+
+from digits.models import Digit, ModelVersion, TrainingEvent, TrainingRun
+from digits.models.training import Origin, RunStatus
+from digits.uploads import queue
+from worker.training.recipes import Recipe
+
+logger = logging.getLogger(__name__)
+TRAIN = "digits.train"
+WAKE_UP_SECONDS = 60  # then a wake-up is worth nothing: the sweeper has sent others
+
+
+class AlreadyRunning(Exception):
+    """There is an unfinished training run; `run` is that one."""
+
+    def __init__(self, run: TrainingRun | None):
+        self.run = run
+        super().__init__(f"{run or 'a training run'} is not finished yet; one runs at a time")
+
+
+def ask(
+    recipe: Recipe,
+    *,
+    from_scratch: bool = False,
+    activate_if_better: bool = True,
+    forced: bool = False,
+    origin: str = Origin.ADMIN,
+    user=None,
+    **fields,
+) -> TrainingRun:
+    """Ask for a training; a train worker takes it up.
+
+    Raises:
+        AlreadyRunning: one is unfinished.
+    """
+    try:
+        with transaction.atomic():
+            run = TrainingRun.objects.create(
+                settings=recipe.as_dict(),
+                from_scratch=from_scratch,
+                activate_if_better=activate_if_better,
+                forced=forced,
+                origin=origin,
+                requested_by=user,
+                epochs=recipe.all_epochs,
+                base=ModelVersion.active(),
+                **fields,
+            )
+    except IntegrityError as error:
+        raise AlreadyRunning(TrainingRun.objects.unfinished().first()) from error
+    tell(run, f"asked for by {user or run.get_origin_display()}")
+    if run.status == RunStatus.QUEUED:
+        transaction.on_commit(wake_up, robust=True)
+    return run
+
+
+def new_corrections() -> int:
+    """Count the digits that were corrected since what the last finished training learned from."""
+    done = TrainingRun.objects.filter(status=RunStatus.DONE, data_until__isnull=False)
+    last = done.order_by("-data_until").values("data_until")[:1]
+    corrected = Digit.objects.filter(label__isnull=False, labelled_at__isnull=False)
+    is_old = Q(labelled_at__lte=Subquery(last))
+    return corrected.aggregate(new=Count("pk") - Count("pk", filter=is_old))["new"]
+
+
+def ask_if_enough_is_new():
+    """Ask for a fine-tuning by itself after so many new corrections, where that is switched on."""
+    if settings.RETRAIN_AFTER and new_corrections() >= settings.RETRAIN_AFTER:
+        try:
+            ask(Recipe.fine_tuning(), origin=Origin.AUTOMATIC)
+        except AlreadyRunning:
+            logger.info("enough corrections are new, and a training is under way already")
+
+
+def wake_up() -> bool:
+    """Tell the train worker that a run waits. Without Redis, the sweeper tells it later."""
+    return queue.wake_up(TRAIN, force=True, expires=WAKE_UP_SECONDS)
+
+
+def claim() -> TrainingRun | None:
+    """Claim the queued run under a new lease; None where there is none."""
+    lease, now = uuid.uuid4(), timezone.now()
+    taken = TrainingRun.objects.filter(status=RunStatus.QUEUED).update(
+        status=RunStatus.RUNNING,
+        lease=lease,
+        lease_expires_at=now + _lease_time(),
+        attempts=F("attempts") + 1,
+        started_at=now,
+    )
+    return TrainingRun.objects.get(lease=lease) if taken else None
+
+
+def held(run: TrainingRun):
+    """The run's row, while it is under the lease that it was claimed with."""
+    return TrainingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING, lease=run.lease)
+
+
+def keep(run: TrainingRun) -> bool:
+    """Renew the lease. False: it was lost, and whoever works on the run must stop."""
+    return held(run).update(lease_expires_at=timezone.now() + _lease_time()) == 1
+
+
+def update(run: TrainingRun, **fields) -> bool:
+    """Change a held run's row; False where the lease was lost."""
+    return held(run).update(**fields) == 1
+
+
+def tell(run: TrainingRun, text: str):
+    """Write a line into the run's log."""
+    TrainingEvent.objects.create(run=run, text=text[:500])
+    logger.info("%s: %s", run, text)
+
+
+def finish(run: TrainingRun, status: str, text: str, **fields) -> bool:
+    """End a held run in one UPDATE, and say so in its log. False: the lease was lost."""
+    ended = held(run).update(
+        status=status, lease=None, lease_expires_at=None, finished_at=timezone.now(), **fields
+    )
+    if ended:
+        tell(run, text)
+    return ended == 1
+
+
+def cancel(run: TrainingRun) -> bool:
+    """Cancel an unfinished run: at once where it waits, else its worker ends it within seconds."""
+    now = timezone.now()
+    waiting = TrainingRun.objects.filter(pk=run.pk, status=RunStatus.QUEUED)
+    if waiting.update(status=RunStatus.CANCELLED, finished_at=now, cancel_requested_at=now):
+        tell(run, "cancelled before it began")
+        return True
+    running = TrainingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING)
+    return running.update(cancel_requested_at=now) == 1
+
+
+def is_cancelled(run: TrainingRun) -> bool:
+    return held(run).filter(cancel_requested_at__isnull=False).exists()
+
+
+def died(run: TrainingRun, how: str):
+    """The trainer of a held run ended without saying so: the run is queued again, or fails."""
+    if is_cancelled(run):
+        finish(run, RunStatus.CANCELLED, "cancelled")
+        return
+    if run.attempts >= settings.MAX_ATTEMPTS:
+        reason = f"The trainer died {run.attempts} times; the last time, it was {how}."
+        finish(run, RunStatus.FAILED, reason, error=reason)
+        return
+    give_back(run, f"the trainer died ({how}); the run goes on from its last finished epoch")
+
+
+def give_back(run: TrainingRun, text: str, *, count_attempt: bool = True):
+    """Queue a held run again."""
+    attempts = run.attempts if count_attempt else run.attempts - 1
+    if update(
+        run, status=RunStatus.QUEUED, lease=None, lease_expires_at=None, step=0, attempts=attempts
+    ):
+        tell(run, text)
+        wake_up()
+
+
+def sweep():
+    """Take up again what is stuck, and wake the worker for what waits."""
+    stuck = TrainingRun.objects.filter(
+        status=RunStatus.RUNNING, lease_expires_at__lt=timezone.now()
+    )
+    for run in stuck:
+        died(run, "not heard of any more")
+    if TrainingRun.objects.filter(status=RunStatus.QUEUED).exists():
+        wake_up()
+
+
+def _lease_time() -> timedelta:
+    return timedelta(seconds=settings.LEASE_SECONDS)

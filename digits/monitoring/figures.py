@@ -1,0 +1,154 @@
+"""The state of the system, in figures: what waits, how fast it is read, by whom, and what it takes.
+
+Each part is one query or one look, cheap however many uploads there are.
+"""
+
+import os
+import shutil
+import statistics
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, Min, Q, Value
+from django.utils import timezone
+
+from digits.models import Activation, Batch, ModelVersion, Rereading, TrainingRun, Upload
+from digits.models.batches import BATCH_UNFINISHED, BatchStatus
+from digits.models.training import RunStatus
+from digits.models.uploads import Status, Verdict
+from digits.pictures.charts import bars
+from digits.queue import heartbeats, redis
+
+HOURS = 24
+LATEST = 500  # uploads, of which it is said how long they waited and ran
+CELERY_QUEUES = ("classify", "train", "maintenance")
+
+
+def state() -> dict:
+    """Give all figures that the dashboard and the admin's index show."""
+    return {
+        "now": timezone.now(),
+        "hours": bars(uploads_by_hour()),
+        "queues": queues(),
+        "times": times(),
+        "versions": corrected_by_version(),
+        "redis": redis_state(),
+        "training": TrainingRun.objects.filter(status=RunStatus.RUNNING).first(),
+        "disk": disk(),
+    }
+
+
+def uploads_by_hour() -> list[int]:
+    """How many uploads came in each of the last hours, the oldest first."""
+    now = timezone.now()
+    counts = []
+    for ago in range(HOURS, 0, -1):
+        begin = now - timedelta(hours=ago)
+        rows = Upload.objects.filter(
+            created_at__gt=begin, created_at__lte=begin + timedelta(hours=1)
+        )
+        hour = rows.order_by().values(hour=Value(HOURS - ago)).annotate(count=Count("pk"))
+        counts.append(hour.values_list("hour", "count"))
+    found = dict(counts[0].union(*counts[1:], all=True))
+    return [found.get(hour, 0) for hour in range(HOURS)]
+
+
+def queues() -> list[dict]:
+    """Of each kind of work: how much waits, how much runs, and for how long the oldest waits."""
+    held = Q(lease__isnull=False)
+    rereadings = Rereading.objects.unfinished()
+    batches = Batch.objects.filter(status__in=BATCH_UNFINISHED)
+    runs = TrainingRun.objects.unfinished()
+    wishes = Activation.objects.filter(status=Activation.Status.QUEUED)
+    return [
+        _queue("Uploads", Upload.objects.unfinished(), Q(status=Status.RUNNING)),
+        _queue("Batches", batches, Q(status=BatchStatus.RUNNING)),
+        _queue("Readings again", rereadings, held),
+        _queue("Trainings", runs, Q(status=RunStatus.RUNNING)),
+        _queue("Activations", wishes, Q(lease_expires_at__isnull=False)),
+    ]
+
+
+def _queue(name: str, rows, running: Q) -> dict:
+    found = rows.aggregate(
+        waiting=Count("pk", filter=~running),
+        running=Count("pk", filter=running),
+        oldest=Min("created_at", filter=~running),
+    )
+    oldest = found.pop("oldest")
+    return {"name": name, **found, "oldest": oldest and timezone.now() - oldest}
+
+
+def times() -> dict:
+    """How long the latest finished uploads waited and ran: median and 95th percentile."""
+    latest = Upload.objects.filter(status=Status.DONE, started_at__isnull=False)
+    rows = latest.order_by("-finished_at").values_list("created_at", "started_at", "finished_at")
+    known = list(rows[:LATEST])
+    return {
+        "count": len(known),
+        "waited": _middle_and_slow([started - created for created, started, _ in known]),
+        "ran": _middle_and_slow([finished - started for _, started, finished in known]),
+    }
+
+
+def _middle_and_slow(durations: list[timedelta]) -> dict:
+    if not durations:
+        return {"median": None, "slow": None}
+    ordered = sorted(durations)
+    return {
+        "median": statistics.median_low(ordered),
+        "slow": ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))],
+    }
+
+
+def corrected_by_version() -> list[dict]:
+    """Of each version: how many uploads it read, of how many people said what, the newest first."""
+    rows = Upload.objects.filter(version__isnull=False).order_by()
+    counts = Counter()
+    for pk, verdict, count in rows.values_list("version", "verdict").annotate(count=Count("pk")):
+        counts[pk, "read"] += count
+        counts[pk, "looked_at"] += count if verdict else 0
+        counts[pk, "corrected"] += count if verdict == Verdict.CORRECTED else 0
+    return [
+        {
+            "number": number,
+            "pk": pk,
+            "read": counts[pk, "read"],
+            "looked_at": counts[pk, "looked_at"],
+            "corrected": counts[pk, "corrected"],
+            "share": counts[pk, "corrected"] / counts[pk, "read"],
+        }
+        for pk, number in ModelVersion.objects.values_list("pk", "number")
+        if counts[pk, "read"]
+    ]
+
+
+def redis_state() -> dict:
+    """The worker processes that gave a sign of life, and the wake-ups that nobody took yet."""
+    try:
+        workers = heartbeats.workers()
+        client = redis.client()
+        wake_ups = sum(client.llen(name) for name in CELERY_QUEUES)
+    except redis.RedisError as error:
+        return {"ok": False, "error": str(error).rstrip("."), "workers": []}
+    for sign in workers:
+        sign["seen"] = datetime.fromtimestamp(sign["seen_at"], UTC)
+    return {"ok": True, "workers": workers, "wake_ups": wake_ups}
+
+
+def disk() -> dict:
+    """How much the database takes, and how much room its disk, and that of the files, has left."""
+    usage = shutil.disk_usage(settings.DATA_DIR)
+    return {"database": _database_bytes(), "free": usage.free, "total": usage.total}
+
+
+def _database_bytes() -> int:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_database_size(current_database())")
+            return cursor.fetchone()[0]
+    path = str(connection.settings_dict["NAME"])
+    parts = [path, f"{path}-wal"]
+    return sum(os.path.getsize(part) for part in parts if os.path.exists(part))

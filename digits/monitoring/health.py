@@ -1,0 +1,78 @@
+"""What reading needs, each part checked for real. A ping is not health: health is progress."""
+
+import time
+
+from django.db import DatabaseError
+from django.db.models import Max, Min
+from django.utils import timezone
+
+from digits.models import ModelVersion, Upload
+from digits.models.uploads import Status
+from digits.queue import heartbeats, redis
+
+STUCK_SECONDS = 60
+
+
+def check() -> dict:
+    """Check database, Redis, worker and active version.
+
+    Returns:
+        "ready", and for each part "ok", with its figures or the "error" that says what fails.
+    """
+    parts = {
+        "database": _part(_database, DatabaseError),
+        "redis": _part(_redis, redis.RedisError),
+        "worker": _part(_worker, redis.RedisError, DatabaseError),
+        "model": _part(_model, DatabaseError),
+    }
+    failing = [name for name, part in parts.items() if not part["ok"]]
+    return {"ready": not failing, "failing": failing, **parts}
+
+
+class NotWell(Exception):
+    """A part answers, but does not do its work."""
+
+
+def _part(look, *errors) -> dict:
+    try:
+        return {"ok": True, **look()}
+    except (NotWell, *errors) as error:
+        return {"ok": False, "error": str(error)}
+
+
+def _database() -> dict:
+    oldest = Upload.objects.filter(status=Status.QUEUED).aggregate(oldest=Min("created_at"))
+    return {
+        "queued": Upload.objects.filter(status=Status.QUEUED).count(),
+        "oldest_queued_seconds": _age(oldest["oldest"]),
+    }
+
+
+def _redis() -> dict:
+    started = time.monotonic()
+    redis.client().ping()
+    return {"milliseconds": round((time.monotonic() - started) * 1000, 1)}
+
+
+def _worker() -> dict:
+    """A process that has its model, and, where uploads wait, that finishes some."""
+    processes = [sign for sign in heartbeats.workers() if sign["version"] is not None]
+    if not processes:
+        raise NotWell("no worker process has loaded a model")
+    waiting = Upload.objects.filter(status=Status.QUEUED).aggregate(oldest=Min("created_at"))
+    finished = Upload.objects.aggregate(last=Max("finished_at"))
+    oldest, last = _age(waiting["oldest"]), _age(finished["last"])
+    if oldest is not None and oldest > STUCK_SECONDS and (last is None or last > STUCK_SECONDS):
+        raise NotWell(f"no upload was finished lately, and one has been waiting for {oldest:.0f} s")
+    return {"processes": processes, "last_finished_seconds": last}
+
+
+def _model() -> dict:
+    version = ModelVersion.active()
+    if version is None:
+        raise NotWell("no model version is active")
+    return {"version": version.number, "sha256": version.sha256}
+
+
+def _age(moment) -> float | None:
+    return None if moment is None else round((timezone.now() - moment).total_seconds(), 1)

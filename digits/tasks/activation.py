@@ -1,0 +1,36 @@
+"""What a classify worker does with an activation: load the version, try it, then read with it."""
+
+import logging
+
+from digits.models import Activation
+from digits.tasks import serving
+from digits.versions import activations
+from worker.reading.bundle import ModelError
+
+logger = logging.getLogger(__name__)
+
+
+def work_off():
+    """Carry out the waiting activations in order. It may run twice, or in two processes at once."""
+    while activation := activations.claim():
+        carry_out(activation)
+
+
+def carry_out(activation: Activation):
+    """Make a version active and read with it here, or refuse it with the reason.
+
+    Other processes swap at their next batch: see digits.tasks.serving.
+    """
+    from worker.evaluation.trial import try_out
+
+    version = activation.version
+    try:
+        engine = serving.load(version)
+        right = try_out(engine)
+    except ModelError as error:
+        if activations.refuse(activation, str(error)):
+            logger.error("refused to activate %s: %s", version, error)
+        return
+    if activations.complete(activation):
+        logger.info("activated %s, which read %.1f%% of the sample right", version, right * 100)
+        serving.use(engine, version)

@@ -1,0 +1,65 @@
+"""Reading a claimed part of a bulk job, in a worker process."""
+
+import logging
+from contextlib import ExitStack
+
+from django.conf import settings
+
+from digits.batches import parts
+from digits.models import Batch, BatchPart, ModelVersion
+from digits.tasks import serving
+from worker.files.plans import Part
+from worker.reading.bundle import ModelError
+
+logger = logging.getLogger(__name__)
+
+
+def work(part: BatchPart):
+    """Read a claimed part and save what was read; what goes wrong is tried again, up to a limit."""
+    try:
+        engine = _engine_of(part.batch)
+        parts.save(part, _read(part, engine))
+    except ModelError as error:
+        if part.batch.version_id is None:  # no version reads at all now; that is not its fault
+            parts.retry_later(part, count_attempt=False)
+            raise
+        parts.fail(part.batch, f"The batch cannot be read: {error}.", error)
+    except FileNotFoundError as error:
+        parts.fail(part.batch, "The batch's file is gone from the storage.", error)
+    except OSError as error:  # a full or absent disk is not the part's fault
+        logger.error("the storage fails for %s, tried again: %s", part, error)
+        parts.retry_later(part, count_attempt=False)
+    except Exception:
+        logger.exception("%s could not be read", part)
+        if part.attempts < settings.MAX_ATTEMPTS:
+            parts.retry_later(part)
+        else:
+            parts.give_up(part, "It could not be read because of an internal error.")
+
+
+def _engine_of(batch: Batch):
+    """Give the engine of the version that reads the whole batch: the one that is active first."""
+    if batch.version_id is None:
+        _, version = serving.engine_and_version()
+        Batch.objects.filter(pk=batch.pk, version=None).update(version=version)
+        batch.version = ModelVersion.objects.filter(batches=batch).first() or version
+    return serving.engine_of(batch.version)
+
+
+def _read(part: BatchPart, engine) -> list:
+    from worker.files.part_reading import read_part
+
+    batch = part.batch
+    with ExitStack() as opened:
+        file = opened.enter_context(batch.file.open("rb"))
+        labels = opened.enter_context(batch.labels.open("rb")) if batch.labels else None
+        return read_part(
+            engine,
+            batch.kind,
+            Part(part.first, part.rows, part.offset, part.size),
+            file,
+            labels,
+            labelled=batch.labelled,
+            limits=parts.limits(),
+            max_pixels=settings.MAX_PIXELS,
+        )

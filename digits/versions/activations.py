@@ -1,0 +1,137 @@
+"""Which version shall read: activations are asked for here, and carried out by a classify worker.
+
+As with uploads, the row is the truth and a Celery message only a wake-up: digits.tasks.activation
+has what the worker does. Activations are carried out one after the other, the oldest first.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from digits.models import Activation, ModelVersion
+from digits.uploads import queue
+
+ACTIVATE = "digits.activate"
+POLL_SECONDS = 0.2
+RECENT = 20
+QUEUED, DONE, REFUSED = Activation.Status.QUEUED, Activation.Status.DONE, Activation.Status.REFUSED
+
+
+def request(version: ModelVersion, user=None) -> Activation:
+    """Ask that a version becomes active; what was asked for last, and waits, is not asked twice."""
+    with transaction.atomic():
+        newest = Activation.objects.filter(status=QUEUED).first()
+        if newest and newest.version_id == version.pk:
+            activation = newest
+        else:
+            activation = Activation.objects.create(version=version, requested_by=user)
+        transaction.on_commit(wake_up, robust=True)
+    return activation
+
+
+def rollback_target() -> ModelVersion | None:
+    """The version that was active before the present one; None where there was none."""
+    active = ModelVersion.active()
+    if active is None:
+        return None
+    done = Activation.objects.filter(status=DONE).select_related("version")
+    if before := done.exclude(version=active).first():
+        return before.version
+    # An installation's first version became active with its registration.
+    first = ModelVersion.objects.order_by("number").first()
+    return first if first != active else None
+
+
+def wait_for(activation: Activation, seconds: float) -> bool:
+    """Wait until a worker has carried it out, and load how that ended; False if not by then."""
+    deadline = time.monotonic() + seconds
+    while activation.status == QUEUED:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+        activation.refresh_from_db()
+    return True
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What waits, oldest first, and the latest activation, all from one look at the database."""
+
+    waiting: list[Activation]
+    latest: Activation | None
+
+    @property
+    def state(self) -> str:
+        """What a page compares to see whether something changed."""
+        return f"{self.latest.pk if self.latest else 0}-{len(self.waiting)}"
+
+
+def progress() -> Progress:
+    recent = list(Activation.objects.select_related("version")[:RECENT])
+    waiting = [activation for activation in reversed(recent) if activation.status == QUEUED]
+    return Progress(waiting, recent[0] if recent else None)
+
+
+def wake_up() -> bool:
+    """Tell the workers of an activation. False: Redis is down, and the sweeper does it later."""
+    return queue.wake_up(ACTIVATE, force=True)
+
+
+def claim() -> Activation | None:
+    """Claim the oldest waiting activation under a lease.
+
+    None: there is none, or another process has it, and will go on with those after it.
+    """
+    now = timezone.now()
+    oldest = Activation.objects.filter(status=QUEUED).select_related("version").last()
+    if oldest is None:
+        return None
+    claimed = _free(now).filter(pk=oldest.pk, attempts__lt=settings.MAX_ATTEMPTS)
+    held = claimed.update(
+        lease_expires_at=now + timedelta(seconds=settings.LEASE_SECONDS), attempts=F("attempts") + 1
+    )
+    return oldest if held else None
+
+
+def complete(activation: Activation) -> bool:
+    """Make its version the active one. False: another process ended this activation first."""
+    with transaction.atomic():
+        ours = _end(activation, DONE)
+        if ours:
+            version = ModelVersion.objects.filter(pk=activation.version_id)
+            ModelVersion.objects.filter(is_active=True).update(is_active=False)
+            version.update(is_active=True)
+    return ours
+
+
+def refuse(activation: Activation, reason: str) -> bool:
+    """Leave the active version as it is. False: another process ended this activation first."""
+    return _end(activation, REFUSED, reason=reason[:500])
+
+
+def _end(activation: Activation, status: str, **fields) -> bool:
+    waiting = Activation.objects.filter(pk=activation.pk, status=QUEUED)
+    ended = waiting.update(
+        status=status, finished_at=timezone.now(), lease_expires_at=None, **fields
+    )
+    return ended == 1
+
+
+def sweep():
+    """Refuse what stopped its worker too often, and wake the workers for what waits."""
+    now = timezone.now()
+    for activation in _free(now).filter(attempts__gte=settings.MAX_ATTEMPTS):
+        refuse(activation, f"the worker stopped {activation.attempts} times while trying it")
+    if _free(now).exists():
+        wake_up()
+
+
+def _free(now):
+    """What waits, and is in no process's hands."""
+    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
+    return Activation.objects.filter(free, status=QUEUED)

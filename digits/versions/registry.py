@@ -1,0 +1,45 @@
+"""Register trained models as versions."""
+
+import json
+
+from django.core.files import File
+from django.db import transaction
+
+from digits.models import ModelVersion
+from worker.reading.bundle import BUNDLED_METRICS, BUNDLED_MODEL, file_sha256
+
+
+def register_bundled_after_migrate(using: str = "default", **_):
+    if using == "default" and BUNDLED_MODEL.is_file():
+        register_bundled()
+
+
+def register_bundled() -> ModelVersion:
+    """Register the model that ships, unless it is; it becomes active where none is."""
+    metrics = json.loads(BUNDLED_METRICS.read_text())
+    sha256 = file_sha256(BUNDLED_MODEL)
+    known = ModelVersion.objects.filter(sha256=sha256).first()
+    if known and known.metrics != metrics:  # it was measured anew
+        known.metrics = metrics
+        known.save(update_fields=["metrics"])
+    return known or register(BUNDLED_MODEL, metrics, note="ships with Digits")
+
+
+def register(
+    path, metrics: dict, note: str = "", parent: ModelVersion | None = None
+) -> ModelVersion:
+    """Copy a model file into the storage as the next version."""
+    with transaction.atomic():
+        newest = ModelVersion.objects.order_by("-number").first()
+        version = ModelVersion(
+            number=newest.number + 1 if newest else 1,
+            architecture=metrics["architecture"],
+            sha256=file_sha256(path),
+            metrics=metrics,
+            note=note,
+            parent=parent,
+            is_active=ModelVersion.active() is None,
+        )
+        with open(path, "rb") as file:
+            version.file.save(path.name, File(file), save=True)
+    return version

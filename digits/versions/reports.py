@@ -1,0 +1,143 @@
+"""What pages show of a version's metrics. Whatever was not measured is left out."""
+
+import base64
+from datetime import timedelta
+
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.template.defaultfilters import filesizeformat
+
+from digits.models import ModelVersion
+from digits.models.corrections import NOT_A_DIGIT
+from digits.models.versions import first_known
+from digits.pictures.pixels import data_url
+from digits.templatetags.digits import duration, exactly
+
+CLASSES = [*map(str, range(10)), "not a digit"]
+SETS = {"mnist": "MNIST's test set", "corrections": "corrections held out"}
+# From which share of a row on a cell is shaded how strongly: mistakes are rare, and must show.
+MISTAKE_LEVELS = (0.0, 0.002, 0.005, 0.02, 0.1)
+RIGHT_LEVELS = (0.0, 0.5, 0.9, 0.97, 0.99)
+
+
+def facts(version: ModelVersion) -> list[tuple[str, str]]:
+    """Name and value of what is known of a version's making."""
+    metrics = version.metrics
+    seconds = metrics.get("training_seconds")
+    seed = metrics.get("seed", metrics.get("recipe", {}).get("seed"))
+    known = [
+        ("Architecture", version.architecture),
+        ("Parameters", _number(metrics.get("parameters"))),
+        ("Size", metrics.get("bytes") and filesizeformat(metrics["bytes"])),
+        ("Seed", None if seed is None else str(seed)),
+        ("Training took", seconds and duration(timedelta(seconds=seconds))),
+        ("Keras", metrics.get("keras")),
+        ("TensorFlow", metrics.get("tensorflow")),
+        ("Backend", metrics.get("backend")),
+        *_data(metrics.get("data") or metrics.get("report", {}).get("data") or {}),
+        ("SHA-256", version.sha256),
+    ]
+    return [(name, value) for name, value in known if value]
+
+
+def _data(data: dict) -> list[tuple[str, str]]:
+    """What it learned from: how many of each, and the hash of it all."""
+    counts = data.get("counts", {})
+    rows = [
+        (f"Data: {str(name).replace('_', ' ')}", _number(count)) for name, count in counts.items()
+    ]
+    return [*rows, ("SHA-256 of the data", data.get("sha256"))]
+
+
+def evaluation(version: ModelVersion) -> list[tuple[str, list[str]]]:
+    """The rows of the table of collections that `manage.py evaluate` has measured."""
+    return [
+        (
+            name,
+            [
+                _number(figures.get("images")),
+                exactly(first_known([figures.get("probable_right"), figures.get("accuracy")])),
+                exactly(figures.get("digits_right")),
+                _number(figures.get("digits_false")),
+                exactly(figures.get("accepted")),
+                exactly(figures.get("calibration_error")),
+            ],
+        )
+        for name, figures in version.metrics.get("evaluation", {}).items()
+    ]
+
+
+def report(version: ModelVersion, *, for_staff: bool) -> dict | None:
+    """How it was judged beside the version that was active then.
+
+    for_staff: whether the reader may see digits that people sent, which are in the corrections.
+    """
+    made = version.metrics.get("report")
+    if not made:
+        return None
+    return {
+        "beside": made.get("active_version"),
+        "sets": _sets(made.get("sets", {})),
+        "confusion": heat_map(made.get("confusion", [])),
+        "classes": CLASSES,
+        "per_digit": list(enumerate(made.get("per_digit", []))),
+        "disagreements": [
+            _disagreement(row)
+            for row in made.get("disagreements", [])
+            if for_staff or row.get("set") != "corrections"
+        ],
+    }
+
+
+def _sets(sets: dict) -> list[dict]:
+    """Its figures and the active version's on the same images, and the difference in points."""
+    return [
+        {
+            "name": SETS.get(name, name),
+            "images": figures["images"],
+            "own": figures,
+            "active": figures["active"],
+            "points": points(figures.get("accuracy"), figures["active"].get("accuracy")),
+        }
+        for name, figures in sets.items()
+        if figures.get("images") and figures.get("active")  # what ships was judged beside none
+    ]
+
+
+def points(own: float | None, other: float | None) -> str:
+    if own is None or other is None:
+        return ""
+    return f"{(own - other) * 100:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def heat_map(counts: list[list[int]]) -> list[tuple[str, list[dict]]]:
+    """The rows of the heat map: each cell's count and its class of shade."""
+    return [
+        (CLASSES[truth], [_cell(truth, read, count, sum(row)) for read, count in enumerate(row)])
+        for truth, row in enumerate(counts)
+        if any(row)
+    ]
+
+
+def _cell(truth: int, read: int, count: int, total: int) -> dict:
+    right = truth == read
+    levels = RIGHT_LEVELS if right else MISTAKE_LEVELS
+    level = sum(count / total > least for least in levels)
+    return {"count": count, "shade": f"{'right' if right else 'wrong'}-{level}" if count else ""}
+
+
+def _disagreement(row: dict) -> dict:
+    return {
+        "image": data_url(base64.b64decode(row["pixels"])),
+        "truth": _name(row["truth"]),
+        "read": _name(row["read"]),
+        "active_read": "" if row.get("active_read") is None else CLASSES[row["active_read"]],
+        "confidence": row.get("confidence"),
+    }
+
+
+def _name(value: int | None) -> str:
+    return CLASSES[NOT_A_DIGIT if value is None else value]
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else intcomma(value)

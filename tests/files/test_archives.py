@@ -1,0 +1,148 @@
+"""ZIP archives of strangers: what is refused, and why."""
+
+import contextlib
+import io
+import stat
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+
+from tests.bulks import zip_of
+from worker.files import archives
+from worker.files.archives import ArchiveError, Limits
+
+SMALL = Limits(files=5, file_bytes=10_000, total_bytes=20_000, ratio=50)
+
+
+def check(data: bytes, limits: Limits = SMALL) -> list[str]:
+    file = io.BytesIO(data)
+    archive = archives.open_archive(file, limits)
+    return [entry.filename for entry in archives.check(archive, len(data), limits)]
+
+
+def zip_with(name: str = "a.png", data: bytes = b"picture", **fields) -> bytes:
+    """A ZIP of one file whose entry has these fields."""
+    file, entry = io.BytesIO(), zipfile.ZipInfo(name)
+    for field, value in fields.items():
+        setattr(entry, field, value)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(entry, data)
+    return file.getvalue()
+
+
+def test_it_gives_the_images_and_leaves_out_folders_and_litter():
+    names = ["b/", "b/2.png", "a.png", "__MACOSX/b/._2.png", "b/.DS_Store"]
+    assert check(zip_of(dict.fromkeys(names, b"x"))) == ["b/2.png", "a.png"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../a.png", "b/../../a.png", "/a.png", "C:\\a.png", "c:a.png", "..\\a.png"]
+)
+def test_it_refuses_a_path_that_climbs_out(name):
+    with pytest.raises(ArchiveError, match="a path that leads out of the archive"):
+        check(zip_of({"good.png": b"x", name: b"x"}))
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_it_refuses_links_and_what_is_no_plain_file(kind):
+    with pytest.raises(ArchiveError, match="a link or no plain file"):
+        check(zip_with(data=b"/etc/passwd", external_attr=(kind | 0o644) << 16, create_system=3))
+
+
+@pytest.mark.parametrize(
+    "inner", [zip_of({"a": b"x"}), b"\x1f\x8b\x08", b"7z\xbc\xaf\x27\x1c", bytes(257) + b"ustar"]
+)
+def test_it_refuses_an_archive_in_the_archive_whatever_its_name(inner):
+    with pytest.raises(ArchiveError, match=r"“a.png” is an archive itself"):
+        check(zip_of({"a.png": inner}))
+
+
+def test_it_refuses_a_bomb_before_unpacking_it():
+    bomb = zip_of({f"{n}.bmp": bytes(50_000) for n in range(4)})
+    with pytest.raises(ArchiveError, match=r"looks like a bomb: .* 50 times are the limit"):
+        check(bomb, Limits(ratio=50))
+    assert len(check(bomb, Limits(ratio=1000))) == 4
+
+
+def test_it_counts_files_that_share_their_bytes_by_what_they_would_be_unpacked():
+    data = bytearray(zip_of({"a.bmp": bytes(5000)}))
+    end = data.rfind(b"PK\x05\x06")
+    start = struct.unpack_from("<I", data, end + 16)[0]
+    entry, tail = bytes(data[start:end]), bytearray(data[end:])
+    struct.pack_into("<HHI", tail, 8, 4, 4, 4 * len(entry))
+    with pytest.raises(ArchiveError, match="looks like a bomb"):
+        check(bytes(data[:start]) + entry * 4 + bytes(tail), Limits(ratio=20))
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "holds no files"),
+        ({"only/": b""}, "holds no files"),
+        ({f"{n}.png": b"x" for n in range(6)}, "too many files: 6, and 5 are the limit"),
+        ({"a.png": bytes(range(250)) * 41}, "“a.png” is too large"),
+        ({f"{n}.png": bytes(range(250)) * 32 for n in range(3)}, "too large unpacked"),
+    ],
+)
+def test_it_keeps_to_its_limits(files, message):
+    with pytest.raises(ArchiveError, match=message):
+        check(zip_of(files, zipfile.ZIP_STORED))
+
+
+def test_it_refuses_a_directory_that_is_too_long_before_reading_it():
+    data = bytearray(zip_of({"a.png": b"x"}))
+    struct.pack_into("<I", data, data.rfind(b"PK\x05\x06") + 12, 4_000_000)
+    with pytest.raises(ArchiveError, match="too many files: 5 are the limit"):
+        check(bytes(data))
+
+
+def test_it_refuses_the_format_for_huge_archives():
+    data = zip_of({"a.png": b"x"})
+    end = data.rfind(b"PK\x05\x06")
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, 0, 1)
+    with pytest.raises(ArchiveError, match="more than 65,535 files"):
+        check(data[:end] + locator + data[end:])
+
+
+def test_it_refuses_a_password_and_a_packing_that_needs_much_memory():
+    secret = bytearray(zip_of({"a.png": b"x"}))
+    secret[secret.rfind(b"PK\x01\x02") + 8] |= 1
+    with pytest.raises(ArchiveError, match="protected by a password"):
+        check(bytes(secret))
+    with pytest.raises(ArchiveError, match="only Deflate is"):
+        check(zip_of({"a.png": b"x"}, zipfile.ZIP_LZMA))
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04 and no more", zip_of({"a": b"x" * 99})[60:]])
+def test_it_says_that_an_archive_is_damaged(data):
+    with pytest.raises(ArchiveError, match="cut off or damaged"):
+        check(data)
+
+
+def test_a_damaged_file_says_so_when_it_is_read():
+    data = bytearray(zip_of({"a.png": b"the picture"}, zipfile.ZIP_STORED))
+    data[data.index(b"the picture")] ^= 1
+    archive = archives.open_archive(io.BytesIO(bytes(data)), SMALL)
+    with pytest.raises(ArchiveError, match="damaged in the ZIP"):
+        archives.read(archive, archives.images(archive)[0], 100)
+
+
+def test_no_more_is_unpacked_than_the_limit_allows():
+    archive = archives.open_archive(io.BytesIO(zip_of({"a.png": bytes(1000)})), SMALL)
+    with pytest.raises(ArchiveError, match="larger than"):
+        archives.read(archive, archives.images(archive)[0], 999)
+
+
+def test_a_zip_that_is_damaged_anywhere_is_read_or_refused_in_words():
+    whole = zip_of({"a.png": bytes(range(200)), "b/ü.png": b"x" * 50})
+    rng = np.random.default_rng(1)
+    for _ in range(2000):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), rng.integers(1, 4)):
+            data[place] = rng.integers(0, 256)
+        with contextlib.suppress(ArchiveError):
+            archive = archives.open_archive(io.BytesIO(bytes(data)), SMALL)
+            for entry in archives.check(archive, len(data), SMALL):
+                archives.read(archive, entry, 1000)

@@ -1,0 +1,103 @@
+"""Several digits in one image: which ink is one digit, and in which order they are read."""
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.pictures import in_lines, png
+from worker.images.finding import find_digits
+from worker.images.layout import find_lines
+from worker.reading.engine import Engine
+from worker.reading.reading import read_images
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine()
+
+
+def strokes(*lines, size=(200, 300)) -> np.ndarray:
+    """Ink with one straight stroke for each (x, y, x, y)."""
+    ink = np.zeros(size, np.uint8)
+    for x0, y0, x1, y1 in lines:
+        cv2.line(ink, (x0, y0), (x1, y1), 255, 5)
+    return ink
+
+
+def counts(ink: np.ndarray) -> list[int]:
+    _, lines = find_lines(ink, 24)
+    return [len(line) for line in lines]
+
+
+def test_it_reads_several_lines_in_reading_order(mnist, engine):
+    page = in_lines(mnist, [[0, 1, 2, 3], [4, 7, 11]])
+    (reading,) = read_images(engine, [png(page)])
+    truth = [mnist.labels[[0, 1, 2, 3]], mnist.labels[[4, 7, 11]]]
+    assert reading.text == " ".join("".join(map(str, line)) for line in truth)
+    assert [digit.glyph.line for digit in reading.digits] == [0, 0, 0, 0, 1, 1, 1]
+
+
+def test_boxes_hold_their_digits(mnist):
+    page = in_lines(mnist, [[0, 1, 2]])
+    for number, glyph in enumerate(find_digits(page)):
+        x, y, width, height = glyph.box
+        assert 30 + 75 * number <= x + width / 2 <= 90 + 75 * number
+        assert page[y : y + height, x : x + width].min() < 60
+
+
+def test_a_line_may_climb():
+    ink = strokes(*((20 + 40 * i, 120 - 12 * i, 20 + 40 * i, 170 - 12 * i) for i in range(6)))
+    assert counts(ink) == [6]
+
+
+def test_a_line_may_climb_as_steeply_as_its_digits_are_high():
+    heights = (180, 158, 136, 114, 84, 56)  # the last ones no longer stand beside each other
+    ink = strokes(*((20 + 40 * i, y - 30, 22 + 40 * i, y) for i, y in enumerate(heights)))
+    assert counts(ink) == [6]
+
+
+def test_digits_beside_several_that_touch_are_no_dirt():
+    """However long these are together, and however much ink they have."""
+    tangle = [(120 + 25 * i, 60, 140 + 25 * i, 120) for i in range(6)]
+    bars = [(120, 90, 265, 90)]
+    ink = strokes((30, 60, 30, 118), (70, 62, 72, 120), *tangle, *bars)
+    assert counts(ink) == [3]
+
+
+def test_a_line_below_is_another_line():
+    upper = ((20 + 40 * i, 60, 20 + 40 * i, 90) for i in range(6))
+    lower = ((20 + 40 * i, 100, 20 + 40 * i, 130) for i in range(6))
+    assert counts(strokes(*upper, *lower)) == [6, 6]
+
+
+def test_a_broken_stroke_beside_a_whole_digit_is_one_digit():
+    assert counts(strokes((100, 20, 100, 150), (100, 158, 100, 170), (200, 20, 200, 170))) == [2]
+
+
+def test_the_bar_of_a_5_belongs_to_its_body():
+    body = ((100, 60, 100, 110), (100, 110, 140, 110), (140, 110, 140, 170), (140, 170, 95, 170))
+    assert counts(strokes(*body, (100, 40, 145, 40))) == [1]
+
+
+def test_two_lines_close_together_stay_two():
+    assert counts(strokes((50, 10, 50, 80), (50, 92, 50, 170), (90, 10, 90, 80))) == [2, 1]
+
+
+def test_specks_and_dashes_are_no_digits():
+    digits = ((50, 20, 50, 150), (120, 20, 120, 150))
+    assert counts(strokes(*digits, (200, 80, 204, 84), (220, 100, 260, 100))) == [2]
+
+
+def test_no_ink_is_no_line():
+    labels, lines = find_lines(np.zeros((40, 40), np.uint8), 24)
+    assert lines == []
+    assert labels.max() == 0
+
+
+def test_a_picture_full_of_specks_costs_little():
+    """Joining compares pairs: it must not be tried with each of thousands of specks."""
+    ink = np.zeros((800, 800), np.uint8)
+    for y, x in np.ndindex(40, 40):
+        ink[20 * y : 20 * y + 11, 20 * x : 20 * x + 11] = 255
+    _, lines = find_lines(ink, 24)
+    assert 0 < sum(map(len, lines)) <= 200

@@ -1,0 +1,110 @@
+"""The paper under the ink: shadows with edges, and printed lines."""
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.pictures import in_lines
+from worker.images.finding import extract_ink, find_digits, find_ink
+from worker.images.paper import find_paper, without_rules
+
+
+@pytest.fixture
+def page(mnist) -> np.ndarray:
+    return cv2.resize(in_lines(mnist, [[0, 1, 2, 3], [4, 7, 11]], 90), None, fx=1.4, fy=1.4)
+
+
+def ruled(page: np.ndarray, pitch: int = 40, slope: float = 0.0, upright=False) -> np.ndarray:
+    """Print lines on a page, paler than its ink."""
+    lines = np.full(page.shape, 255, np.uint8)
+    height, width = page.shape
+    for y in range(-height, 2 * height, pitch):
+        cv2.line(lines, (0, y), (width, round(y + slope * width)), 150, 2, cv2.LINE_AA)
+    if upright:
+        for x in range(-width, 2 * width, pitch):
+            cv2.line(lines, (x, 0), (round(x + slope * height), height), 150, 2, cv2.LINE_AA)
+    return np.minimum(page, lines)
+
+
+def boxes(grey: np.ndarray) -> np.ndarray:
+    return np.array([glyph.box for glyph in find_digits(grey)])
+
+
+@pytest.mark.parametrize("slope", [0, 0.02, -0.05])
+@pytest.mark.parametrize("upright", [False, True], ids=["ruled", "squared"])
+def test_digits_are_found_on_printed_lines(page, slope, upright):
+    clean = boxes(page)
+    found = boxes(ruled(page, slope=slope, upright=upright))
+    assert len(clean) == 7
+    assert found.shape == clean.shape
+    assert np.abs(found - clean).max() <= 12
+
+
+def test_what_crosses_a_printed_line_stays_whole(page):
+    ink = extract_ink(ruled(page))
+    kept = without_rules(ink)
+    strokes = page < 100
+    assert (kept[strokes] > 100).mean() > 0.97
+    assert (kept[page > 240] > 24).mean() < 0.1 * (ink[page > 240] > 24).mean()
+
+
+def test_strokes_as_long_as_the_image_are_no_printed_lines():
+    """Seven hairlines on a wide drawing are 1s; one dash is what was written."""
+    ink = np.zeros((200, 700), np.uint8)
+    ink[5:195, 50:650:100] = 255
+    assert np.array_equal(without_rules(ink), ink)
+    dash = np.zeros((200, 700), np.uint8)
+    dash[100:102, 10:690] = 255
+    assert np.array_equal(without_rules(dash), dash)
+
+
+def test_a_shadow_with_an_edge_hides_nothing(page):
+    clean = boxes(page)
+    height, width = page.shape
+    y, x = np.mgrid[0:height, 0:width]
+    for side in (x - 0.5 * width, 0.45 * width - x + 0.3 * y, y - 0.55 * height):
+        light = 1 - 0.35 / (1 + np.exp(-side / 8))
+        found = boxes((page * light).astype(np.uint8))
+        assert found.shape == clean.shape
+        assert np.abs(found - clean).max() <= 12
+
+
+def test_light_ink_on_dark_is_known_by_its_strokes(page):
+    _, dark = find_paper(page)
+    _, light = find_paper(255 - page)
+    assert (dark, light) == (-1, 1)
+    assert len(find_ink(255 - page).lines) == 2
+
+
+def test_the_paper_level_follows_the_light(mnist):
+    blank = np.linspace(120, 240, 300)[None, :].repeat(200, 0).astype(np.uint8)
+    level, _ = find_paper(blank)
+    assert np.abs(level - blank).max() < 6
+
+
+@pytest.mark.parametrize("width", [0.03, 0.1, 0.2])
+@pytest.mark.parametrize("angle", [0, 40, 110])
+def test_an_empty_page_in_shade_is_empty(width, angle):
+    rng = np.random.default_rng(3)
+    y, x = np.mgrid[-1:1:300j, -1:1:420j]
+    along = x * np.cos(np.radians(angle)) + y * np.sin(np.radians(angle)) + 0.2
+    page = 200 * (1 - 0.3 / (1 + np.exp(-along / width))) + rng.normal(0, 3, x.shape)
+    assert not extract_ink(page.astype(np.uint8)).any()
+
+
+@pytest.mark.parametrize("side", [128, 512])
+def test_a_tiny_digit_enlarged_is_no_shade(mnist, side):
+    """Its edges are as soft as those of a shadow, and cut close it runs out of the image."""
+    for row in range(20):
+        rows, columns = np.nonzero(mnist.images[row] > 40)
+        cut = mnist.images[row][rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+        tiny = cv2.resize(cut, (8, 8), interpolation=cv2.INTER_AREA)
+        large = 255 - cv2.resize(tiny, (side, side), interpolation=cv2.INTER_CUBIC)
+        assert extract_ink(large).any()
+
+
+@pytest.mark.parametrize("side", range(40, 104, 4))
+def test_strokes_are_full_of_ink_in_an_image_of_any_size(mnist, side):
+    for digit in mnist.images[:30]:
+        shown = cv2.resize(digit, (side, side), interpolation=cv2.INTER_CUBIC)
+        assert extract_ink(255 - shown)[shown > 200].mean() > 200

@@ -1,0 +1,101 @@
+"""A candidate beside the active model: how both read the same images, and which is better."""
+
+import base64
+
+import numpy as np
+
+from worker.files.datasets import Dataset, load_mnist
+
+WORST = 24  # images that a report shows
+TOLERANCE = 0.0005  # of MNIST's accuracy, that a better reading of corrections may cost
+
+
+def judge(candidate, active, held_out: Dataset) -> dict:
+    """Measure a candidate beside the active model, on MNIST's test set and held-out corrections.
+
+    Args:
+        candidate, active: engines; active may be None.
+        held_out: corrections that neither learned from.
+
+    Returns:
+        What the page of a version shows: accuracy and loss of both on each set, the candidate's
+        confusion matrix and accuracy per digit on MNIST, and the images it most disagrees with.
+    """
+    test = load_mnist("test")
+    sets, read = {}, {}
+    for name, dataset in (("mnist", test), ("corrections", held_out)):
+        own = candidate.predict(dataset.images)
+        other = active.predict(dataset.images) if active else None
+        read[name] = own, other
+        sets[name] = {"images": len(dataset), **_scores(own, dataset.labels)}
+        if other is not None:
+            sets[name]["active"] = _scores(other, dataset.labels)
+    own = read["mnist"][0]
+    confusion = np.zeros((11, 11), int)
+    np.add.at(confusion, (test.labels, own.argmax(axis=1)), 1)
+    return {
+        "sets": sets,
+        "confusion": confusion.tolist(),
+        "per_digit": [
+            round(float(confusion[digit, digit] / max(1, confusion[digit].sum())), 5)
+            for digit in range(10)
+        ],
+        "disagreements": [
+            one
+            for name, dataset in (("corrections", held_out), ("mnist", test))
+            for one in _disagreements(name, *read[name], dataset)
+        ][:WORST],
+    }
+
+
+def judge_alone(engine) -> dict:
+    """Measure a model on MNIST's test set, beside no other; as `judge`."""
+    return judge(engine, None, Dataset(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8)))
+
+
+def is_better(report: dict) -> bool:
+    """Tell whether a candidate may replace the active version.
+
+    It reads held-out corrections better at no more than TOLERANCE of MNIST's accuracy; where it
+    reads them alike, or there are none, it reads MNIST better.
+    """
+    mnist, held_out = report["sets"]["mnist"], report["sets"]["corrections"]
+    if "active" not in mnist:
+        return True
+    gained = mnist["accuracy"] - mnist["active"]["accuracy"]
+    if held_out["images"]:
+        learned = held_out["accuracy"] - held_out["active"]["accuracy"]
+        return (learned > 0 and gained >= -TOLERANCE) or (learned == 0 and gained > 0)
+    return gained > 0
+
+
+def _scores(probabilities: np.ndarray, labels: np.ndarray) -> dict:
+    if not len(labels):
+        return {"accuracy": None, "loss": None}
+    right = probabilities.argmax(axis=1) == labels
+    chosen = probabilities[np.arange(len(labels)), labels]
+    return {
+        "accuracy": round(float(right.mean()), 5),
+        "loss": round(float(-np.log(np.clip(chosen, 1e-7, 1)).mean()), 5),
+    }
+
+
+def _disagreements(
+    name: str, own: np.ndarray, other: np.ndarray | None, dataset: Dataset
+) -> list[dict]:
+    """Give the images that the model reads otherwise than they are labelled, surest first."""
+    if not len(dataset):
+        return []
+    read, sure = own.argmax(axis=1), own.max(axis=1)
+    wrong = np.flatnonzero(read != dataset.labels)
+    return [
+        {
+            "set": name,
+            "truth": int(dataset.labels[row]),
+            "read": int(read[row]),
+            "confidence": round(float(sure[row]), 4),
+            "active_read": None if other is None else int(other[row].argmax()),
+            "pixels": base64.b64encode(dataset.images[row].tobytes()).decode(),
+        }
+        for row in wrong[np.argsort(-sure[wrong])][:WORST]
+    ]

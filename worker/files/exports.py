@@ -1,0 +1,71 @@
+"""Digits written to files that other programs read."""
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from worker.files.datasets import Dataset, DatasetError, write_idx
+from worker.files.tables import open_plain, read_layout, rows, write_csv
+
+LABELS_CSV = "labels.csv"
+TOLD_EVERY = 256
+
+
+def export_images(
+    table: Path, folder: Path, on_rows: Callable[[int], None] = lambda count: None
+) -> int:
+    """Write each row of a CSV of digits as a PNG of 28x28 pixels, named by its index from 0.
+
+    The labels, where the CSV has them, are written to labels.csv: `image,label`.
+
+    Args:
+        table: a CSV as worker.files.tables reads them, gzipped or not.
+        folder: where the images go; it is made where it is not there.
+        on_rows: told how many rows were written since it was told last.
+
+    Returns:
+        How many images that are.
+
+    Raises:
+        DatasetError: the CSV cannot be read; with the number of the row that is wrong, from 1.
+    """
+    labels, count = [], 0
+    try:
+        with open_plain(table) as file:
+            layout = read_layout(file)
+            folder.mkdir(parents=True, exist_ok=True)
+            for count, row in enumerate(rows(file, layout), 1):
+                if row.error:
+                    raise DatasetError(f"row {row.number}: {row.error}")
+                pixels = np.frombuffer(row.pixels, np.uint8).reshape(28, 28)
+                Image.fromarray(pixels).save(folder / f"{count - 1}.png")
+                labels.append(row.label)
+                if count % TOLD_EVERY == 0:
+                    on_rows(TOLD_EVERY)
+    except (OSError, EOFError) as error:
+        raise DatasetError(f"{table}: {error.strerror or error}") from error
+    except DatasetError as error:
+        raise DatasetError(f"{table}: {error}") from error
+    on_rows(count % TOLD_EVERY)
+    if layout.has_labels:
+        _write_labels(folder / LABELS_CSV, labels)
+    return count
+
+
+def export_dataset(dataset: Dataset, folder: Path, name: str):
+    """Write labelled digits as a pair of gzipped IDX files, as MNIST has them, and as one CSV."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_idx(folder / f"{name}-images-idx3-ubyte.gz", dataset.images)
+    write_idx(folder / f"{name}-labels-idx1-ubyte.gz", dataset.labels)
+    with open(folder / f"{name}.csv", "wb") as file:
+        write_csv(file, dataset.images, dataset.labels)
+
+
+def _write_labels(path: Path, labels: list[int]):
+    with open(path, "w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["image", "label"])
+        writer.writerows((f"{index}.png", label) for index, label in enumerate(labels))

@@ -1,0 +1,152 @@
+"""Reading a part of a bulk: rows of pixels by the network alone, images the whole way."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from worker.files import archives, tables
+from worker.files.archives import ArchiveError
+from worker.files.plans import CSV, ZIP, Limits, Part
+from worker.files.tables import PIXELS
+from worker.images.decoding import MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Item:
+    """What was read in one row or image.
+
+    number: its place in the bulk, from 1.
+    reading: its digits; empty where there is none, and for "not a digit".
+    confidence: that of the least sure digit; None where nothing was found.
+    probabilities: of 0 to 9, where it holds one thing; what they lack to 1 is "not a digit".
+    truth: its label, where the bulk tells one.
+    error: why it could not be read.
+    """
+
+    number: int
+    name: str = ""
+    reading: str = ""
+    confidence: float | None = None
+    probabilities: list[float] | None = None
+    truth: str = ""
+    error: str = ""
+
+
+def read_part(
+    engine,
+    kind: str,
+    part: Part,
+    file: BinaryIO,
+    labels: BinaryIO | None = None,
+    *,
+    labelled: bool = False,
+    limits: Limits | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> list[Item]:
+    """Read one part of a planned file.
+
+    Returns:
+        One item for each of its rows, in order; one that is bad says why, and spoils no other.
+    """
+    if kind == ZIP:
+        return read_files(engine, _files(file, part, limits or Limits()), max_pixels)
+    found = _csv_rows(file, part, labelled) if kind == CSV else _idx_rows(file, labels, part)
+    return read_rows(engine, found)
+
+
+def read_rows(engine, rows: Iterable[tables.Row]) -> list[Item]:
+    """Read rows of pixels by the network alone."""
+    from worker.reading.reading import decide
+
+    rows = list(rows)
+    pixels = b"".join(row.pixels for row in rows if row.pixels)
+    read = iter(engine.predict(np.frombuffer(pixels, np.uint8).reshape(-1, 28, 28)))
+    items = []
+    for row in rows:
+        if row.error:
+            items.append(Item(row.number, error=_sentence(row.error)))
+            continue
+        probabilities = next(read)
+        value, confidence = decide(probabilities)
+        items.append(
+            Item(
+                row.number,
+                reading="" if value is None else str(value),
+                confidence=round(confidence, 6),
+                probabilities=_rounded(probabilities[:-1]),
+                truth="" if row.label is None else str(row.label),
+            )
+        )
+    return items
+
+
+def read_files(
+    engine, files: Iterable[tuple[int, str, bytes | Exception]], max_pixels: int = MAX_PIXELS
+) -> list[Item]:
+    """Read image files the whole way: (number, name, content, or why there is none)."""
+    from worker.reading.reading import read_images
+
+    files = list(files)
+    contents = [data for _, _, data in files if isinstance(data, bytes)]
+    readings = iter(read_images(engine, contents, max_pixels))
+    items = []
+    for number, name, data in files:
+        if not isinstance(data, bytes):
+            items.append(Item(number, name, error=str(data)))
+            continue
+        reading = next(readings)
+        one = reading.digits[0] if len(reading.digits) == 1 else None
+        items.append(
+            Item(
+                number,
+                name,
+                reading.text,
+                None if reading.confidence is None else round(reading.confidence, 6),
+                _rounded(one.probabilities) if one else None,
+                error=str(reading.error or ""),
+            )
+        )
+    return items
+
+
+def _csv_rows(file: BinaryIO, part: Part, labelled: bool) -> Iterator[tables.Row]:
+    layout = tables.Layout(part.offset, labelled)
+    return tables.rows(file, layout, part.first, part.offset + part.size)
+
+
+def _idx_rows(file: BinaryIO, labels: BinaryIO | None, part: Part) -> Iterator[tables.Row]:
+    file.seek(16 + (part.first - 1) * PIXELS)
+    told = None
+    if labels is not None:
+        labels.seek(8 + part.first - 1)
+        told = labels.read(part.rows)
+    for place in range(part.rows):
+        number, pixels = part.first + place, file.read(PIXELS)
+        if told and told[place] > 9:
+            error = f"expected a label from 0 to 9, received {told[place]}"
+            yield tables.Row(number, error=error)
+        else:
+            yield tables.Row(number, told[place] if told else None, pixels)
+
+
+def _files(
+    file: BinaryIO, part: Part, limits: Limits
+) -> Iterator[tuple[int, str, bytes | Exception]]:
+    archive = archives.open_archive(file, limits.archive)
+    entries = archives.images(archive)[part.first - 1 : part.first - 1 + part.rows]
+    for number, entry in enumerate(entries, part.first):
+        try:
+            data = archives.read(archive, entry, limits.archive.file_bytes)
+        except ArchiveError as error:
+            data = error
+        yield number, entry.filename, data
+
+
+def _rounded(probabilities) -> list[float]:
+    return [round(float(share), 6) for share in probabilities]
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."

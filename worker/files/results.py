@@ -1,0 +1,53 @@
+"""The results of a bulk as CSV: as Kaggle's "Digit Recognizer" wants them, or with all there is."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+
+from worker.files.plans import OF_PIXELS
+
+LINES_AT_ONCE = 500
+DETAILED = (
+    *("number", "name", "reading", "confidence"),
+    *(f"p{digit}" for digit in range(10)),
+    *("truth", "error"),
+)
+
+
+def label_of(item, kind: str) -> str:
+    """Give an item's answer: a row of pixels always has one, its most probable digit."""
+    if kind in OF_PIXELS and item.probabilities:
+        return str(max(range(10), key=item.probabilities.__getitem__))
+    return item.reading
+
+
+def kaggle(items: Iterable, kind: str, *, id_name: str = "ImageId") -> Iterator[str]:
+    """Give `ImageId,Label`, some lines at once: a number from 1, or an image's name."""
+    yield from _csv(
+        (id_name, "Label"),
+        ((item.name or item.number, label_of(item, kind)) for item in items),
+    )
+
+
+def detailed(items: Iterable) -> Iterator[str]:
+    """Give all that is known of each item, some lines at once."""
+    yield from _csv(DETAILED, (_details(item) for item in items))
+
+
+def _details(item) -> list:
+    shares = item.probabilities or [""] * 10
+    sure = "" if item.confidence is None else item.confidence
+    return [item.number, item.name, item.reading, sure, *shares, item.truth, item.error]
+
+
+def _csv(header: tuple, rows: Iterable) -> Iterator[str]:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for number, row in enumerate(rows, 1):
+        writer.writerow(row)
+        if number % LINES_AT_ONCE == 0:
+            yield text.getvalue()
+            text.seek(0)
+            text.truncate()
+    yield text.getvalue()

@@ -1,0 +1,98 @@
+"""Local files and folders of many digits, read part by part as they are in a bulk job."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from worker.files import part_reading, plans
+from worker.files.part_reading import Item
+from worker.files.plans import BulkError, Limits
+from worker.images.decoding import MAX_PIXELS
+
+FOLDER = "folder"
+
+
+@dataclass(frozen=True)
+class Source:
+    """Many images: of which kind, how many, and whether the truth of each is told.
+
+    read: given an engine.Engine, gives the items of one part after the other, in order.
+    """
+
+    kind: str
+    total: int
+    labelled: bool
+    read: Callable[[object], Iterator[list[Item]]]
+
+
+@contextmanager
+def open_source(
+    path: Path,
+    labels: Path | None = None,
+    limits: Limits | None = None,
+    max_pixels: int = MAX_PIXELS,
+) -> Iterator[Source]:
+    """Open a CSV, IDX (gzipped or not) or ZIP file, or a folder of images.
+
+    Raises:
+        BulkError: it is none of these, is damaged, or holds more than it may.
+    """
+    limits = limits or Limits()
+    if path.is_dir():
+        if labels is not None:
+            raise BulkError("A file of labels belongs to an IDX file of images only.")
+        yield _folder(path, max_pixels)
+        return
+    with ExitStack() as opened:
+        file = _opened(path, opened, limits)
+        told = _opened(labels, opened, limits) if labels else None
+        plan = plans.plan(file, told, limits)
+
+        def read(engine) -> Iterator[list[Item]]:
+            for part in plan.parts:
+                yield part_reading.read_part(
+                    engine,
+                    plan.kind,
+                    part,
+                    file,
+                    told,
+                    labelled=plan.labelled,
+                    limits=limits,
+                    max_pixels=max_pixels,
+                )
+
+        yield Source(plan.kind, plan.total, plan.labelled, read)
+
+
+def _opened(path: Path, opened: ExitStack, limits: Limits) -> BinaryIO:
+    try:
+        file = opened.enter_context(path.open("rb"))
+    except OSError as error:
+        raise BulkError(f"{path} cannot be opened: {error.strerror}.") from error
+    if plans.kind_of(file) == plans.GZIPPED:
+        return opened.enter_context(plans.unpacked(file, path.stat().st_size, limits))
+    return file
+
+
+def _folder(folder: Path, max_pixels: int) -> Source:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    if not files:
+        raise BulkError(f"{folder} holds no files.")
+
+    def read(engine) -> Iterator[list[Item]]:
+        for start in range(0, len(files), plans.IMAGES_A_PART):
+            some = enumerate(files[start : start + plans.IMAGES_A_PART], start + 1)
+            named = ((number, str(path.relative_to(folder)), path) for number, path in some)
+            contents = ((number, name, _content(path)) for number, name, path in named)
+            yield part_reading.read_files(engine, contents, max_pixels)
+
+    return Source(FOLDER, len(files), False, read)
+
+
+def _content(path: Path) -> bytes | Exception:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        return BulkError(f"The file cannot be opened: {error.strerror}.")

@@ -1,0 +1,181 @@
+"""A grey image -> the digits in it, each as 28x28 pixels like MNIST's."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from worker.images.decoding import ImageError
+from worker.images.layout import LARGE, SOFT, Piece, find_lines
+from worker.images.paper import LEAST_CONTRAST, find_paper, rim, without_rules
+from worker.reading.segmentation import Shape
+
+SIZE = 28
+BOX = 20
+WORKING_SIDE = 800  # ink is looked for at this size at most
+CLEAR = 24  # ink above this, of 255, belongs to a stroke
+SHADED_RIM = 0.05  # of the rim lies in shade, where there is nothing else
+DEEPEST_SHADE = 0.45  # of the paper's lightness
+FAINT = 4  # in a small picture, which is all edge: keep its faint ink
+
+
+@dataclass(frozen=True)
+class Glyph:
+    """One digit found in an image.
+
+    box: (x, y, width, height) in pixels of the image.
+    pixels: uint8, shape (28, 28); 0 is paper, 255 is full ink.
+    line: the number of its line in the image, from 0.
+    """
+
+    box: tuple[int, int, int, int]
+    pixels: np.ndarray
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Page:
+    """The ink of an image, in lines from top to bottom, each with its shapes from left to right.
+
+    scale: how many pixels of the image are one of its shapes'.
+    size: (height, width) of the image.
+    """
+
+    lines: list[list[Shape]]
+    scale: float
+    size: tuple[int, int]
+
+    def glyph(self, shape: Shape, line: int) -> Glyph:
+        """Give a shape as a digit of the image."""
+        box = (shape.x, shape.y, shape.width, shape.height)
+        return Glyph(
+            _whole([length * self.scale for length in box], self.size), normalize(shape.ink), line
+        )
+
+
+def find_ink(grey: np.ndarray) -> Page:
+    """Find what may be the digits in an image; an image without ink has none.
+
+    Args:
+        grey: uint8, shape (height, width), of any polarity.
+    """
+    small, scale = _shrink(grey)
+    ink = without_rules(extract_ink(small))
+    labels, lines = find_lines(ink, CLEAR if min(ink.shape) >= 64 else FAINT)
+    shapes = [[_shape(ink, labels, piece) for piece in line] for line in lines]
+    return Page(shapes, scale, grey.shape)
+
+
+def find_digits(grey: np.ndarray) -> list[Glyph]:
+    """Find the digits in an image by their ink alone: those that touch are one.
+
+    Args:
+        grey: uint8, shape (height, width), of any polarity.
+
+    Returns:
+        The digits in reading order: line by line, each from left to right.
+    """
+    page = find_ink(grey)
+    return [page.glyph(shape, number) for number, line in enumerate(page.lines) for shape in line]
+
+
+def _shape(ink: np.ndarray, labels: np.ndarray, piece: Piece) -> Shape:
+    area = (slice(piece.y, piece.bottom), slice(piece.x, piece.right))
+    return Shape(piece.x, piece.y, np.where(np.isin(labels[area], piece.parts), ink[area], 0))
+
+
+def extract_ink(grey: np.ndarray) -> np.ndarray:
+    """Tell ink from paper, whatever the polarity and however the light falls.
+
+    Args:
+        grey: uint8, shape (height, width).
+
+    Returns:
+        uint8, same shape: 0 is paper, 255 is full ink; all 0 where there is no ink.
+    """
+    paper, ink_sign = find_paper(grey)
+    difference = (grey.astype(np.float32) - paper) * ink_sign
+    # What lies on paper's side of the surface is noise alone, however much of the image is ink.
+    paper_side = -difference[difference < 0]
+    noise = 1.4826 * float(np.median(paper_side)) if paper_side.size else 0.0
+    smooth = cv2.GaussianBlur(difference, (3, 3), 0) if min(grey.shape) >= 64 else difference
+    rank = min(max(4, smooth.size // 500), smooth.size)
+    contrast = float(np.partition(smooth.ravel(), -rank)[-rank])
+    if contrast < max(LEAST_CONTRAST, 5 * noise) or _is_all_shade(difference, paper):
+        return np.zeros_like(grey)
+    floor = min(3 * noise, contrast / 2)
+    return np.clip((difference - floor) * (255 / (contrast - floor)), 0, 255).astype(np.uint8)
+
+
+def _is_all_shade(difference: np.ndarray, paper: np.ndarray) -> bool:
+    """Tell an empty page in uneven light: what differs from the paper is a little darker or lighter
+    than it, has no edge, and runs out of the image."""
+    side = min(difference.shape)
+    if side < LARGE:
+        return False
+    smooth = cv2.GaussianBlur(difference, (0, 0), side / 100)
+    contrast = float(np.percentile(smooth, 99.8))
+    steepest = max(float(np.percentile(np.abs(np.diff(smooth, axis=n)), 99.9)) for n in (0, 1))
+    at_rim = np.concatenate(rim(smooth)) > contrast / 3
+    is_soft = steepest * SOFT * side < contrast
+    return is_soft and contrast < DEEPEST_SHADE * paper.max() and at_rim.mean() > SHADED_RIM
+
+
+def normalize(ink: np.ndarray) -> np.ndarray:
+    """Give one digit the geometry of an MNIST digit.
+
+    Args:
+        ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
+
+    Returns:
+        uint8, shape (28, 28): the ink scaled to fit a 20x20 box, aspect kept, its centre of mass at
+        the centre.
+
+    Raises:
+        ImageError: the image holds no ink.
+
+    Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits".
+    """
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    if not rows.size:
+        raise ImageError("The image holds no ink.")
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = ink.shape
+    if max(height, width) != BOX:
+        scale = BOX / max(height, width)
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        ink = cv2.resize(ink, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+        if not ink.any():
+            raise ImageError("The image holds no ink.")
+        # A hair-thin stroke fades when it is scaled down: bring it back to full ink.
+        ink = np.clip(ink * (255 / np.percentile(ink[ink > 0], 95)), 0, 255)
+    return _centre(ink.astype(np.float32))
+
+
+def _centre(ink: np.ndarray) -> np.ndarray:
+    """Lay the ink on 28x28 with its centre of mass at the centre, all of it inside."""
+    height, width = ink.shape
+    total = float(ink.sum())
+    middle = SIZE // 2  # MNIST's centres of mass all lie within half a pixel of (14, 14)
+    top = round(middle - float((ink.sum(axis=1) * np.arange(height)).sum()) / total)
+    left = round(middle - float((ink.sum(axis=0) * np.arange(width)).sum()) / total)
+    top, left = min(max(top, 0), SIZE - height), min(max(left, 0), SIZE - width)
+    page = np.zeros((SIZE, SIZE), np.uint8)
+    page[top : top + height, left : left + width] = np.rint(ink)
+    return page
+
+
+def _shrink(grey: np.ndarray) -> tuple[np.ndarray, float]:
+    scale = max(grey.shape) / WORKING_SIDE
+    if scale <= 1:
+        return grey, 1.0
+    size = (max(1, round(grey.shape[1] / scale)), max(1, round(grey.shape[0] / scale)))
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA), scale
+
+
+def _whole(box, shape) -> tuple[int, int, int, int]:
+    """Round a box to whole pixels inside an image of this shape."""
+    x, y = int(box[0]), int(box[1])
+    width = min(max(1, round(box[2])), shape[1] - x)
+    height = min(max(1, round(box[3])), shape[0] - y)
+    return x, y, width, height

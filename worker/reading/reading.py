@@ -1,0 +1,196 @@
+"""Image files -> readings: the path that the site, the commands and the notebook share."""
+
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+
+import numpy as np
+from PIL import Image
+
+from worker.images.decoding import MAX_PIXELS, ImageError, Picture, decode, to_grey
+from worker.images.finding import Glyph, Page, find_ink, normalize
+from worker.reading.neighbours import in_company
+from worker.reading.segmentation import (
+    MOST_PARTS,
+    Candidate,
+    Shape,
+    best_path,
+    candidates,
+)
+from worker.reading.verifier import in_context
+
+# "Not a digit" is what is no digit with at least this probability, against that of the best digit.
+REJECT_FROM = 0.5
+
+
+@dataclass(frozen=True)
+class ReadDigit:
+    """One digit and what the model said of it.
+
+    value: 0 to 9, or None for "not a digit".
+    confidence: the probability of the value.
+    probabilities: of 0 to 9, float32, shape (10,); what they lack to 1 is that of "not a digit".
+    """
+
+    value: int | None
+    confidence: float
+    probabilities: np.ndarray
+    glyph: Glyph
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The answer for one image: its digits in reading order, or the error that stopped it.
+
+    image: the decoded image: RGB, upright, perhaps reduced.
+    width, height: the size of the whole, upright image; boxes are in its pixels.
+    """
+
+    digits: list[ReadDigit] = field(default_factory=list)
+    error: ImageError | None = None
+    image: Image.Image | None = None
+    width: int = 0
+    height: int = 0
+
+    @property
+    def text(self) -> str:
+        """The digits as text; a space stands between two lines."""
+        lines = groupby(self.digits, key=lambda digit: digit.glyph.line)
+        words = ("".join(str(d.value) for d in line if d.value is not None) for _, line in lines)
+        return " ".join(word for word in words if word)
+
+    @property
+    def confidence(self) -> float | None:
+        """The confidence of the least sure digit; where there are none, that what was found is
+        "not a digit"; None where nothing was found."""
+        read = [digit for digit in self.digits if digit.value is not None]
+        return min((digit.confidence for digit in read or self.digits), default=None)
+
+
+def read_images(engine, files: list[bytes], max_pixels: int = MAX_PIXELS) -> list[Reading]:
+    """Read image files in two batches: what was found, and then what it may be cut into.
+
+    Args:
+        engine: the engine.Engine that reads.
+        files: the contents of image files.
+        max_pixels: images with more pixels are refused.
+
+    Returns:
+        One reading a file, in order. A file that cannot be read has an error, and spoils no other.
+    """
+    looks = [_look(data, max_pixels) for data in files]
+    lines = [line for look in looks if look.page for line in look.page.lines]
+    read = iter(_predict(engine, [shape for line in lines for shape in line]))
+    found = [line for look in looks if look.page for line in _candidates(look.page, read)]
+    found = _verified(engine, found)
+    unread = [one for line in found for one in line if one.probabilities is None]
+    for candidate, row in zip(unread, _predict(engine, [one.shape for one in unread]), strict=True):
+        candidate.probabilities = row
+    chosen = iter([best_path(line) for line in found])
+    return [_reading(look, chosen) for look in looks]
+
+
+def read_again(
+    engine, images: list[list[list[bytes]]], sides: list[int]
+) -> list[tuple[int | None, float, np.ndarray]]:
+    """Read digits that were found before, with the same regard for their neighbours.
+
+    Args:
+        engine: the engine.Engine that reads.
+        images: for each image its lines, and for each of those its digits: 28x28 bytes each; 0 is
+            paper, 255 is full ink.
+        sides: the longer side of each image as it was sent, in pixels.
+
+    Returns:
+        For each digit, in order: its value, or None for "not a digit"; the probability of that;
+        the probabilities of 0 to 9.
+    """
+    lines = [line for image in images for line in image]
+    rows = engine.predict(np.frombuffer(b"".join(one for line in lines for one in line), np.uint8))
+    ends = np.cumsum([len(line) for line in lines])[:-1]
+    read = iter(np.split(rows, ends) if lines else ())
+    regarded = [
+        in_company([next(read) for _ in image], side)
+        for image, side in zip(images, sides, strict=True)
+    ]
+    return [(*decide(row), row[:-1]) for image in regarded for line in image for row in line]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What was found in a file: a picture and the ink in it, or an error."""
+
+    picture: Picture | None = None
+    page: Page | None = None
+    error: ImageError | None = None
+
+
+def _look(data: bytes, max_pixels: int) -> _Look:
+    try:
+        picture = decode(data, max_pixels)
+        return _Look(picture, find_ink(to_grey(picture.image)))
+    except ImageError as error:
+        return _Look(error=error)
+
+
+def _candidates(page: Page, read) -> list[list[Candidate]]:
+    """Give what may be the digits of each line; read gives the next shape's probabilities."""
+    found, left = [], MOST_PARTS
+    for line in page.lines:
+        found.append(candidates(line, np.stack([next(read) for _ in line]), left))
+        left -= sum(one.probabilities is None for one in found[-1])
+    return found
+
+
+def _verified(engine, lines: list[list[Candidate]]) -> list[list[Candidate]]:
+    """Tell each part of a shape that was cut what the verifier says of it; leave out the hopeless.
+
+    A shape that was not cut needs no verifying.
+    """
+    cut = {id(one.within) for line in lines for one in line if one.within and not one.is_found}
+    parts = [one for line in lines for one in line if id(one.within) in cut]
+    seen = np.stack([in_context(one.shape, one.within) for one in parts]) if parts else ()
+    for part, row in zip(parts, engine.verify(seen), strict=True):
+        part.verified = row
+    return [[one for one in line if not one.is_hopeless] for line in lines]
+
+
+def _predict(engine, shapes: list[Shape]) -> np.ndarray:
+    return engine.predict(np.stack([normalize(s.ink) for s in shapes])) if shapes else ()
+
+
+def _reading(look: _Look, chosen) -> Reading:
+    """Make a reading of a look and the next chosen candidates, one list a line."""
+    if look.error:
+        return Reading(error=look.error)
+    picture = look.picture
+    lines = [next(chosen) for _ in look.page.lines]
+    alone = [np.stack([one.probabilities for one in line]) for line in lines]
+    read = in_company(alone, max(picture.width, picture.height))
+    digits = [
+        _read_digit(_in_whole_image(look.page.glyph(one.shape, number), picture), row)
+        for number, (line, rows) in enumerate(zip(lines, read, strict=True))
+        for one, row in zip(line, rows, strict=True)
+    ]
+    return Reading(digits, None, picture.image, picture.width, picture.height)
+
+
+def _in_whole_image(glyph: Glyph, picture: Picture) -> Glyph:
+    """Give the box in pixels of the image as it was sent, where a smaller one was looked at."""
+    across = picture.width / picture.image.width
+    along = picture.height / picture.image.height
+    x, y, width, height = glyph.box
+    box = round(x * across), round(y * along), round(width * across), round(height * along)
+    return replace(glyph, box=box)
+
+
+def decide(probabilities: np.ndarray) -> tuple[int | None, float]:
+    """Give the value that 11 probabilities mean, None for "not a digit", and its probability."""
+    other, value = float(probabilities[-1]), int(probabilities[:-1].argmax())
+    digit = float(probabilities[value])
+    if other >= REJECT_FROM * (other + digit):
+        return None, other
+    return value, digit
+
+
+def _read_digit(glyph: Glyph, probabilities: np.ndarray) -> ReadDigit:
+    return ReadDigit(*decide(probabilities), probabilities[:-1], glyph)

@@ -1,0 +1,270 @@
+"""Train a network on labelled digits: augment, fit, evaluate."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from worker.evaluation import scoring
+from worker.files.datasets import Dataset, load_mnist
+from worker.reading import devices
+from worker.reading.bundle import ModelError, training_of, write_bundle
+from worker.training import networks
+from worker.training.calibration import calibrate
+from worker.training.fine_tuning import RememberingBatches, train_as_it_reads
+from worker.training.minibatches import EVALUATION_BATCH, AugmentedDigits, one_hot, to_input
+from worker.training.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a model reads a dataset: the mean cross-entropy and the share read right."""
+
+    loss: float
+    accuracy: float
+
+
+class Checkpoints:
+    """Weights and optimizer as they were after the last finished epoch, in a folder."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, model: keras.Model, epoch: int):
+        """Write the state after this many epochs, whole or not at all."""
+        draft = self.folder / "draft.keras"
+        model.save(draft)
+        os.replace(draft, self.folder / f"epoch-{epoch:05d}.keras")
+        for _, path in self._saved()[:-1]:
+            path.unlink(missing_ok=True)
+
+    def load(self) -> tuple[int, keras.Model | None]:
+        """Give how many epochs are finished, and the model as it was then; (0, None) for none."""
+        for epoch, path in reversed(self._saved()):
+            try:
+                return epoch, keras.saving.load_model(path, safe_mode=True)
+            except Exception:  # Keras raises many kinds for a damaged file
+                path.unlink(missing_ok=True)
+        return 0, None
+
+    def _saved(self) -> list[tuple[int, Path]]:
+        return sorted((int(p.stem.split("-")[1]), p) for p in self.folder.glob("epoch-*.keras"))
+
+
+@dataclass
+class Progress:
+    """What a training tells while it goes on; each may be left out.
+
+    on_step: called after each step with the epoch (from 0), the step (from 1) and how many steps
+        an epoch has.
+    on_epoch: called after each epoch with its number (from 1) and its figures (loss, accuracy, and
+        val_loss and val_accuracy where there is validation data).
+    """
+
+    on_step: Callable[[int, int, int], None] | None = None
+    on_epoch: Callable[[int, dict], None] | None = None
+
+
+def train(
+    dataset: Dataset,
+    recipe: Recipe | None = None,
+    validation: Dataset | None = None,
+    progress: Progress | None = None,
+    *,
+    corrections: Dataset | None = None,
+    start: keras.Model | None = None,
+    remembering: bool = True,
+    checkpoints: Checkpoints | None = None,
+) -> keras.Model:
+    """Train a network.
+
+    Args:
+        dataset: what to learn.
+        recipe: the settings; the default makes the model that ships.
+        validation: what to measure after each epoch.
+        progress: whom to tell; what these calls raise ends the training.
+        corrections: more to learn, shown more often; labels 0 to 10 (10 is "not a digit").
+        start: the model to go on from. By default a new one is trained.
+        remembering: whether what is no correction is to be read as `start` reads it, which is a
+            fine-tuning, or is learned further.
+        checkpoints: where each epoch's state is kept; a state found there is gone on from.
+
+    Returns:
+        The trained Keras model, calibrated; what is fine-tuned stays as sure as it was.
+    """
+    recipe = recipe or Recipe()
+    if not len(dataset):
+        raise ValueError("expected at least one image to train on, received none")
+    keras.utils.set_random_seed(recipe.seed)
+    with devices.training_scope():
+        done, model = checkpoints.load() if checkpoints else (0, None)
+        before = _network(recipe, start) if start is not None and remembering else None
+        model = model or _new_model(recipe, start, as_it_reads=before is not None)
+        for stage in recipe.stages:
+            if before is not None:
+                batches = RememberingBatches(dataset, recipe, stage, corrections, before=before)
+            else:
+                batches = AugmentedDigits(dataset, recipe, stage, corrections)
+            _fit(model, batches, done, validation, progress or Progress(), checkpoints)
+    trained = networks.build(recipe.architecture)  # without the optimizer's state
+    trained.set_weights(model.get_weights())
+    if before is None:
+        calibrate(trained, batches)
+    return trained
+
+
+def _new_model(recipe: Recipe, start: keras.Model | None, *, as_it_reads: bool) -> keras.Model:
+    network = _network(recipe, start)
+    if as_it_reads:
+        train_as_it_reads(network)
+    return network
+
+
+def _network(recipe: Recipe, start: keras.Model | None) -> keras.Model:
+    """Build the network that the recipe names, with the weights of `start` where it is given."""
+    precision = devices.fast_precision() if recipe.precision == "auto" else recipe.precision
+    network = networks.build(recipe.architecture, precision)
+    if start is not None:
+        network.set_weights(start.get_weights())
+    return network
+
+
+def _fit(model, batches: AugmentedDigits, done: int, validation, progress: Progress, checkpoints):
+    """Train a model through what is left of one stage, where `done` epochs of all are finished."""
+    stage = batches.stage
+    finished = min(max(done - stage.first_epoch, 0), stage.epochs)
+    if finished == stage.epochs:
+        return
+    if finished:
+        batches.go_to(stage.first_epoch + finished)
+    else:
+        _compile(model, batches)
+    held_out = None
+    if validation is not None:
+        held_out = to_input(validation.images), one_hot(validation.labels)
+    model.fit(
+        batches,
+        initial_epoch=finished,
+        epochs=stage.epochs,
+        validation_data=held_out,
+        validation_batch_size=EVALUATION_BATCH,
+        callbacks=_callbacks(model, batches, progress, checkpoints),
+        verbose=0,
+    )
+
+
+def _compile(model, batches: AugmentedDigits):
+    recipe, stage = batches.recipe, batches.stage
+    steps = len(batches) * stage.epochs
+    model.compile(
+        optimizer=adamw(stage.learning_rate, steps, recipe.weight_decay),
+        loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+    )
+
+
+def adamw(learning_rate: float, steps: int, weight_decay: float) -> keras.optimizers.Optimizer:
+    """Give AdamW whose learning rate rises to this one in a tenth of the steps, and falls again."""
+    schedule = keras.optimizers.schedules.CosineDecay(
+        learning_rate / 10,
+        steps,
+        warmup_target=learning_rate,
+        warmup_steps=steps // 10,
+        alpha=0.002,
+    )
+    return keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
+
+
+def _callbacks(model, batches: AugmentedDigits, progress: Progress, checkpoints) -> list:
+    first, steps = batches.stage.first_epoch, len(batches)
+    epoch_now = batches.epoch
+
+    def on_step(step: int, logs):
+        progress.on_step(epoch_now, step + 1, steps)
+
+    def on_epoch(epoch: int, logs):
+        nonlocal epoch_now
+        number = epoch_now = first + epoch + 1
+        if checkpoints:
+            checkpoints.save(model, number)
+        if progress.on_epoch:
+            progress.on_epoch(number, {name: float(value) for name, value in (logs or {}).items()})
+
+    told = keras.callbacks.LambdaCallback(
+        on_epoch_end=on_epoch, on_train_batch_end=on_step if progress.on_step else None
+    )
+    return [told]
+
+
+def evaluate(model: keras.Model, dataset: Dataset) -> Score:
+    """Measure a model on labelled digits, as it reads them on the site."""
+    from worker.reading.engine import Engine
+
+    probabilities = Engine.of(model).predict(dataset.images)
+    chosen = probabilities[np.arange(len(dataset)), dataset.labels]
+    return Score(
+        loss=float(-np.log(np.clip(chosen, 1e-7, 1)).mean()),
+        accuracy=float((probabilities.argmax(axis=1) == dataset.labels).mean()),
+    )
+
+
+def train_on_mnist(
+    recipe: Recipe, output: Path, progress: Progress | None = None, start: Path | None = None
+) -> dict:
+    """Train on MNIST's training images and write the model with its metrics to a folder.
+
+    Args:
+        recipe: the settings.
+        output: the folder for digits.keras and metrics.json.
+        progress: whom to tell.
+        start: the model file to go on from; by default a new network.
+
+    Returns:
+        The metrics, as metrics.json holds them.
+
+    Raises:
+        ModelError: the file to go on from is missing, damaged, or of another architecture.
+    """
+    from worker.reading.engine import load_model
+
+    model = load_model(start) if start else None
+    if model is not None and model.name != recipe.architecture:
+        raise ModelError(f"expected a model of {recipe.architecture}, {start} is of {model.name}")
+    before = {"start": training_of(start)} if start else {}
+    started = time.monotonic()
+    test, epochs = load_mnist("test"), []
+    progress = progress or Progress()
+
+    def keep(epoch: int, figures: dict):
+        epochs.append({name: round(float(value), 5) for name, value in figures.items()})
+        if progress.on_epoch:
+            progress.on_epoch(epoch, figures)
+
+    told = Progress(progress.on_step, keep)
+    mnist = load_mnist("train")
+    model = train(mnist, recipe, test, told, start=model, remembering=False)
+    seconds = round(time.monotonic() - started)
+    own = {"recipe": recipe.as_dict(), "epochs": epochs, "training_seconds": seconds}
+    return write_bundle(model, measure(model) | own | before, output)
+
+
+def measure(model: keras.Model) -> dict:
+    """Give a model's figures: its size, and how it reads MNIST's test set."""
+    from worker.reading.engine import Engine
+
+    return {
+        "architecture": model.name,
+        "parameters": model.count_params(),
+        "keras": keras.version(),
+        "backend": keras.backend.backend(),
+        **devices.backend_version(),
+        "evaluation": {
+            name: scoring.figures(answers)
+            for name, answers in scoring.answers_of_mnist(Engine.of(model)).items()
+        },
+    }

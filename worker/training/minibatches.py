@@ -1,0 +1,107 @@
+"""The batches that a network learns from: digits, what is no digit, and parts of strings."""
+
+import math
+
+import keras
+import numpy as np
+
+from worker.files.datasets import Dataset
+from worker.training import networks
+from worker.training.augmentation import distort
+from worker.training.cuttings import pieces_of_strings
+from worker.training.negatives import not_a_digit
+from worker.training.recipes import Recipe, Stage
+
+EVALUATION_BATCH = 256  # images read at once where nothing is learned
+
+
+def to_input(images: np.ndarray) -> np.ndarray:
+    """Turn uint8 images of shape (n, 28, 28) into the networks' float32 input (n, 28, 28, 1)."""
+    return np.asarray(images, np.float32)[..., None] / np.float32(255)
+
+
+def one_hot(labels: np.ndarray) -> np.ndarray:
+    """Give the targets of labels 0 to 10 (10 is "not a digit"): float32, shape (n, 11)."""
+    return np.eye(networks.CLASSES, dtype=np.float32)[labels]
+
+
+class AugmentedDigits(keras.utils.PyDataset):
+    """Batches of distorted digits, of things that are no digits, and of what is cut from strings.
+
+    An epoch shows all of the dataset, or some of it, and each correction several times. The same
+    seed, epoch and batch give the same pixels.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        recipe: Recipe,
+        stage: Stage,
+        corrections: Dataset | None = None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.stage = stage
+        self.dataset = joined(dataset, corrections) if corrections else dataset
+        self.plain = len(dataset)
+        self.recipe = recipe
+        self.others = round(recipe.batch_size * recipe.not_digits)
+        self.cuttings = round(recipe.batch_size * recipe.cuttings)
+        self.digits = max(1, recipe.batch_size - self.others - self.cuttings)
+        self.go_to(stage.first_epoch)
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.order) / self.digits)
+
+    def __getitem__(self, index: int):
+        rows = self.rows(index)
+        rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
+        digits, labels = self.dataset.images[rows], self.dataset.labels[rows]
+        images = [
+            distort(image, int(label), rng, self.stage.hardly, self.stage.lightly)
+            for image, label in zip(digits, labels, strict=True)
+        ]
+        # Of MNIST alone: a 7 that was corrected because it is mirrored is a 7 when mirrored again.
+        known = rows[rows < self.plain]
+        known = known if known.size else rng.integers(0, self.plain, 1)
+        known = self.dataset.images[known], self.dataset.labels[known]
+        images += [not_a_digit(*known, rng) for _ in range(self.others)]
+        others = [networks.NOT_A_DIGIT] * self.others
+        parts, said = self._cuttings(*known, rng)
+        return to_input(np.stack(images + parts)), one_hot([*labels, *others, *said])
+
+    def rows(self, index: int) -> np.ndarray:
+        """Tell which digits a batch shows; corrections are numbered from `plain` on."""
+        return self.order[index * self.digits : (index + 1) * self.digits]
+
+    def _cuttings(self, digits, labels, rng):
+        """Give parts of strings made of those of these images that are digits, and their labels."""
+        rows = np.flatnonzero(labels != networks.NOT_A_DIGIT)
+        if not rows.size:
+            return [], []
+        return pieces_of_strings(
+            digits[rows], labels[rows], self.cuttings, networks.NOT_A_DIGIT, rng
+        )
+
+    def on_epoch_end(self):
+        self.go_to(self.epoch + 1)
+
+    def go_to(self, epoch: int):
+        """Show what this epoch, counted from 0, shows."""
+        self.epoch = epoch
+        rng = np.random.default_rng((self.recipe.seed, epoch))
+        rows = rng.permutation(self.plain)
+        if self.recipe.images_per_epoch:
+            rows = rows[: self.recipe.images_per_epoch]
+        corrected = np.arange(self.plain, len(self.dataset))
+        if corrected.size:
+            most = max(1, len(rows) // corrected.size)  # half of what is shown, at most
+            corrected = np.tile(corrected, min(self.recipe.correction_weight, most))
+            rows = rng.permutation(np.concatenate([rows, corrected]))
+        self.order = rows
+
+
+def joined(*datasets: Dataset) -> Dataset:
+    """Give the images of several datasets as one."""
+    images = np.concatenate([one.images for one in datasets])
+    return Dataset(images, np.concatenate([one.labels for one in datasets]))

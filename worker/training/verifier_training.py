@@ -1,0 +1,92 @@
+"""Train the verifier: which parts of cut shapes are one whole digit."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from worker.reading import devices
+from worker.reading.bundle import write_verifier
+from worker.training import networks
+from worker.training.fit import adamw
+from worker.training.recipes import VerifierRecipe
+from worker.training.verifier_data import make_parts
+
+BATCH = 256
+
+
+class Parts(keras.utils.PyDataset):
+    """Parts of shapes with the probabilities to learn, each epoch in another order."""
+
+    def __init__(self, seen: np.ndarray, targets: np.ndarray, seed: int):
+        super().__init__()
+        self.seen, self.targets = seen, targets
+        self.rng = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.seen) / BATCH)
+
+    def __getitem__(self, index: int):
+        rows = np.sort(self.order[index * BATCH : (index + 1) * BATCH])
+        return self.seen[rows].astype(np.float32) / np.float32(255), self.targets[rows]
+
+    def on_epoch_end(self):
+        self.order = self.rng.permutation(len(self.seen))
+
+
+def train_verifier(
+    recipe: VerifierRecipe, on_epoch: Callable[[int, dict], None] | None = None
+) -> keras.Model:
+    """Train a verifier on strings of MNIST's training images.
+
+    Args:
+        recipe: the settings; the same give the same parts in the same order.
+        on_epoch: called after each epoch with its number (from 1) and its figures.
+    """
+    keras.utils.set_random_seed(recipe.seed)
+    seen, targets = make_parts(recipe.parts, recipe.seed)
+    batches = Parts(seen, targets, recipe.seed)
+    model = networks.verifier(devices.fast_precision())
+    model.compile(
+        optimizer=adamw(recipe.learning_rate, len(batches) * recipe.epochs, weight_decay=1e-2),
+        loss="categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    told = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: on_epoch and on_epoch(epoch + 1, logs or {})
+    )
+    model.fit(batches, epochs=recipe.epochs, callbacks=[told], verbose=0)
+    trained = networks.verifier()  # without the optimizer's state
+    trained.set_weights(model.get_weights())
+    return trained
+
+
+def make_verifier(recipe: VerifierRecipe, output: Path, on_epoch=None) -> dict:
+    """Train a verifier and write verifier.keras, and verifier.json with how it was made.
+
+    Returns:
+        What verifier.json holds.
+    """
+    epochs, started = [], time.monotonic()
+
+    def keep(epoch: int, figures: dict):
+        epochs.append({name: round(float(value), 5) for name, value in figures.items()})
+        if on_epoch:
+            on_epoch(epoch, epochs[-1])
+
+    model = train_verifier(recipe, keep)
+    facts = {
+        "parameters": model.count_params(),
+        "keras": keras.version(),
+        "backend": keras.backend.backend(),
+        **devices.backend_version(),
+        "recipe": asdict(recipe),
+        "epochs": epochs,
+        "training_seconds": round(time.monotonic() - started),
+    }
+    return write_verifier(model, facts, output)
