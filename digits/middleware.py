@@ -1,12 +1,11 @@
 """Who owns what a request does, and what its page may load."""
 
-import uuid
-from dataclasses import dataclass
-
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
+
+from digits.accounts.owners import Owner
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -21,32 +20,6 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-VISITOR = "visitor"
-
-
-@dataclass
-class Owner:
-    """To whom uploads belong: an account, or else a browser session."""
-
-    user: object | None
-    session: object
-
-    @property
-    def is_staff(self) -> bool:
-        return bool(self.user and self.user.is_staff)
-
-    @property
-    def visitor(self) -> str:
-        """The browser session's name; empty before its first upload."""
-        return self.session.get(VISITOR, "")
-
-    def fields(self) -> dict:
-        """The owner's fields of a new upload; a browser session gets its name here."""
-        if self.user:
-            return {"user": self.user}
-        if not self.visitor:
-            self.session[VISITOR] = uuid.uuid4().hex
-        return {"visitor": self.visitor}
 
 
 def owner(get_response):

@@ -5,7 +5,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.template.defaultfilters import pluralize
 
-from digits.middleware import VISITOR
+from digits.accounts.owners import VISITOR
 from digits.models import Batch, Upload
 
 

@@ -4,7 +4,7 @@ from django.conf import settings
 from rest_framework import authentication, exceptions, permissions
 
 from digits.accounts import tokens
-from digits.middleware import Owner
+from digits.accounts.owners import Owner
 
 CHALLENGE = "Bearer"
 SESSION = "session"

@@ -7,9 +7,9 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.test import Client
 
+from digits.accounts.owners import Owner
 from digits.learning import review
 from digits.learning.corrections import correct
-from digits.middleware import Owner
 from digits.models import Correction, Digit, ModelVersion, Prediction
 from digits.models.corrections import NOT_A_DIGIT
 from tests.factories import make_reading

@@ -8,8 +8,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection
 
+from digits.accounts.owners import Owner
 from digits.learning.corrections import correct
-from digits.middleware import Owner
 from digits.models import ModelVersion, Rereading, Upload
 from digits.uploads import history
 from tests.factories import make_reading, make_upload
