@@ -2,13 +2,13 @@
 
 from django import forms
 from django.conf import settings
-from django.db import transaction
 from django.template.defaultfilters import filesizeformat
 
+from digits.accounts.owners import Owner
 from digits.learning import runs
 from digits.models import ModelVersion, TrainingRun, Upload
 from digits.models.uploads import Source
-from digits.uploads import queue
+from digits.uploads.submission import submit
 from worker.images.decoding import ImageError, read_header
 from worker.training.recipes import ARCHITECTURES, FINE_TUNING, Recipe
 
@@ -40,20 +40,9 @@ class UploadForm(forms.Form):
         file.seek(0)
         return file
 
-    def save(self, owner, source: str = Source.FILE) -> Upload:
-        """Store file and row in one transaction, and wake the workers after it."""
-        file = self.cleaned_data["file"]
-        upload = Upload(name=file.name[-200:], source=source, **owner.fields())
-        try:
-            with transaction.atomic():
-                upload.file.save(file.name, file, save=False)
-                upload.save()
-                queue.wake_up_after_commit()
-        except BaseException:
-            if upload.file:
-                upload.file.storage.delete(upload.file.name)
-            raise
-        return upload
+    def save(self, owner: Owner, source: str = Source.FILE) -> Upload:
+        """Store the upload, and wake the workers."""
+        return submit(self.cleaned_data["file"], owner, source)
 
 
 class TokenForm(forms.Form):

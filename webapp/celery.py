@@ -90,4 +90,4 @@ def load_the_model(**_):
     if _reads_digits():
         from digits.tasks import serving
 
-        serving.start(getattr(current_process(), "index", 0))
+        serving.process.start(getattr(current_process(), "index", 0))

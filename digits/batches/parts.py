@@ -7,18 +7,16 @@ Whoever lost the lease finds no such row, and saves nothing.
 
 import logging
 import traceback
-import uuid
-from datetime import timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import Count, F, Q
+from django.db import transaction
+from django.db.models import Count, F, QuerySet
 from django.utils import timezone
 
 from digits.models import Batch, BatchItem, BatchPart
 from digits.models.batches import BATCH_UNFINISHED, BatchStatus
 from digits.models.corrections import NOT_A_DIGIT
-from digits.uploads import queue
+from digits.queue import leases, wake_ups
 from worker.files.archives import Limits as ArchiveLimits
 from worker.files.plans import ZIP, Limits
 
@@ -40,30 +38,22 @@ def limits() -> Limits:
     )
 
 
-def waiting():
-    """The parts that may be claimed: nobody holds them, or their lease ran out."""
-    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=timezone.now())
-    return BatchPart.objects.filter(free, attempts__lt=settings.MAX_ATTEMPTS)
+def waiting() -> QuerySet[BatchPart]:
+    """Return the parts that may be claimed."""
+    return BatchPart.objects.filter(lease__isnull=True)
 
 
 def claim() -> BatchPart | None:
     """Claim one part under a new lease; None where none waits."""
-    lease, now = uuid.uuid4(), timezone.now()
     with transaction.atomic():
         rows = waiting().order_by("first", "batch")
-        if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True)
-        part = rows.first()
+        part = next(iter(leases.claim(rows, related=("batch__version",))), None)
         if part is None:
             return None
-        BatchPart.objects.filter(pk=part.pk).update(
-            lease=lease,
-            lease_expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
-            attempts=F("attempts") + 1,
-        )
         queued = Batch.objects.filter(pk=part.batch_id, status=BatchStatus.QUEUED)
-        queued.update(status=BatchStatus.RUNNING, started_at=now)
-    return BatchPart.objects.select_related("batch__version").filter(lease=lease).first()
+        if queued.update(status=BatchStatus.RUNNING, started_at=timezone.now()):
+            part.batch.refresh_from_db(fields=["status", "started_at"])
+    return part
 
 
 def cancel(batch: Batch) -> bool:
@@ -73,14 +63,12 @@ def cancel(batch: Batch) -> bool:
 
 def sweep():
     """Give up what was tried too often, and wake the workers for what waits."""
-    tried = BatchPart.objects.filter(attempts__gte=settings.MAX_ATTEMPTS)
-    for part in tried.filter(lease_expires_at__lt=timezone.now()).select_related("batch"):
-        logger.warning("%s is given up: the worker stopped while reading it", part)
-        give_up(part, f"The worker stopped {settings.MAX_ATTEMPTS} times while reading it.")
+    reason = f"The worker stopped {settings.MAX_ATTEMPTS} times while reading it."
+    leases.sweep(BatchPart.objects.select_related("batch"), lambda part: give_up(part, reason))
     for batch in Batch.objects.unfinished().filter(parts=None):
         _finish_if_all_is_read(batch.pk)
     if waiting().exists():
-        queue.wake_up(TASK, force=True)
+        wake_ups.send(TASK, force=True)
 
 
 def confusion(batch: Batch) -> list[list[int]]:
@@ -115,8 +103,7 @@ def save(part: BatchPart, items: list) -> bool:
     ]
     right = sum(bool(one.truth) and label_of(one, batch.kind) == one.truth for one in items)
     with transaction.atomic():
-        held = BatchPart.objects.filter(pk=part.pk, lease=part.lease)
-        if not held.delete()[0]:
+        if not leases.held(part).delete()[0]:
             return False
         BatchItem.objects.bulk_create(rows)
         Batch.objects.filter(pk=batch.pk).update(
@@ -152,11 +139,8 @@ def fail(batch: Batch, reason: str, error: Exception):
 
 
 def retry_later(part: BatchPart, *, count_attempt: bool = True):
-    """Let a claimed part wait a while, still under its lease."""
-    BatchPart.objects.filter(pk=part.pk, lease=part.lease).update(
-        lease_expires_at=timezone.now() + timedelta(seconds=PAUSE_SECONDS),
-        attempts=part.attempts if count_attempt else part.attempts - 1,
-    )
+    """Let the sweeper free a claimed part after a while."""
+    leases.release(part, after=PAUSE_SECONDS, count_attempt=count_attempt)
 
 
 def give_up(part: BatchPart, reason: str):

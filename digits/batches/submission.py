@@ -13,7 +13,7 @@ from django.template.defaultfilters import filesizeformat
 from digits.batches import parts
 from digits.models import Batch, BatchPart
 from digits.models.uploads import Source
-from digits.uploads import queue
+from digits.queue import wake_ups
 from worker.files import plans
 from worker.files.plans import BulkError
 from worker.images.decoding import ImageError, read_header
@@ -126,7 +126,7 @@ def _store(batch: Batch, plan: plans.Plan, file: BinaryIO, labels: BinaryIO | No
             batch.save()
             rows = [BatchPart(batch=batch, **vars(part)) for part in plan.parts]
             BatchPart.objects.bulk_create(rows, batch_size=PARTS_AT_ONCE)
-            transaction.on_commit(lambda: queue.wake_up(parts.TASK), robust=True)
+            wake_ups.send_after_commit(parts.TASK)
     except BaseException:
         for stored in (batch.file, batch.labels):
             if stored:

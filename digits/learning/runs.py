@@ -1,21 +1,19 @@
 """Training runs: asked for, claimed under a lease, followed, ended. The row is the truth."""
 
 import logging
-import uuid
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, Q, Subquery
+from django.db.models import Count, Q, Subquery
 from django.utils import timezone
 
 from digits.models import Digit, ModelVersion, TrainingEvent, TrainingRun
 from digits.models.training import Origin, RunStatus
-from digits.uploads import queue
+from digits.queue import leases, wake_ups
 from worker.training.recipes import Recipe
 
 logger = logging.getLogger(__name__)
-TRAIN = "digits.train"
+TASK = "digits.train"
 WAKE_UP_SECONDS = 60  # then a wake-up is worth nothing: the sweeper has sent others
 
 
@@ -83,35 +81,23 @@ def ask_if_enough_is_new():
 
 def wake_up() -> bool:
     """Tell the train worker that a run waits. Without Redis, the sweeper tells it later."""
-    return queue.wake_up(TRAIN, force=True, expires=WAKE_UP_SECONDS)
+    return wake_ups.send(TASK, force=True, expires=WAKE_UP_SECONDS)
 
 
 def claim() -> TrainingRun | None:
     """Claim the queued run under a new lease; None where there is none."""
-    lease, now = uuid.uuid4(), timezone.now()
-    taken = TrainingRun.objects.filter(status=RunStatus.QUEUED).update(
-        status=RunStatus.RUNNING,
-        lease=lease,
-        lease_expires_at=now + _lease_time(),
-        attempts=F("attempts") + 1,
-        started_at=now,
-    )
-    return TrainingRun.objects.get(lease=lease) if taken else None
-
-
-def held(run: TrainingRun):
-    """The run's row, while it is under the lease that it was claimed with."""
-    return TrainingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING, lease=run.lease)
-
-
-def keep(run: TrainingRun) -> bool:
-    """Renew the lease. False: it was lost, and whoever works on the run must stop."""
-    return held(run).update(lease_expires_at=timezone.now() + _lease_time()) == 1
+    queued = TrainingRun.objects.filter(status=RunStatus.QUEUED)
+    return next(iter(leases.claim(queued, started_at=timezone.now())), None)
 
 
 def update(run: TrainingRun, **fields) -> bool:
     """Change a held run's row; False where the lease was lost."""
-    return held(run).update(**fields) == 1
+    return leases.held(run).update(**fields) == 1
+
+
+def curves(run: TrainingRun) -> list[dict]:
+    """Return the figures of each finished epoch, as they are stored now."""
+    return TrainingRun.objects.values_list("curves", flat=True).get(pk=run.pk)
 
 
 def tell(run: TrainingRun, text: str):
@@ -122,12 +108,10 @@ def tell(run: TrainingRun, text: str):
 
 def finish(run: TrainingRun, status: str, text: str, **fields) -> bool:
     """End a held run in one UPDATE, and say so in its log. False: the lease was lost."""
-    ended = held(run).update(
-        status=status, lease=None, lease_expires_at=None, finished_at=timezone.now(), **fields
-    )
+    ended = leases.finish(run, status=status, **fields) == 1
     if ended:
         tell(run, text)
-    return ended == 1
+    return ended
 
 
 def cancel(run: TrainingRun) -> bool:
@@ -142,41 +126,33 @@ def cancel(run: TrainingRun) -> bool:
 
 
 def is_cancelled(run: TrainingRun) -> bool:
-    return held(run).filter(cancel_requested_at__isnull=False).exists()
+    return leases.held(run).filter(cancel_requested_at__isnull=False).exists()
 
 
 def died(run: TrainingRun, how: str):
     """The trainer of a held run ended without saying so: the run is queued again, or fails."""
     if is_cancelled(run):
         finish(run, RunStatus.CANCELLED, "cancelled")
-        return
-    if run.attempts >= settings.MAX_ATTEMPTS:
+    elif run.attempts >= settings.MAX_ATTEMPTS:
         reason = f"The trainer died {run.attempts} times; the last time, it was {how}."
         finish(run, RunStatus.FAILED, reason, error=reason)
-        return
-    give_back(run, f"the trainer died ({how}); the run goes on from its last finished epoch")
+    else:
+        release(run, f"the trainer died ({how}); the run goes on from its last finished epoch")
 
 
-def give_back(run: TrainingRun, text: str, *, count_attempt: bool = True):
-    """Queue a held run again."""
-    attempts = run.attempts if count_attempt else run.attempts - 1
-    if update(
-        run, status=RunStatus.QUEUED, lease=None, lease_expires_at=None, step=0, attempts=attempts
-    ):
+def release(run: TrainingRun, text: str, *, count_attempt: bool = True):
+    """Queue a held run again, and say why in its log."""
+    if leases.release(run, count_attempt=count_attempt, step=0):
         tell(run, text)
         wake_up()
 
 
 def sweep():
     """Take up again what is stuck, and wake the worker for what waits."""
-    stuck = TrainingRun.objects.filter(
-        status=RunStatus.RUNNING, lease_expires_at__lt=timezone.now()
-    )
-    for run in stuck:
+
+    def lost(run: TrainingRun):
         died(run, "not heard of any more")
+
+    leases.sweep(TrainingRun.objects.filter(status=RunStatus.RUNNING), lost, lost)
     if TrainingRun.objects.filter(status=RunStatus.QUEUED).exists():
         wake_up()
-
-
-def _lease_time() -> timedelta:
-    return timedelta(seconds=settings.LEASE_SECONDS)

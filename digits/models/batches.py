@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from digits.models.owned import OwnedQuerySet
 from digits.models.uploads import Source, dated_path
+from digits.queue.leases import Leased
 from worker.files import plans
 
 
@@ -142,7 +143,7 @@ class Batch(models.Model):
         return timedelta(seconds=(self.total - self.done) / self.rows_a_second)
 
 
-class BatchPart(models.Model):
+class BatchPart(Leased):
     """Rows of a batch that are to be read, as worker.files.plans.Part; deleted when they are."""
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="parts")
@@ -150,9 +151,6 @@ class BatchPart(models.Model):
     rows = models.PositiveIntegerField()
     offset = models.PositiveBigIntegerField(default=0, help_text="in bytes; of CSV")
     size = models.PositiveBigIntegerField(default=0, help_text="in bytes; of CSV")
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease = models.UUIDField(null=True, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["first", "batch"]

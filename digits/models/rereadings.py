@@ -5,13 +5,15 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from digits.queue.leases import Leased
+
 
 class RereadingQuerySet(models.QuerySet):
     def unfinished(self):
         return self.filter(finished_at__isnull=True)
 
 
-class Rereading(models.Model):
+class Rereading(Leased):
     """Its row is the truth, as an upload's is: see digits.uploads.rereading."""
 
     upload = models.ForeignKey("Upload", models.CASCADE, related_name="rereadings")
@@ -22,9 +24,6 @@ class Rereading(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     error = models.CharField(max_length=500, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease = models.UUIDField(null=True, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
 
     objects = RereadingQuerySet.as_manager()
 

@@ -1,12 +1,15 @@
 """TrainingRun: one retraining, from the wish to the version that it made."""
 
 from datetime import timedelta
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Case, Q, Value, When
 from django.urls import reverse
 from django.utils import timezone
+
+from digits.queue.leases import Leased
 
 
 class RunStatus(models.TextChoices):
@@ -31,8 +34,11 @@ class TrainingRunQuerySet(models.QuerySet):
         return self.filter(status__in=RUN_UNFINISHED)
 
 
-class TrainingRun(models.Model):
+class TrainingRun(Leased):
     """Its row is the truth: see digits.learning.runs. At most one is unfinished."""
+
+    when_claimed: ClassVar = {"status": RunStatus.RUNNING}
+    when_free: ClassVar = {"status": RunStatus.QUEUED}
 
     status = models.CharField(max_length=10, choices=RunStatus.choices, default=RunStatus.QUEUED)
     origin = models.CharField(
@@ -41,7 +47,7 @@ class TrainingRun(models.Model):
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True
     )
-    settings = models.JSONField(default=dict, help_text="as worker.recipes.FineTuning or Recipe")
+    settings = models.JSONField(default=dict, help_text="as worker.training.recipes.Recipe")
     from_scratch = models.BooleanField(default=False)
     activate_if_better = models.BooleanField(default=True)
     forced = models.BooleanField(default=False, help_text="train although nothing is new")
@@ -49,9 +55,6 @@ class TrainingRun(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease = models.UUIDField(null=True, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
 
     epoch = models.PositiveIntegerField(default=0, help_text="finished epochs")

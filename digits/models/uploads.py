@@ -2,6 +2,7 @@
 
 import uuid
 from pathlib import PurePath
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models, transaction
@@ -11,6 +12,7 @@ from django.utils import timezone
 
 from digits.models.corrections import LABELS, NOT_A_DIGIT
 from digits.models.owned import OwnedQuerySet
+from digits.queue.leases import Leased
 
 
 class Status(models.TextChoices):
@@ -70,8 +72,11 @@ class UploadQuerySet(OwnedQuerySet):
         return len(held)
 
 
-class Upload(models.Model):
+class Upload(Leased):
     """One image somebody sent. Its row is the queue: see digits.uploads.queue."""
+
+    when_claimed: ClassVar = {"status": Status.RUNNING}
+    when_free: ClassVar = {"status": Status.QUEUED}
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False
@@ -108,9 +113,6 @@ class Upload(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease = models.UUIDField(null=True, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
 
     objects = UploadQuerySet.as_manager()
 
@@ -183,6 +185,9 @@ class Digit(models.Model):
 
     upload = models.ForeignKey(Upload, models.CASCADE, related_name="digits")
     position = models.PositiveSmallIntegerField(help_text="in reading order, from 0")
+    line = models.PositiveSmallIntegerField(
+        default=0, help_text="of the reading that it is in, from 0"
+    )
     x = models.PositiveIntegerField()
     y = models.PositiveIntegerField()
     width = models.PositiveIntegerField()

@@ -1,10 +1,19 @@
 """ModelVersion: one trained model; exactly one is active. Activation: the wish to make it so."""
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePath
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+
+from digits.queue.leases import Leased
+from worker.reading.bundle import ModelError
 
 # Where metrics have the share of MNIST's test images that is right, the most exact first.
 MNIST_ACCURACY = (
@@ -50,6 +59,30 @@ class ModelVersion(models.Model):
         """The version that reads now; None before the first one is registered."""
         return cls.objects.filter(is_active=True).first()
 
+    @contextmanager
+    def local_file(self) -> Iterator[Path]:
+        """Give the model's file as a local path, fetched where the storage is elsewhere.
+
+        Raises:
+            ModelError: the storage cannot give it.
+        """
+        try:
+            path = Path(self.file.storage.path(self.file.name))
+        except NotImplementedError:  # a storage without local paths
+            with tempfile.TemporaryDirectory(prefix="digits-") as folder:
+                yield self._fetched_into(Path(folder))
+        else:
+            yield path
+
+    def _fetched_into(self, folder: Path) -> Path:
+        path = folder / PurePath(self.file.name).name
+        try:
+            with self.file.storage.open(self.file.name) as stored, path.open("wb") as file:
+                shutil.copyfileobj(stored, file)
+        except OSError as error:
+            raise ModelError(f"the model file {path.name} cannot be fetched: {error}") from error
+        return path
+
     @property
     def mnist_accuracy(self) -> float | None:
         """The share of MNIST's test images whose most probable digit is right."""
@@ -67,7 +100,7 @@ def _at(metrics: dict, path: str):
     return metrics
 
 
-class Activation(models.Model):
+class Activation(Leased):
     """The wish that a version becomes active; a worker tries the version, and then does it or not.
 
     Its row is the truth: see digits.versions.activations. What was done stays, so that one can roll
@@ -87,8 +120,6 @@ class Activation(models.Model):
     )
     created_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering = ["-id"]

@@ -1,4 +1,4 @@
-"""Signs of life that worker processes leave in Redis, for the health checks."""
+"""Heartbeats that worker processes leave in Redis, for the health checks."""
 
 import json
 import logging
@@ -14,36 +14,36 @@ PREFIX = "digits:worker:"
 EVERY_SECONDS = 3
 
 
-def give(describe: Callable[[], dict]):
-    """Leave a sign every few seconds, for as long as the process lives."""
+def send(describe: Callable[[], dict]):
+    """Leave a heartbeat every few seconds, for as long as the process lives."""
     host, pid = socket.gethostname(), os.getpid()
     while True:
-        sign = {"host": host, "pid": pid, "seen_at": time.time(), **describe()}
+        beat = {"host": host, "pid": pid, "seen_at": time.time(), **describe()}
         try:
-            redis.client().set(f"{PREFIX}{host}:{pid}", json.dumps(sign), ex=EVERY_SECONDS * 4)
+            redis.client().set(f"{PREFIX}{host}:{pid}", json.dumps(beat), ex=EVERY_SECONDS * 4)
         except redis.RedisError as error:
-            logger.debug("no sign of life could be given: %s", error)
+            logger.debug("no heartbeat could be sent: %s", error)
         time.sleep(EVERY_SECONDS)
 
 
 def workers() -> list[dict]:
-    """The worker processes that gave a sign of life lately.
+    """The worker processes whose heartbeat is recent.
 
     Raises:
         RedisError: Redis is down.
     """
     client = redis.client()
     keys = sorted(client.scan_iter(PREFIX + "*", count=1000))
-    signs = [json.loads(sign) for sign in (client.mget(keys) if keys else []) if sign]
-    return [sign for sign in signs if not _is_known_dead(sign)]
+    beats = [json.loads(beat) for beat in (client.mget(keys) if keys else []) if beat]
+    return [beat for beat in beats if not _is_known_dead(beat)]
 
 
-def _is_known_dead(sign: dict) -> bool:
-    """A killed process's sign stays a while; on its own machine one can look."""
-    if sign["host"] != socket.gethostname():
+def _is_known_dead(beat: dict) -> bool:
+    """A killed process's heartbeat stays a while; on its own machine one can look."""
+    if beat["host"] != socket.gethostname():
         return False
     try:
-        os.kill(sign["pid"], 0)
+        os.kill(beat["pid"], 0)
     except OSError as error:
         return isinstance(error, ProcessLookupError)
     return False

@@ -3,6 +3,7 @@
 import logging
 
 from digits.models import Activation
+from digits.queue import leases
 from digits.tasks import serving
 from digits.versions import activations
 from worker.reading.bundle import ModelError
@@ -10,13 +11,13 @@ from worker.reading.bundle import ModelError
 logger = logging.getLogger(__name__)
 
 
-def work_off():
+def work_on_activations():
     """Carry out the waiting activations in order. It may run twice, or in two processes at once."""
     while activation := activations.claim():
-        carry_out(activation)
+        _carry_out(activation)
 
 
-def carry_out(activation: Activation):
+def _carry_out(activation: Activation):
     """Make a version active and read with it here, or refuse it with the reason.
 
     Other processes swap at their next batch: see digits.tasks.serving.
@@ -26,6 +27,7 @@ def carry_out(activation: Activation):
     version = activation.version
     try:
         engine = serving.load(version)
+        leases.renew(activation)
         right = try_out(engine)
     except ModelError as error:
         if activations.refuse(activation, str(error)):
@@ -33,4 +35,4 @@ def carry_out(activation: Activation):
         return
     if activations.complete(activation):
         logger.info("activated %s, which read %.1f%% of the sample right", version, right * 100)
-        serving.use(engine, version)
+        serving.process.use(engine, version)

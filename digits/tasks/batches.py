@@ -14,7 +14,7 @@ from worker.reading.bundle import ModelError
 logger = logging.getLogger(__name__)
 
 
-def work(part: BatchPart):
+def work_on_part(part: BatchPart):
     """Read a claimed part and save what was read; what goes wrong is tried again, up to a limit."""
     try:
         engine = _engine_of(part.batch)
@@ -40,10 +40,10 @@ def work(part: BatchPart):
 def _engine_of(batch: Batch):
     """Give the engine of the version that reads the whole batch: the one that is active first."""
     if batch.version_id is None:
-        _, version = serving.engine_and_version()
+        _, version = serving.process.engine_and_version()
         Batch.objects.filter(pk=batch.pk, version=None).update(version=version)
         batch.version = ModelVersion.objects.filter(batches=batch).first() or version
-    return serving.engine_of(batch.version)
+    return serving.process.engine_of(batch.version)
 
 
 def _read(part: BatchPart, engine) -> list:

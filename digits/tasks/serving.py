@@ -1,97 +1,133 @@
 """The model in a worker process: loaded once, swapped when another version becomes active."""
 
+from __future__ import annotations
+
 import logging
 import os
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 
 from digits.models import ModelVersion
 from digits.queue import heartbeats
 from worker.reading.bundle import ModelError
 
+if TYPE_CHECKING:
+    from worker.reading.engine import Engine
+
 logger = logging.getLogger(__name__)
 REFUSED_SECONDS = 60  # then a refused version is tried again: its file may have been mended
-_state: dict = {
-    "device": "CPU",
-    "engine": None,
-    "version": None,
-    "refused": None,
-    "again_at": 0.0,
-    "other": None,
-}
 
 
-def start(index: int):
-    """Pin this process, load the active version, and begin to give signs of life."""
-    from worker.reading import devices
+@dataclass(frozen=True)
+class Loaded:
+    """A version and the engine that reads with it."""
 
-    pinned = devices.pin(index, settings.GPUS)
-    devices.load_backend()
-    _state["device"] = devices.describe(pinned)
-    threading.Thread(
-        target=heartbeats.give, args=[_sign], name="signs-of-life", daemon=True
-    ).start()
-    try:
-        engine_and_version()
-    except Exception:  # The sweeper's wake-ups try again; uploads stay queued.
-        logger.exception("the active model version could not be loaded")
-    connection.close()  # Each task opens its own.
+    version: ModelVersion
+    engine: Engine
 
 
-def engine_and_version():
-    """Give the engine of the active version, which is loaded if it is not yet.
+class Serving:
+    """What a worker process reads with: the active version, and at most one other."""
 
-    A version that cannot be loaded is refused, and the one before it goes on.
+    def __init__(self) -> None:
+        self.device = "CPU"
+        self.active: Loaded | None = None
+        self.other: Loaded | None = None
+        self._refused: int | None = None  # the primary key of a version that could not be loaded
+        self._refused_until = 0.0
 
-    Raises:
-        ModelError: it cannot be loaded, and there is none before it.
-    """
-    version = ModelVersion.active()
-    if version is None and _state["engine"] is None:
-        raise ModelError("no model version is active")
-    if version is not None and version.pk not in (_loaded(), _refused()):
+    def start(self, index: int) -> None:
+        """Pin this process, load the active version, and begin to give signs of life."""
+        from worker.reading import devices
+
+        pinned = devices.pin(index, settings.GPUS)
+        devices.load_backend()
+        self.device = devices.describe(pinned)
+        threading.Thread(
+            target=heartbeats.send, args=[self.heartbeat], name="heartbeats", daemon=True
+        ).start()
         try:
-            use(load(version), version)
-        except ModelError as error:
-            if _state["engine"] is None:
-                raise
-            _state.update(refused=version.pk, again_at=time.monotonic() + REFUSED_SECONDS)
-            logger.error("refused %s, %s goes on: %s", version, _state["version"], error)
-    return _state["engine"], _state["version"]
+            self.engine_and_version()
+        except Exception:  # The sweeper's wake-ups try again; uploads stay queued.
+            logger.exception("the active model version could not be loaded")
+        connection.close()  # Each task opens its own.
+
+    def engine_and_version(self) -> tuple[Engine, ModelVersion]:
+        """Return the engine of the active version, which is loaded if it is not yet.
+
+        A version that cannot be loaded is refused, and the one before it goes on.
+
+        Raises:
+            ModelError: it cannot be loaded, and there is none before it.
+        """
+        version = ModelVersion.active()
+        if version is not None and not self._is_loaded(version) and not self._is_refused(version):
+            try:
+                self.use(load(version), version)
+            except ModelError as error:
+                if self.active is None:
+                    raise
+                self.refuse(version)
+                logger.error("refused %s, %s goes on: %s", version, self.active.version, error)
+        if self.active is None:
+            raise ModelError("no model version is active")
+        return self.active.engine, self.active.version
+
+    def _is_loaded(self, version: ModelVersion) -> bool:
+        return self.active is not None and self.active.version.pk == version.pk
+
+    def _is_refused(self, version: ModelVersion) -> bool:
+        return version.pk == self._refused and time.monotonic() < self._refused_until
+
+    def refuse(self, version: ModelVersion, seconds: float = REFUSED_SECONDS) -> None:
+        """Do not try to load a version again for so many seconds."""
+        self._refused, self._refused_until = version.pk, time.monotonic() + seconds
+
+    def engine_of(self, version: ModelVersion) -> Engine:
+        """Return the engine of any version: the one that reads now, or another, which is kept.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        if self.active is not None and self._is_loaded(version):
+            return self.active.engine
+        if self.other is None or self.other.version.pk != version.pk:
+            self.other = Loaded(version, load(version))
+        return self.other.engine
+
+    def forget_other(self) -> None:
+        """Free the memory of a version other than the active one."""
+        self.other = None
+
+    def use(self, engine: Engine, version: ModelVersion) -> None:
+        """Read with this engine from the next batch on."""
+        self.active, self._refused = Loaded(version, engine), None
+        logger.info(
+            "loaded model version %d on %s in %.1f s (process %d)",
+            version.number,
+            self.device,
+            engine.load_seconds,
+            os.getpid(),
+        )
+
+    def heartbeat(self) -> dict[str, Any]:
+        """Return what this process tells of itself."""
+        return {
+            "device": self.device,
+            "version": self.active.version.number if self.active else None,
+        }
 
 
-def _loaded() -> int | None:
-    return _state["version"] and _state["version"].pk
+process = Serving()  # the one of this worker process
 
 
-def _refused() -> int | None:
-    return _state["refused"] if time.monotonic() < _state["again_at"] else None
-
-
-def engine_of(version: ModelVersion):
-    """Give the engine of any version: the one that reads now, or another, of which one is kept.
-
-    Raises:
-        ModelError: it cannot be loaded.
-    """
-    if version.pk == _loaded():
-        return _state["engine"]
-    if _state["other"] is None or _state["other"][0] != version.pk:
-        _state["other"] = version.pk, load(version)
-    return _state["other"][1]
-
-
-def forget_other():
-    """Let the memory go that another version than the active one takes."""
-    _state["other"] = None
-
-
-def load(version: ModelVersion):
+def load(version: ModelVersion) -> Engine:
     """Load a version's engine, which reads nothing until it is used.
 
     Raises:
@@ -99,22 +135,11 @@ def load(version: ModelVersion):
     """
     from worker.reading.engine import Engine
 
-    return Engine(Path(default_storage.path(version.file.name)), version.sha256)
+    with version.local_file() as path:
+        return Engine(path, version.sha256)
 
 
-def use(engine, version: ModelVersion):
-    """Read with this engine from the next batch on."""
-    _state.update(engine=engine, version=version, refused=None)
-    logger.info(
-        "loaded model version %d on %s in %.1f s (process %d)",
-        version.number,
-        _state["device"],
-        engine.load_seconds,
-        os.getpid(),
-    )
-
-
-def local_engine(path: Path | None = None):
+def local_engine(path: Path | None = None) -> Engine:
     """Load an engine for a command: of this file, else of the active version, else what ships.
 
     Raises:
@@ -132,11 +157,4 @@ def local_engine(path: Path | None = None):
         version = ModelVersion.active()
     except DatabaseError:  # no database, or not migrated yet
         version = None
-    if version is None:
-        return Engine()
-    return load(version)
-
-
-def _sign() -> dict:
-    version = _state["version"]
-    return {"device": _state["device"], "version": version and version.number}
+    return load(version) if version else Engine()

@@ -25,7 +25,7 @@ NICENESS = 10  # reading goes before training
 stopping = threading.Event()  # this worker process is told to end
 
 
-def work():
+def work_on_run():
     """Claim the queued run, and train it in a process of its own; nothing where there is none."""
     run = runs.claim()
     if run is None:
@@ -58,7 +58,7 @@ def _watch(run: TrainingRun, process: subprocess.Popen):
     while process.poll() is None:
         if stopping.is_set():
             _end(process)
-            runs.give_back(run, "the train worker was stopped", count_attempt=False)
+            runs.release(run, "the train worker was stopped", count_attempt=False)
             return
         if runs.is_cancelled(run):
             _end(process)

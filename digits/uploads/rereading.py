@@ -4,22 +4,16 @@ As with uploads (digits.uploads.queue), the rows are the truth, and everything m
 version says one thing of a digit, whoever asks how often.
 """
 
-import logging
-import uuid
-from datetime import timedelta
-from itertools import groupby, islice
+from itertools import islice
 
 from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F, Q
-from django.utils import timezone
+from django.db import transaction
+from django.db.models import QuerySet
 
-from digits.models import Digit, ModelVersion, Prediction, Rereading
+from digits.models import Digit, ModelVersion, Rereading
 from digits.models.uploads import Status
-from digits.uploads import queue
-from digits.uploads.lines import lines_of
+from digits.queue import leases, wake_ups
 
-logger = logging.getLogger(__name__)
 TASK = "digits.read_again"
 ASKED_AT_ONCE = 1000
 
@@ -37,77 +31,28 @@ def ask(uploads, version: ModelVersion, user=None) -> int:
             rows = [Rereading(upload_id=pk, version=version, requested_by=user) for pk in some]
             Rereading.objects.bulk_create(rows, ignore_conflicts=True)
             asked += len(some)
-        transaction.on_commit(lambda: queue.wake_up(TASK), robust=True)
+        wake_ups.send_after_commit(TASK)
     return asked
 
 
-def waiting():
-    """What may be claimed: nobody holds it, or its lease ran out."""
-    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=timezone.now())
-    return Rereading.objects.unfinished().filter(free, attempts__lt=settings.MAX_ATTEMPTS)
+def waiting() -> QuerySet[Rereading]:
+    """Return what may be claimed."""
+    return Rereading.objects.unfinished().filter(lease__isnull=True)
 
 
 def claim(limit: int | None = None) -> list[Rereading]:
     """Claim the oldest under one new lease, up to `limit`, all for one version."""
-    lease = uuid.uuid4()
-    with transaction.atomic():
-        rows = waiting().order_by("id")
-        if connection.features.has_select_for_update_skip_locked:
-            rows = rows.select_for_update(skip_locked=True)
-        first = rows.first()
-        if first is None:
-            return []
-        chosen = rows.filter(version=first.version_id).values_list("pk", flat=True)
-        pks = list(chosen[: limit or settings.CLASSIFY_BATCH])
-        Rereading.objects.filter(pk__in=pks).update(
-            lease=lease,
-            lease_expires_at=timezone.now() + timedelta(seconds=settings.LEASE_SECONDS),
-            attempts=F("attempts") + 1,
-        )
-    claimed = Rereading.objects.filter(lease=lease).select_related("version", "upload")
-    return list(claimed.order_by("pk"))
+    return leases.claim(
+        waiting().order_by("id"),
+        limit or settings.CLASSIFY_BATCH,
+        together=lambda first: [row for row in first if row.version_id == first[0].version_id],
+        related=("version", "upload"),
+    )
 
 
 def finish(claimed: list[Rereading], error: str = "") -> int:
-    """End what is still under the lease that it was claimed with; returns how many that is."""
-    held = Rereading.objects.filter(pk__in=[row.pk for row in claimed], lease=claimed[0].lease)
-    ended = timezone.now()
-    return held.update(finished_at=ended, lease=None, lease_expires_at=None, error=error[:500])
-
-
-def read(claimed: list[Rereading], engine):
-    """Read the digits of claimed uploads again, and save what the version says of them."""
-    from worker.reading.reading import read_again
-
-    version = claimed[0].version
-    images, sides = _digits_in_lines(claimed)
-    digits = [digit for lines in images for line in lines for digit in line]
-    pixels = [[[bytes(digit.pixels) for digit in line] for line in lines] for lines in images]
-    said = read_again(engine, pixels, sides)
-    rows = [
-        Prediction(
-            digit=digit,
-            version=version,
-            value=value,
-            confidence=confidence,
-            probabilities=[round(float(share), 6) for share in probabilities],
-        )
-        for digit, (value, confidence, probabilities) in zip(digits, said, strict=True)
-    ]
-    with transaction.atomic():
-        Prediction.objects.bulk_create(rows, ignore_conflicts=True)
-        labelled = Prediction.objects.filter(digit__in=digits, digit__label__isnull=False)
-        labelled.update(to_review=False)
-        finish(claimed)
-
-
-def _digits_in_lines(claimed: list[Rereading]) -> tuple[list[list[list[Digit]]], list[int]]:
-    """Give the digits of each upload that has some, line by line, and the image's longer side."""
-    uploads = {row.upload_id: row.upload for row in claimed}
-    found = Digit.objects.filter(upload__in=uploads).order_by("upload", "position")
-    grouped = groupby(found.with_predictions(), key=lambda digit: digit.upload_id)
-    own = [(uploads[pk], lines_of(uploads[pk], list(digits))) for pk, digits in grouped]
-    return [lines for _, lines in own], [max(up.width, up.height) for up, _ in own]
+    """End those that are still under the lease they were claimed with; return how many."""
+    return leases.finish(*claimed, error=error[:500])
 
 
 def sweep() -> int:
@@ -116,17 +61,10 @@ def sweep() -> int:
     Returns:
         How many failed.
     """
-    tried = Rereading.objects.unfinished().filter(attempts__gte=settings.MAX_ATTEMPTS)
-    failed = tried.filter(lease_expires_at__lt=timezone.now()).update(
-        finished_at=timezone.now(),
-        lease=None,
-        lease_expires_at=None,
-        error=f"It failed {settings.MAX_ATTEMPTS} times; the workers' log says why.",
-    )
-    if failed:
-        logger.warning("%d uploads could not be read again", failed)
+    error = f"It failed {settings.MAX_ATTEMPTS} times; the workers' log says why."
+    _, failed = leases.sweep(Rereading.objects.unfinished(), lambda row: finish([row], error))
     if waiting().exists():
-        queue.wake_up(TASK, force=True)
+        wake_ups.send(TASK, force=True)
     return failed
 
 

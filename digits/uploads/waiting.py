@@ -2,40 +2,56 @@
 
 import math
 import threading
+import time
 
 from django.conf import settings
 from django.http import Http404
 
 from digits.models import Upload
-from digits.uploads import queue
+from digits.queue import notifications
+from digits.uploads.queue import channel
 
 LONGEST_WAIT = 30
-# Whoever waits holds a thread: half of them stay free for everything else.
-_waiting = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
+BRIEF_WAIT = 0.3  # most readings are there by then, so that this wait is open to everybody
+# Whoever waits holds a thread: beyond a brief wait, half of them stay free for everything else.
+_long_waits = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
 
 def hold_until_finished(upload: Upload, seconds: float) -> bool:
-    """Wait up to so many seconds for an upload to be finished, and load its end state.
+    """Wait up to so many seconds for an upload to be finished, and load its state then.
 
     Returns:
-        False: too many wait already, so nobody waited.
+        False: too many requests wait already, so that this one waited briefly at most.
 
     Raises:
         Http404: it was deleted meanwhile.
     """
-    if not _waiting.acquire(blocking=False):
-        return False
-    try:
-        queue.wait_for(upload.pk, bounded(seconds))
-    finally:
-        _waiting.release()
+    allowed = _wait(upload, bounded(seconds))
     try:
         upload.refresh_from_db()
     except Upload.DoesNotExist as error:
         raise Http404("the upload was deleted meanwhile") from error
+    return allowed
+
+
+def _wait(upload: Upload, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    if _is_over(upload, min(seconds, BRIEF_WAIT)) or seconds <= BRIEF_WAIT:
+        return True
+    if not _long_waits.acquire(blocking=False):
+        return False
+    try:
+        _is_over(upload, deadline - time.monotonic())
+    finally:
+        _long_waits.release()
     return True
 
 
+def _is_over(upload: Upload, seconds: float) -> bool:
+    unfinished = Upload.objects.filter(pk=upload.pk).unfinished()
+    return notifications.wait(channel(upload.pk), lambda: not unfinished.exists(), seconds)
+
+
 def bounded(seconds: float) -> float:
-    """Bring a wish to wait into what is allowed; what is no finite number is no wait."""
+    """Return a wished wait within what is allowed; what is not a finite number is no wait."""
     return min(max(seconds, 0), LONGEST_WAIT) if math.isfinite(seconds) else 0

@@ -6,17 +6,13 @@ has what the worker does. Activations are carried out one after the other, the o
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
-from django.utils import timezone
 
 from digits.models import Activation, ModelVersion
-from digits.uploads import queue
+from digits.queue import leases, wake_ups
 
-ACTIVATE = "digits.activate"
+TASK = "digits.activate"
 POLL_SECONDS = 0.2
 RECENT = 20
 QUEUED, DONE, REFUSED = Activation.Status.QUEUED, Activation.Status.DONE, Activation.Status.REFUSED
@@ -30,7 +26,7 @@ def request(version: ModelVersion, user=None) -> Activation:
             activation = newest
         else:
             activation = Activation.objects.create(version=version, requested_by=user)
-        transaction.on_commit(wake_up, robust=True)
+        wake_ups.send_after_commit(TASK, force=True)
     return activation
 
 
@@ -77,31 +73,23 @@ def progress() -> Progress:
     return Progress(waiting, recent[0] if recent else None)
 
 
-def wake_up() -> bool:
-    """Tell the workers of an activation. False: Redis is down, and the sweeper does it later."""
-    return queue.wake_up(ACTIVATE, force=True)
-
-
 def claim() -> Activation | None:
     """Claim the oldest waiting activation under a lease.
 
     None: there is none, or another process has it, and will go on with those after it.
     """
-    now = timezone.now()
-    oldest = Activation.objects.filter(status=QUEUED).select_related("version").last()
+    oldest = Activation.objects.filter(status=QUEUED).last()
     if oldest is None:
         return None
-    claimed = _free(now).filter(pk=oldest.pk, attempts__lt=settings.MAX_ATTEMPTS)
-    held = claimed.update(
-        lease_expires_at=now + timedelta(seconds=settings.LEASE_SECONDS), attempts=F("attempts") + 1
-    )
-    return oldest if held else None
+    free = Activation.objects.filter(pk=oldest.pk, status=QUEUED)
+    claimed = leases.claim(free, related=("version",))
+    return next(iter(claimed), None)
 
 
 def complete(activation: Activation) -> bool:
-    """Make its version the active one. False: another process ended this activation first."""
+    """Make the version of a claimed activation the active one. False: its lease was lost."""
     with transaction.atomic():
-        ours = _end(activation, DONE)
+        ours = leases.finish(activation, status=DONE) == 1
         if ours:
             version = ModelVersion.objects.filter(pk=activation.version_id)
             ModelVersion.objects.filter(is_active=True).update(is_active=False)
@@ -110,28 +98,16 @@ def complete(activation: Activation) -> bool:
 
 
 def refuse(activation: Activation, reason: str) -> bool:
-    """Leave the active version as it is. False: another process ended this activation first."""
-    return _end(activation, REFUSED, reason=reason[:500])
-
-
-def _end(activation: Activation, status: str, **fields) -> bool:
-    waiting = Activation.objects.filter(pk=activation.pk, status=QUEUED)
-    ended = waiting.update(
-        status=status, finished_at=timezone.now(), lease_expires_at=None, **fields
-    )
-    return ended == 1
+    """Leave the active version as it is. False: the lease of the activation was lost."""
+    return leases.finish(activation, status=REFUSED, reason=reason[:500]) == 1
 
 
 def sweep():
     """Refuse what stopped its worker too often, and wake the workers for what waits."""
-    now = timezone.now()
-    for activation in _free(now).filter(attempts__gte=settings.MAX_ATTEMPTS):
-        refuse(activation, f"the worker stopped {activation.attempts} times while trying it")
-    if _free(now).exists():
-        wake_up()
+    leases.sweep(Activation.objects.filter(status=QUEUED), _give_up)
+    if Activation.objects.filter(status=QUEUED, lease__isnull=True).exists():
+        wake_ups.send(TASK, force=True)
 
 
-def _free(now):
-    """What waits, and is in no process's hands."""
-    free = Q(lease_expires_at=None) | Q(lease_expires_at__lt=now)
-    return Activation.objects.filter(free, status=QUEUED)
+def _give_up(activation: Activation):
+    refuse(activation, f"the worker stopped {activation.attempts} times while trying it")

@@ -2,15 +2,15 @@
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from digits.accounts import tokens
+from digits.accounts.owners import Owner
 from digits.forms import UploadForm
-from digits.middleware import Owner
 from digits.models.uploads import Source, Status
-from digits.uploads import queue
+from digits.uploads.waiting import hold_until_finished
 
 WAIT_SECONDS = 20
 
@@ -33,8 +33,10 @@ def classify(request):
     if not form.is_valid():
         return _text(form.errors["file"][0], 400)
     upload = form.save(owner, source=Source.API)
-    queue.wait_for(upload.pk, WAIT_SECONDS)
-    upload.refresh_from_db()
+    try:
+        hold_until_finished(upload, WAIT_SECONDS)
+    except Http404:
+        return _text(f"Upload {upload.pk} was deleted before it was read.", 404)
     if not upload.is_finished:
         return _text(
             f"No answer yet: upload {upload.pk} is kept, and will be read when a worker is free.",

@@ -37,10 +37,7 @@ def result_context(request, upload: Upload) -> dict:
     """What a page shows of an upload, after the wait for it that the request asks for."""
     seconds, held = _seconds(request), True
     if seconds and not upload.is_finished:
-        try:
-            held = hold_until_finished(upload, seconds)
-        except Upload.DoesNotExist as error:
-            raise Http404("the upload was deleted meanwhile") from error
+        held = hold_until_finished(upload, seconds)
     digits = list(upload.digits.with_predictions())
     return {
         "upload": upload,

@@ -17,10 +17,11 @@ from django.utils import timezone
 
 from digits import tasks
 from digits.accounts import accounts
+from digits.accounts.owners import Owner
 from digits.batches import parts, submission
-from digits.middleware import Owner
 from digits.models import Batch, BatchItem, BatchPart, ModelVersion, Upload
-from digits.tasks import batches, serving
+from digits.tasks import serving
+from digits.tasks.batches import work_on_part
 from digits.uploads import queue
 from tests.bulks import idx, kaggle_csv, zip_of
 from tests.factories import make_upload
@@ -44,7 +45,7 @@ def model(media, settings):
     path.parent.mkdir(parents=True)
     path.symlink_to(BUNDLED_MODEL)
     yield
-    serving.forget_other()
+    serving.process.forget_other()
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def batch(redis, mnist):
 
 def read_all(batch: Batch) -> Batch:
     while part := parts.claim():
-        batches.work(part)
+        work_on_part(part)
     batch.refresh_from_db()
     return batch
 
@@ -100,12 +101,13 @@ def test_with_labels_it_counts_what_is_right_and_what_is_read_as_what(batch, mni
 def test_a_part_that_is_read_twice_gives_its_rows_once(batch):
     first = parts.claim()
     expire(first)
+    parts.sweep()
     second = parts.claim()
     assert (second.pk, second.attempts) == (first.pk, 2)
-    batches.work(first)  # it was slow, and its lease is lost
+    work_on_part(first)  # it was slow, and its lease is lost
     assert batch.items.count() == 0
-    batches.work(second)
-    batches.work(second)  # a message may come twice
+    work_on_part(second)
+    work_on_part(second)  # a message may come twice
     batch.refresh_from_db()
     assert (batch.items.count(), batch.done) == (256, 256)
 
@@ -161,10 +163,10 @@ def test_the_sweeper_wakes_the_workers_for_what_waits(batch, redis):
 
 
 def test_a_cancelled_batch_keeps_what_was_read_and_reads_no_more(batch):
-    batches.work(parts.claim())
+    work_on_part(parts.claim())
     running = parts.claim()
     assert parts.cancel(batch)
-    batches.work(running)
+    work_on_part(running)
     assert parts.claim() is None
     batch.refresh_from_db()
     assert (batch.status, batch.done, batch.items.count()) == ("cancelled", 256, 256)
@@ -174,7 +176,7 @@ def test_a_cancelled_batch_keeps_what_was_read_and_reads_no_more(batch):
 def test_a_batch_that_is_deleted_while_it_is_read_leaves_nothing(batch):
     part = parts.claim()
     batch.delete()
-    batches.work(part)
+    work_on_part(part)
     assert not BatchItem.objects.exists()
     assert not Batch.objects.exists()
 
@@ -190,7 +192,7 @@ def test_files_go_with_their_batch(redis, mnist, settings):
 
 
 def test_the_whole_batch_is_read_by_the_version_that_began(batch):
-    batches.work(parts.claim())
+    work_on_part(parts.claim())
     first = ModelVersion.active()
     ModelVersion.objects.update(is_active=False)
     read_all(batch)
@@ -220,12 +222,13 @@ def test_a_failing_storage_costs_no_attempt(batch, settings):
     path.unlink()
     path.mkdir()  # stands for a disk that gives no data now
     part = parts.claim()
-    batches.work(part)
+    work_on_part(part)
     part.refresh_from_db()
     assert part.attempts == 0
     path.rmdir()
     path.write_bytes(data)
     expire(part)
+    parts.sweep()
     assert read_all(batch).status == "done"
 
 
@@ -297,7 +300,7 @@ def test_the_limits_are_settings(settings, mnist):
 def test_a_lost_lease_finishes_nothing(batch):
     part = parts.claim()
     part.lease = uuid.uuid4()
-    batches.work(part)
+    work_on_part(part)
     assert not batch.items.exists()
     assert Upload.objects.count() == 0
     assert queue.claim() == []

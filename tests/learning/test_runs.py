@@ -10,6 +10,7 @@ from digits.learning import runs
 from digits.learning.corrections import correct
 from digits.models import ModelVersion, TrainingRun
 from digits.models.training import Origin, RunStatus
+from digits.queue import leases
 from tests.factories import make_reading
 from worker.training.recipes import Recipe
 
@@ -52,7 +53,7 @@ def test_who_lost_the_lease_changes_nothing(run):
     new = claimed(run)
     assert not runs.update(old, epoch=9)
     assert not runs.finish(old, RunStatus.DONE, "done")
-    assert not runs.keep(old)
+    assert not leases.renew(old)
     assert runs.update(new, epoch=2)
 
 
@@ -70,14 +71,14 @@ def test_a_run_whose_trainer_died_goes_on_and_fails_at_the_third_time(run):
 def test_a_sign_of_life_keeps_a_run_from_the_sweeper(run):
     held = claimed(run)
     age(run)
-    assert runs.keep(held)
+    assert leases.renew(held)
     runs.sweep()
     run.refresh_from_db()
     assert run.status == RunStatus.RUNNING
 
 
 def test_a_stopped_worker_gives_its_run_back_without_counting(run):
-    runs.give_back(claimed(run), "the train worker was stopped", count_attempt=False)
+    runs.release(claimed(run), "the train worker was stopped", count_attempt=False)
     run.refresh_from_db()
     assert (run.status, run.attempts, run.lease) == (RunStatus.QUEUED, 0, None)
 

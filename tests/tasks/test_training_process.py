@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 from django.core.files import File
 
-from digits.learning import runs
+from digits.learning import data, runs
 from digits.learning.corrections import correct
 from digits.models import Activation, Digit, ModelVersion
 from digits.models.training import RunStatus
 from digits.tasks import training_process
-from digits.tasks.training_process import corrections
 from tests.factories import make_reading
 from worker.evaluation.judging import is_better
 from worker.reading.bundle import BUNDLED_MODEL
@@ -42,11 +41,11 @@ def ask(redis, **changes):
 @pytest.mark.django_db
 def test_a_tenth_of_the_corrections_is_held_out_and_always_the_same(mnist):
     digits = corrected(mnist, 200)
-    first = corrections()
+    first = data.collect()
     assert len(first.learned) + len(first.held_out) == 200
     assert 8 <= len(first.held_out) <= 35
     correct(digits[0], 3)
-    again = corrections()
+    again = data.collect()
     assert np.array_equal(again.held_out.images, first.held_out.images)
     assert again.sha256 != first.sha256
 
@@ -56,7 +55,7 @@ def test_uncorrected_and_withdrawn_digits_are_not_learned(mnist):
     digits = corrected(mnist, 3)
     correct(digits[0], None)
     make_reading(ModelVersion.active())
-    found = corrections()
+    found = data.collect()
     assert len(found.learned) + len(found.held_out) == 2
 
 
@@ -65,7 +64,7 @@ def test_pixels_that_cannot_be_used_are_skipped_and_named(mnist):
     digits = corrected(mnist, 4)
     Digit.objects.filter(pk=digits[1].pk).update(pixels=b"short")
     Digit.objects.filter(pk=digits[2].pk).update(pixels=bytes(784))
-    found = corrections()
+    found = data.collect()
     assert found.skipped == [digits[1].pk, digits[2].pk]
     assert found.as_dict()["skipped_count"] == 2
 

@@ -1,19 +1,19 @@
-"""The queue: rows claimed under a lease, wake-ups, and what is done about stuck rows.
+"""The queue of uploads: claimed under a lease, finished once, and what is done about stuck ones.
 
 tests/system/test_postgres.py runs this file on PostgreSQL, too.
 """
 
-import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from digits.models import Upload
 from digits.models.uploads import Status
+from digits.queue import leases, wake_ups
 from digits.uploads import queue
 from tests.factories import make_upload
 
@@ -66,9 +66,9 @@ def test_only_the_holder_of_the_lease_finishes_an_upload():
     (claimed,) = queue.claim()
     late = Upload.objects.get(pk=claimed.pk)
     late.lease = uuid.uuid4()
-    assert not queue.finish(late, status=Status.FAILED, error="late")
-    assert queue.finish(claimed, status=Status.DONE, reading="7")
-    assert not queue.finish(claimed, status=Status.DONE, reading="8")
+    assert not queue.finish(late, Status.FAILED, error="late")
+    assert queue.finish(claimed, Status.DONE, reading="7")
+    assert not queue.finish(claimed, Status.DONE, reading="8")
     claimed.refresh_from_db()
     assert (claimed.status, claimed.reading, claimed.lease) == (Status.DONE, "7", None)
     assert claimed.finished_at is not None
@@ -102,18 +102,11 @@ def test_the_sweeper_fails_what_was_tried_three_times(redis):
     assert queue.claim() == []
 
 
-def test_what_is_given_back_can_be_claimed_again():
-    upload = make_upload()
-    queue.give_back(queue.claim())
-    upload.refresh_from_db()
-    assert (upload.status, upload.attempts) == (Status.QUEUED, 0)
-
-
 @pytest.mark.parametrize("count_attempt", [True, False])
 def test_what_is_to_be_retried_waits_for_the_sweeper(redis, count_attempt):
     upload = make_upload()
     (claimed,) = queue.claim()
-    queue.retry_later(claimed, -1, "no space left", count_attempt=count_attempt)
+    leases.release(claimed, after=-1, count_attempt=count_attempt, error_detail="no space left")
     assert queue.claim() == []
     queue.sweep()
     upload.refresh_from_db()
@@ -121,65 +114,10 @@ def test_what_is_to_be_retried_waits_for_the_sweeper(redis, count_attempt):
     assert upload.error_detail == "no space left"
 
 
-def messages(redis) -> list[dict]:
-    return [json.loads(message) for message in redis.lrange("classify", 0, -1)]
-
-
-def test_a_wake_up_is_one_message_on_the_classify_queue_without_ids(redis):
-    assert queue.wake_up()
-    (message,) = messages(redis)
-    assert message["headers"]["task"] == "digits.classify"
-    assert message["content-type"] == "application/json"
-    assert message["headers"]["argsrepr"] == "()"
-
-
-def test_one_pending_wake_up_serves_all(redis):
-    for _ in range(5):
-        queue.wake_up()
-    assert len(messages(redis)) == 1
-    queue.wake_up_taken()
-    queue.wake_up()
-    assert len(messages(redis)) == 2
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_wake_up_comes_after_the_commit(redis):
-    with transaction.atomic():
-        queue.wake_up_after_commit()
-        assert messages(redis) == []
-    assert len(messages(redis)) == 1
-
-
 def test_the_sweeper_wakes_the_workers_for_what_waits(redis):
     queue.sweep()
-    assert messages(redis) == []
+    assert redis.llen("classify") == 0
     make_upload()
-    queue.wake_up()
+    wake_ups.send(queue.TASK)
     queue.sweep()  # although one is pending: it may have been lost
-    assert len(messages(redis)) == 2
-
-
-def test_waiting_ends_at_once_for_a_finished_upload():
-    assert queue.wait_for(make_upload(status=Status.DONE).pk, 5)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_waiting_ends_when_the_upload_is_finished(redis):
-    upload = make_upload()
-
-    def wait() -> bool:
-        try:
-            return queue.wait_for(upload.pk, 20)
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(wait)
-        (claimed,) = queue.claim()
-        queue.finish(claimed, status=Status.DONE)
-        queue.notify([claimed])
-        assert waiting.result(timeout=10)
-
-
-def test_waiting_gives_up_when_the_time_is_over(redis):
-    assert not queue.wait_for(make_upload().pk, 0.2)
+    assert redis.llen("classify") == 2

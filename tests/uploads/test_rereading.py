@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from digits import tasks
 from digits.models import Digit, ModelVersion, Prediction, Rereading, Upload
+from digits.queue import wake_ups
 from digits.tasks import serving
 from digits.uploads import queue, rereading
 from digits.versions import registry
@@ -28,7 +29,7 @@ HTMX = {"HX-Request": "true"}
 @pytest.fixture(autouse=True)
 def forget():
     yield
-    serving.forget_other()
+    serving.process.forget_other()
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +122,8 @@ def expire():
 def test_what_a_killed_worker_held_is_claimed_again_and_fails_the_third_time(redis, mnist, second):
     ask(stored(mnist, 0), second)
     for _ in range(3):
-        assert len(rereading.claim()) == 1
         assert rereading.sweep() == 0
+        assert len(rereading.claim()) == 1
         expire()
     assert rereading.claim() == []
     assert rereading.sweep() == 1
@@ -157,8 +158,8 @@ def test_one_wake_up_on_the_classify_queue_follows_the_commit(redis, mnist):
         ask(upload, version)
         assert messages(redis, rereading.TASK) == 0
     ask(upload, version)
-    queue.wake_up()
-    assert messages(redis, rereading.TASK) == messages(redis, queue.CLASSIFY) == 1
+    wake_ups.send(queue.TASK)
+    assert messages(redis, rereading.TASK) == messages(redis, queue.TASK) == 1
 
 
 def test_the_sweeper_wakes_the_workers_for_what_waits(redis, mnist, second):
@@ -167,7 +168,7 @@ def test_the_sweeper_wakes_the_workers_for_what_waits(redis, mnist, second):
     ask(stored(mnist, 0), second)
     tasks.sweep()
     assert messages(redis, rereading.TASK) == 1
-    assert messages(redis, queue.CLASSIFY) == 0
+    assert messages(redis, queue.TASK) == 0
 
 
 def test_a_batch_is_read_a_message_and_another_message_follows(redis, mnist, second, settings):

@@ -12,20 +12,20 @@ from django.utils import timezone
 
 from digits.models import Activation, ModelVersion
 from digits.models.versions import model_path
+from digits.queue import wake_ups
 from digits.tasks import serving
-from digits.tasks.activation import work_off
+from digits.tasks.activation import work_on_activations
 from digits.versions import activations, registry
 from tests.models import changed_model, flip_a_byte, linear_model, mistaken_model
 from worker.reading.bundle import BUNDLED_MODEL, ModelError
 
 pytestmark = pytest.mark.django_db
-NO_ENGINE = {"engine": None, "version": None, "refused": None, "again_at": 0.0}
 
 
 @pytest.fixture(autouse=True)
 def fresh_process(monkeypatch):
     """A worker process that has loaded nothing yet."""
-    monkeypatch.setattr(serving, "_state", serving._state | NO_ENGINE)
+    monkeypatch.setattr(serving, "process", serving.Serving())
 
 
 @pytest.fixture
@@ -53,10 +53,15 @@ def outcome(activation) -> tuple[str, str]:
     return activation.status, activation.reason
 
 
+def request_and_claim(version) -> Activation:
+    activations.request(version)
+    return activations.claim()
+
+
 def refused(activation) -> str:
     """The reason of a refusal, after which the version before goes on."""
     before = ModelVersion.active()
-    work_off()
+    work_on_activations()
     status, reason = outcome(activation)
     assert status == "refused"
     assert activation.finished_at is not None
@@ -71,8 +76,8 @@ def messages(redis) -> list[str]:
 def test_a_version_becomes_active_and_reads_with_the_engine_that_was_tried(second, mnist, caplog):
     activation = activations.request(second)
     with caplog.at_level("INFO"):
-        work_off()
-        engine, version = serving.engine_and_version()
+        work_on_activations()
+        engine, version = serving.process.engine_and_version()
     assert outcome(activation) == ("done", "")
     assert ModelVersion.objects.get(is_active=True) == version == second
     assert engine.predict(mnist.images[:1]).argmax() == 7
@@ -80,9 +85,9 @@ def test_a_version_becomes_active_and_reads_with_the_engine_that_was_tried(secon
 
 
 def test_another_process_swaps_at_its_next_batch(first, second):
-    old, _ = serving.engine_and_version()
-    activations.complete(activations.request(second))
-    new, version = serving.engine_and_version()
+    old, _ = serving.process.engine_and_version()
+    activations.complete(request_and_claim(second))
+    new, version = serving.process.engine_and_version()
     assert version == second
     assert new is not old
 
@@ -129,32 +134,32 @@ def test_a_model_that_reads_nothing_right_is_refused_with_the_figure(first, tmp_
 
 
 def test_the_loaded_engine_goes_on_while_the_active_file_is_broken(first, second):
-    before = serving.engine_and_version()
+    before = serving.process.engine_and_version()
     flip_a_byte(first.file.path)
-    assert serving.engine_and_version() == before
+    assert serving.process.engine_and_version() == before
 
 
 def test_a_refused_version_is_tried_again_after_a_while(first, second, monkeypatch):
-    serving.engine_and_version()
+    serving.process.engine_and_version()
     whole = Path(second.file.path).read_bytes()
     flip_a_byte(second.file.path)
-    activations.complete(activations.request(second))
-    assert serving.engine_and_version()[1] == first
+    activations.complete(request_and_claim(second))
+    assert serving.process.engine_and_version()[1] == first
     Path(second.file.path).write_bytes(whole)
-    assert serving.engine_and_version()[1] == first
-    serving._state["again_at"] -= serving.REFUSED_SECONDS
-    assert serving.engine_and_version()[1] == second
+    assert serving.process.engine_and_version()[1] == first
+    serving.process.refuse(second, seconds=0)
+    assert serving.process.engine_and_version()[1] == second
 
 
 def test_a_process_without_any_engine_says_that_none_can_be_loaded(first):
     flip_a_byte(first.file.path)
     with pytest.raises(ModelError, match="was changed"):
-        serving.engine_and_version()
+        serving.process.engine_and_version()
 
 
 def test_they_are_carried_out_in_the_order_asked_for(first, second):
     asked = [activations.request(version) for version in (second, first, second)]
-    work_off()
+    work_on_activations()
     assert [outcome(activation)[0] for activation in asked] == ["done"] * 3
     assert asked[0].finished_at < asked[1].finished_at < asked[2].finished_at
     assert ModelVersion.active() == second
@@ -163,7 +168,7 @@ def test_they_are_carried_out_in_the_order_asked_for(first, second):
 def test_a_refused_one_does_not_hold_up_the_next(first, second):
     Path(second.file.path).unlink()
     bad, good = activations.request(second), activations.request(first)
-    work_off()
+    work_on_activations()
     assert (outcome(bad)[0], outcome(good)[0]) == ("refused", "done")
 
 
@@ -174,9 +179,9 @@ def test_asking_twice_for_the_same_is_one_activation(first, second):
 
 
 def test_one_that_another_process_ended_is_not_ended_again(first, second):
-    activation = activations.request(second)
+    activation = request_and_claim(second)
     assert activations.complete(activation)
-    activations.complete(activations.request(first))
+    activations.complete(request_and_claim(first))
     assert not activations.complete(activation)
     assert not activations.refuse(activation, "late")
     assert outcome(activation) == ("done", "")
@@ -185,9 +190,10 @@ def test_one_that_another_process_ended_is_not_ended_again(first, second):
 
 def test_one_in_a_processes_hands_holds_up_those_after_it(first, second):
     held, later = activations.request(second), activations.request(first)
-    assert activations.claim() == held
+    claimed = activations.claim()
+    assert claimed == held
     assert activations.claim() is None
-    activations.complete(held)
+    activations.complete(claimed)
     assert activations.claim() == later
 
 
@@ -212,8 +218,8 @@ def test_one_that_stops_its_process_three_times_is_refused(redis, second):
     for _ in range(3):
         assert activations.claim() == activation
         expire(activation)
+        activations.sweep()
     assert activations.claim() is None
-    activations.sweep()
     assert outcome(activation) == ("refused", "the worker stopped 3 times while trying it")
 
 
@@ -248,7 +254,7 @@ def test_asking_wakes_a_classify_worker_after_the_commit(redis):
 
 def test_an_activation_is_kept_while_redis_is_down(redis_down, second):
     activation = activations.request(second)
-    assert not activations.wake_up()
+    assert not wake_ups.send(activations.TASK, force=True)
     assert outcome(activation)[0] == "queued"
 
 

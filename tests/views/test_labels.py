@@ -7,7 +7,7 @@ from django.test import Client
 from digits.learning.corrections import correct
 from digits.models import Correction, Digit, ModelVersion, Prediction
 from digits.models.corrections import NOT_A_DIGIT
-from digits.uploads.lines import corrected_reading, lines_of
+from digits.uploads.lines import corrected_reading
 from tests.factories import make_reading
 
 pytestmark = pytest.mark.django_db
@@ -154,40 +154,24 @@ def test_the_history_takes_as_many_queries_for_many_corrections(
 
 
 def lines(reading: str, *digits: tuple[int, int | None]):
-    """An upload of this reading, whose digits have these x and values."""
+    """An upload of this reading, whose digits have these lines and values."""
     version = ModelVersion.active()
     upload = make_reading(version, digits=len(digits))
     upload.reading = reading
-    for digit, (x, value) in zip(upload.digits.all(), digits, strict=True):
-        Digit.objects.filter(pk=digit.pk).update(x=x)
+    for digit, (line, value) in zip(upload.digits.all(), digits, strict=True):
+        Digit.objects.filter(pk=digit.pk).update(line=line)
         Prediction.objects.filter(digit=digit).update(value=value)
     return upload, list(upload.digits.with_predictions())
 
 
-@pytest.mark.parametrize(
-    ("reading", "digits", "expected"),
-    [
-        ("12 34", [(0, 1), (9, 2), (0, 3), (9, 4)], [2, 2]),
-        ("12 34", [(0, 1), (9, 2), (20, 3), (30, 4)], [2, 2]),  # a line beside and below another
-        ("12 34", [(0, 1), (9, 2), (19, None), (0, 3), (9, 4)], [3, 2]),
-        ("12 34", [(0, 1), (9, 2), (0, None), (9, 3), (19, 4)], [2, 3]),
-        ("12 34", [(0, 1), (9, 2), (0, None), (0, 3), (9, 4)], [2, 1, 2]),
-        ("12", [(0, None), (9, None), (0, 1), (9, 2)], [2, 2]),
-        ("", [(0, None)], [1]),
-    ],
-)
-def test_digits_are_put_into_the_lines_of_their_reading(reading, digits, expected):
-    assert [len(line) for line in lines_of(*lines(reading, *digits))] == expected
-
-
 def test_a_corrected_reading_keeps_its_lines_and_gains_what_was_called_no_digit():
-    upload, digits = lines("12 34", (0, 1), (9, 2), (19, None), (0, 3), (9, 4))
+    upload, digits = lines("12 34", (0, 1), (0, 2), (0, None), (1, 3), (1, 4))
     digits[2].label, digits[3].label = 5, NOT_A_DIGIT
     assert corrected_reading(upload, digits) == "125 4"
 
 
 def test_a_confirmed_reading_is_no_corrected_one():
-    upload, digits = lines("12", (0, 1), (9, 2))
+    upload, digits = lines("12", (0, 1), (0, 2))
     digits[0].label = 1
     assert corrected_reading(upload, digits) == ""
 

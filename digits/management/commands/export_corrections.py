@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from django.core.management.base import BaseCommand
 
+from digits.learning import data
 from digits.models.corrections import NOT_A_DIGIT
-from digits.tasks import training_process
 from worker.files.datasets import Dataset, write_idx
 from worker.files.exports import export_dataset
 
@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
     def handle(self, *, folder, **options):
-        found = training_process.corrections()
+        found = data.collect()
         images = np.concatenate([found.learned.images, found.held_out.images])
         labels = np.concatenate([found.learned.labels, found.held_out.labels])
         is_digit = labels != NOT_A_DIGIT

@@ -3,9 +3,7 @@
 import json
 import signal
 import sys
-import uuid
 from dataclasses import fields
-from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
@@ -15,6 +13,7 @@ from django.utils import timezone
 from digits.learning import runs
 from digits.management.progress import above_bar, progress
 from digits.models.training import Origin, RunStatus
+from digits.queue.leases import new_lease
 from digits.tasks import training_process
 from worker.training.recipes import Recipe
 
@@ -121,8 +120,7 @@ class Command(BaseCommand):
                 forced=options["force"],
                 origin=Origin.COMMAND,
                 status=RunStatus.RUNNING,
-                lease=uuid.uuid4(),
-                lease_expires_at=now + timedelta(seconds=settings.LEASE_SECONDS),
+                **new_lease(),
                 attempts=settings.MAX_ATTEMPTS,  # nobody else goes on with it
                 started_at=now,
             )

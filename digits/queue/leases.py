@@ -1,0 +1,181 @@
+"""Leases: each row that is to be worked on is held by one worker at a time.
+
+A worker claims free rows under a lease that runs out, renews it while it works, and then finishes
+or releases the rows. Whoever lost the lease changes nothing. The sweeper frees rows whose lease ran
+out, and gives up those that were tried too often. So everything may happen twice, and is then
+harmless.
+
+A row is free while it has no lease. Which free rows are to be worked on, in which order, and what
+it means to be finished, differs from model to model: see uploads.queue, uploads.rereading,
+batches.parts, versions.activations and learning.runs.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, ClassVar, TypeVar
+
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models import F
+from django.utils import timezone
+
+logger = logging.getLogger(__name__)
+
+
+class Leased(models.Model):
+    """A row that is worked on under a lease.
+
+    when_claimed, when_free: what else is written into a row that is claimed or freed.
+    """
+
+    when_claimed: ClassVar[Mapping[str, Any]] = {}
+    when_free: ClassVar[Mapping[str, Any]] = {}
+
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+Row = TypeVar("Row", bound=Leased)
+
+
+def claim(
+    rows: models.QuerySet[Row],
+    limit: int = 1,
+    *,
+    together: Callable[[Sequence[Row]], Sequence[Row]] = list,
+    related: Iterable[str] = (),
+    **fields: Any,
+) -> list[Row]:
+    """Claim the first free rows under one new lease, and count the attempt.
+
+    Args:
+        rows: what may be claimed, in the order of claiming; those with a lease are left out.
+        limit: how many at most.
+        together: picks those of the first rows that may share a lease; it never sees none.
+        related: foreign keys to load with the claimed rows.
+        fields: what else to write into each.
+
+    Returns:
+        The claimed rows by primary key; none where none is free, or others are claiming them.
+    """
+    model, lease = rows.model, new_lease()
+    with transaction.atomic():
+        free = rows.filter(lease__isnull=True)
+        if connection.features.has_select_for_update_skip_locked:
+            free = free.select_for_update(skip_locked=True, of=("self",))
+        first = list(free[:limit])
+        if not first:
+            return []
+        chosen = model._base_manager.filter(pk__in=[row.pk for row in together(first)])
+        chosen.filter(lease__isnull=True).update(
+            attempts=F("attempts") + 1, **(lease | model.when_claimed | fields)
+        )
+    return list(
+        model._base_manager.filter(lease=lease["lease"]).select_related(*related).order_by("pk")
+    )
+
+
+def held(*rows: Row) -> models.QuerySet[Row]:
+    """Return those of the rows of one claim that are still under the lease they were claimed with.
+
+    rows: as claimed; their number is not looked up again.
+    """
+    first, *others = rows
+    if first.lease is None or any(row.lease != first.lease for row in others):
+        raise ValueError("expected rows that were claimed together, received others")
+    return type(first)._base_manager.filter(pk__in=[row.pk for row in rows], lease=first.lease)
+
+
+def renew(*rows: Row) -> int:
+    """Let the lease of claimed rows run from now.
+
+    Returns:
+        How many are still held. A worker stops working on those that are not.
+    """
+    return held(*rows).update(lease_expires_at=new_lease()["lease_expires_at"])
+
+
+def finish(*rows: Row, **fields: Any) -> int:
+    """End claimed rows in one UPDATE.
+
+    Returns:
+        How many were ended. For others the lease was lost, and nothing changed.
+    """
+    return _let_go(held(*rows), **({"finished_at": timezone.now()} | fields))
+
+
+def release(
+    *rows: Row, after: float | None = None, count_attempt: bool = True, **fields: Any
+) -> int:
+    """Let claimed rows be claimed again.
+
+    Args:
+        after: in so many seconds, by the sweeper, while nobody holds them; None: at once.
+        count_attempt: False where the attempt says nothing about the rows.
+        fields: what else to write into each.
+
+    Returns:
+        How many were released. For others the lease was lost, and nothing changed.
+    """
+    if not count_attempt:
+        fields = {"attempts": F("attempts") - 1} | fields
+    if after is None:
+        return _let_go(held(*rows), **(type(rows[0]).when_free | fields))
+    return held(*rows).update(**(new_lease(after) | fields))
+
+
+def _let_go(rows: models.QuerySet[Row], **fields: Any) -> int:
+    return rows.update(lease=None, lease_expires_at=None, **fields)
+
+
+def sweep(
+    rows: models.QuerySet[Row],
+    give_up: Callable[[Row], object],
+    free: Callable[[Row], object] = release,
+) -> tuple[int, int]:
+    """Free the rows whose lease ran out; give up those that were tried too often.
+
+    Args:
+        rows: all unfinished rows of a model.
+        give_up: ends a row whose last attempt is over; the sweeper holds it meanwhile.
+        free: releases any other row, which the sweeper holds, too.
+
+    Returns:
+        How many were freed, and how many were given up.
+    """
+    freed = given_up = 0
+    stuck = rows.filter(lease__isnull=False, lease_expires_at__lt=timezone.now())
+    for row in stuck.order_by("pk"):
+        if not _take_over(row):
+            continue
+        if row.attempts >= settings.MAX_ATTEMPTS:
+            give_up(row)
+            given_up += 1
+        else:
+            free(row)
+            freed += 1
+    if freed or given_up:
+        name = rows.model._meta.verbose_name_plural
+        logger.warning("leases of %s ran out: %d freed, %d given up", name, freed, given_up)
+    return freed, given_up
+
+
+def _take_over(row: Leased) -> bool:
+    """Hold a row whose lease ran out. False: its holder renewed, finished or released it first."""
+    lease = new_lease()
+    if not held(row).filter(lease_expires_at__lt=timezone.now()).update(**lease):
+        return False
+    row.lease = lease["lease"]
+    return True
+
+
+def new_lease(seconds: float | None = None) -> dict[str, Any]:
+    """Return the fields of a new lease, which runs so many seconds: else LEASE_SECONDS."""
+    runs = timedelta(seconds=settings.LEASE_SECONDS if seconds is None else seconds)
+    return {"lease": uuid.uuid4(), "lease_expires_at": timezone.now() + runs}

@@ -1,0 +1,61 @@
+"""What a classify worker does with uploads that are to be read again."""
+
+import logging
+from itertools import groupby
+
+from django.db import transaction
+
+from digits.models import Digit, Prediction, Rereading
+from digits.tasks import serving
+from digits.uploads import rereading
+from digits.uploads.lines import lines_of
+from worker.reading.bundle import ModelError
+
+logger = logging.getLogger(__name__)
+
+
+def work_on_rereadings(claimed: list[Rereading]):
+    """Read claimed uploads again, or fail them where their version cannot read."""
+    version = claimed[0].version
+    try:
+        engine = serving.process.engine_of(version)
+    except ModelError as error:
+        logger.error("%s cannot read again: %s", version, error)
+        rereading.finish(claimed, str(error))
+        return
+    _read(claimed, engine)
+
+
+def _read(claimed: list[Rereading], engine):
+    """Read the digits of claimed uploads again, and save what the version says of them."""
+    from worker.reading.reading import read_again
+
+    version = claimed[0].version
+    images, sides = _digits_in_lines(claimed)
+    digits = [digit for lines in images for line in lines for digit in line]
+    pixels = [[[bytes(digit.pixels) for digit in line] for line in lines] for lines in images]
+    said = read_again(engine, pixels, sides)
+    rows = [
+        Prediction(
+            digit=digit,
+            version=version,
+            value=value,
+            confidence=confidence,
+            probabilities=[round(float(share), 6) for share in probabilities],
+        )
+        for digit, (value, confidence, probabilities) in zip(digits, said, strict=True)
+    ]
+    with transaction.atomic():
+        Prediction.objects.bulk_create(rows, ignore_conflicts=True)
+        labelled = Prediction.objects.filter(digit__in=digits, digit__label__isnull=False)
+        labelled.update(to_review=False)
+        rereading.finish(claimed)
+
+
+def _digits_in_lines(claimed: list[Rereading]) -> tuple[list[list[list[Digit]]], list[int]]:
+    """Give the digits of each upload that has some, line by line, and the image's longer side."""
+    uploads = {row.upload_id: row.upload for row in claimed}
+    found = Digit.objects.filter(upload__in=uploads).order_by("upload", "position")
+    grouped = groupby(found.with_predictions(), key=lambda digit: digit.upload_id)
+    own = [(uploads[pk], lines_of(digits)) for pk, digits in grouped]
+    return [lines for _, lines in own], [max(up.width, up.height) for up, _ in own]

@@ -1,0 +1,141 @@
+"""What a classify worker does with claimed uploads: read them as a batch, save the readings."""
+
+import io
+import logging
+import traceback
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.db import transaction
+
+from digits.models import Digit, Prediction, Upload
+from digits.models.uploads import Status, preview_path
+from digits.queue import leases
+from digits.tasks import serving
+from digits.uploads import queue
+
+logger = logging.getLogger(__name__)
+PREVIEW_SIDE = 640
+PAUSE_SECONDS = 10  # before what went wrong is tried again
+
+
+def work_on_uploads(uploads: list[Upload]):
+    """Read claimed uploads as one batch and save what was found."""
+    try:
+        engine, version = serving.process.engine_and_version()
+    except Exception:
+        # It is not the uploads' fault; the sweeper wakes us again.
+        leases.release(*uploads, count_attempt=False)
+        raise
+    contents = {upload: content for upload in uploads if (content := _content(upload)) is not None}
+    try:
+        _read(contents, engine, version)
+    except Exception as error:
+        logger.exception("a batch of %d uploads could not be read", len(contents))
+        for upload in contents:
+            _retry_or_fail(upload, error)
+
+
+def _read(contents: dict[Upload, bytes], engine, version):
+    from worker.reading.reading import read_images
+
+    readings = read_images(engine, list(contents.values()), settings.MAX_PIXELS)
+    for upload, reading in zip(contents, readings, strict=True):
+        try:
+            _save(upload, reading, version)
+        except OSError as error:
+            _storage_fails(upload, error)
+
+
+def _content(upload: Upload) -> bytes | None:
+    """Get an upload's file; None if there is none, or the storage does not give it now."""
+    try:
+        with upload.file.open("rb") as file:
+            return file.read()
+    except FileNotFoundError as error:
+        queue.fail(upload, "The uploaded file is gone from the storage.", _described(error))
+    except OSError as error:
+        _storage_fails(upload, error)
+    return None
+
+
+def _storage_fails(upload: Upload, error: OSError):
+    """A full or absent disk is not the upload's fault: it is tried again until there is one."""
+    logger.error("the storage fails for %s, tried again in %d s: %s", upload, PAUSE_SECONDS, error)
+    leases.release(upload, after=PAUSE_SECONDS, count_attempt=False, error_detail=_described(error))
+
+
+def _retry_or_fail(upload: Upload, error: Exception):
+    """After an error that nobody foresaw: try the upload again, alone, and then fail it."""
+    if upload.attempts < settings.MAX_ATTEMPTS:
+        leases.release(upload, after=PAUSE_SECONDS, error_detail=_described(error))
+    else:
+        queue.fail(
+            upload, "The image could not be read because of an internal error.", _described(error)
+        )
+
+
+def _described(error: Exception) -> str:
+    return "".join(traceback.format_exception(error))
+
+
+def _save(upload: Upload, reading, version):
+    if reading.error:
+        queue.fail(upload, str(reading.error), _described(reading.error))
+        return
+    name = upload.preview.storage.save(*_preview(reading.image))
+    with transaction.atomic():
+        ours = queue.finish(
+            upload,
+            Status.DONE,
+            reading=reading.text[:500],
+            confidence=reading.confidence,
+            version=version,
+            width=reading.width,
+            height=reading.height,
+            preview=name,
+            error="",
+            error_detail="",
+        )
+        if ours:
+            _save_digits(upload, reading, version)
+    if not ours:
+        upload.preview.storage.delete(name)
+
+
+def _save_digits(upload: Upload, reading, version):
+    rows = []
+    for position, read_digit in enumerate(reading.digits):
+        x, y, width, height = read_digit.glyph.box
+        rows.append(
+            Digit(
+                upload=upload,
+                position=position,
+                line=read_digit.glyph.line,
+                x=x,
+                y=y,
+                width=width,
+                height=height,
+                pixels=read_digit.glyph.pixels.tobytes(),
+            )
+        )
+    Digit.objects.bulk_create(rows)
+    Prediction.objects.bulk_create(
+        Prediction(
+            digit=row,
+            version=version,
+            value=read_digit.value,
+            confidence=read_digit.confidence,
+            probabilities=[round(float(p), 6) for p in read_digit.probabilities],
+        )
+        for row, read_digit in zip(rows, reading.digits, strict=True)
+    )
+
+
+def _preview(image) -> tuple[str, ContentFile]:
+    """Make the small picture that pages show of any upload, whatever format it came in."""
+    image = image.copy()
+    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=80, method=2)
+    return preview_path(None, "preview.webp"), ContentFile(buffer.getvalue())

@@ -1,0 +1,25 @@
+"""An upload as it is sent: stored, and queued to be read."""
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+
+from digits.accounts.owners import Owner
+from digits.models import Upload
+from digits.models.uploads import Source
+from digits.queue import wake_ups
+from digits.uploads.queue import TASK
+
+
+def submit(file: UploadedFile, owner: Owner, source: str = Source.FILE) -> Upload:
+    """Store a file that was checked, and its row, in one transaction, and wake the workers."""
+    upload = Upload(name=file.name[-200:], source=source, **owner.fields())
+    try:
+        with transaction.atomic():
+            upload.file.save(file.name, file, save=False)
+            upload.save()
+            wake_ups.send_after_commit(TASK)
+    except BaseException:
+        if upload.file:
+            upload.file.storage.delete(upload.file.name)
+        raise
+    return upload
