@@ -45,7 +45,8 @@ def test_it_is_too_late_after_tensorflow_is_imported():
 
 def test_it_says_where_it_really_computes():
     done = python(
-        "from worker import devices; pinned = devices.pin(0, ['77']); devices.load_backend();"
+        "from worker.reading import devices;"
+        "pinned = devices.pin(0, ['77']); devices.load_backend();"
         "print(devices.describe(None), '|', devices.describe(pinned))"
     )
     assert done.stdout.strip() == "CPU | CPU (GPU 77 cannot be used)"
@@ -69,7 +70,7 @@ def test_memory_growth_is_set_before_tensorflow_computes():
         "gpu = context.PhysicalDevice(name='/physical_device:GPU:0', device_type='GPU')\n"
         "running._physical_devices.append(gpu)\n"
         "tf.config.set_visible_devices(tf.config.list_physical_devices('CPU'))\n"
-        "from worker import devices\n"
+        "from worker.reading import devices\n"
         "devices.load_backend()\n"
         "print(tf.config.experimental.get_memory_growth(gpu))\n"
     )
