@@ -16,7 +16,7 @@ def is_sure(row: np.ndarray) -> bool:
     return float(row[:-1].max()) >= SURE
 
 
-def in_company(lines: list[np.ndarray], side: int) -> list[np.ndarray]:
+def adjust_for_neighbours(lines: list[np.ndarray], side: int) -> list[np.ndarray]:
     """Give the probabilities of all that one image holds, with regard for each other.
 
     In a line with sure digits, at least as many as things that are none, "not a digit" is less

@@ -8,7 +8,7 @@ from PIL import Image
 
 from worker.images.decoding import MAX_PIXELS, ImageError, Picture, decode, to_grey
 from worker.images.finding import Glyph, Page, find_ink, normalize
-from worker.reading.neighbours import in_company
+from worker.reading.neighbours import adjust_for_neighbours
 from worker.reading.segmentation import (
     MOST_PARTS,
     Candidate,
@@ -109,7 +109,7 @@ def read_again(
     ends = np.cumsum([len(line) for line in lines])[:-1]
     read = iter(np.split(rows, ends) if lines else ())
     regarded = [
-        in_company([next(read) for _ in image], side)
+        adjust_for_neighbours([next(read) for _ in image], side)
         for image, side in zip(images, sides, strict=True)
     ]
     return [(*decide(row), row[:-1]) for image in regarded for line in image for row in line]
@@ -165,7 +165,7 @@ def _reading(look: _Look, chosen) -> Reading:
     picture = look.picture
     lines = [next(chosen) for _ in look.page.lines]
     alone = [np.stack([one.probabilities for one in line]) for line in lines]
-    read = in_company(alone, max(picture.width, picture.height))
+    read = adjust_for_neighbours(alone, max(picture.width, picture.height))
     digits = [
         _read_digit(_in_whole_image(look.page.glyph(one.shape, number), picture), row)
         for number, (line, rows) in enumerate(zip(lines, read, strict=True))
