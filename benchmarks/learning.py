@@ -73,11 +73,11 @@ def measure(style: str, changes: dict) -> dict:
         return round(float((read == dataset.labels[chosen]).mean()), 5)
 
     start = load_model(BUNDLED_MODEL)
-    before = Engine.of(start)
+    before = Engine.from_model(start)
     started = time.monotonic()
     tuned = train(rest, recipe, corrections=corrections, start=start)
     seconds = time.monotonic() - started
-    after = Engine.of(tuned)
+    after = Engine.from_model(tuned)
     return {
         "style": style,
         "before": right(before, drawn, unseen),

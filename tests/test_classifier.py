@@ -97,7 +97,9 @@ def test_a_trained_model_is_saved_and_loaded(tables, tmp_path):
     digits.save_model(tmp_path / "mine.keras")
     loaded = DigitClassifier().load_model(tmp_path / "mine.keras")
     images = digits.test.images
-    assert np.allclose(Engine.of(model).predict(images), Engine.of(loaded).predict(images))
+    assert np.allclose(
+        Engine.from_model(model).predict(images), Engine.from_model(loaded).predict(images)
+    )
 
 
 def test_errors_say_what_was_expected(tmp_path):

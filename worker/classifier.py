@@ -105,7 +105,7 @@ class DigitClassifier:
         from worker.evaluation.scoring import answers_of_pixels
         from worker.reading.engine import Engine
 
-        engine, folder = Engine.of(self._given(model)), Path(out_dir)
+        engine, folder = Engine.from_model(self._given(model)), Path(out_dir)
         folder.mkdir(parents=True, exist_ok=True)
         labels = engine.predict(self.test.images)[:, :10].argmax(axis=1).astype(np.uint8)
         with open(folder / PREDICTED_CSV, "w", newline="") as file:
@@ -135,7 +135,7 @@ class DigitClassifier:
         if model is None and self.model is None:
             self.load_model()
         data = file if isinstance(file, bytes) else Path(file).read_bytes()
-        (reading,) = read_images(Engine.of(self._given(model)), [data])
+        (reading,) = read_images(Engine.from_model(self._given(model)), [data])
         if reading.error:
             raise reading.error
         return reading

@@ -156,7 +156,7 @@ def _judge_and_register(
     from worker.training import fit
 
     beside = serving.load(active) if active else None
-    report = judge(Engine.of(model), beside, found.held_out)
+    report = judge(Engine.from_model(model), beside, found.held_out)
     report["active_version"] = active and active.number
     metrics = fit.measure(model) | {
         "recipe": recipe.as_dict(),

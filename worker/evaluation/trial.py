@@ -22,9 +22,9 @@ def try_out(engine) -> float:
         ModelError: it gives no probabilities, or reads less than half of the sample right.
     """
     digits = sample()
-    # What is read are means over views, which look like probabilities whatever the model says.
+    # What is read are means over views, which look like probabilities whatever the model returns.
     for some in np.split(digits.images, IMAGES // BATCH_SIZES[-1]):
-        check(engine.said(some))
+        check(engine.view_probabilities(some))
     right = float((engine.predict(digits.images).argmax(1) == digits.labels).mean())
     if right < LEAST_RIGHT:
         raise ModelError(

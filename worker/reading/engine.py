@@ -13,8 +13,8 @@ from worker.reading.bundle import BUNDLED_MODEL, VERIFIER, ModelError, file_sha2
 from worker.reading.verifier import COLUMNS, ROWS
 
 BATCH_SIZES = (1, 8, 64)
-# Each digit is looked at as it is, larger and smaller, leant to either side: its scale, and by how
-# much a row moves aside for each row that it is higher.
+# Each digit is read as it is, and scaled and slanted in two ways: (scale, columns that a row moves
+# aside for each row that it is higher).
 VIEWS = ((1.0, 0.0), (1.1, 0.12), (0.9, -0.12))
 LEAST = 1e-9  # a probability that a view gives counts as no less
 MIDDLE = SIZE // 2  # where a digit has its centre of mass
@@ -27,7 +27,7 @@ class Engine:
         """Load and warm up the model at this path.
 
         Raises:
-            ModelError: the file is missing, does not have this SHA-256, or is no digit model.
+            ModelError: the file is missing, does not have this SHA-256, or is not a digit model.
         """
         started = time.monotonic()
         model = load_model(Path(path), sha256)
@@ -38,8 +38,8 @@ class Engine:
         self.load_seconds = time.monotonic() - started
 
     @classmethod
-    def of(cls, model) -> "Engine":
-        """Give an engine for a Keras model in memory."""
+    def from_model(cls, model) -> "Engine":
+        """Return an engine for a Keras model in memory."""
         engine = cls.__new__(cls)
         engine.load_seconds = 0.0
         engine._use(model)
@@ -52,9 +52,9 @@ class Engine:
         self.verifier = bundled_verifier()
 
     def predict(self, digits: np.ndarray) -> np.ndarray:
-        """Give the probabilities of 0 to 9 and, last, of "not a digit", for each image.
+        """Return the probabilities of 0 to 9 and, last, of "not a digit", for each image.
 
-        They are the geometric mean of what the model says of several views of it.
+        They are the geometric mean of the model's probabilities for several views of it.
 
         Args:
             digits: uint8, shape (n, 28, 28); 0 is paper, 255 is full ink.
@@ -68,23 +68,24 @@ class Engine:
         return _in_batches(self._run, np.asarray(digits, np.uint8).reshape(-1, 28, 28))
 
     def verify(self, parts: np.ndarray) -> np.ndarray:
-        """Give the probabilities that a part of a shape is one whole digit, by what is around it.
+        """Return the probabilities that a part of a shape is one whole digit, seen in context.
 
         Args:
-            parts: uint8, shape (n, 24, 48, 2), as worker.reading.verifier.in_context gives them.
+            parts: uint8, shape (n, 24, 48, 2), as worker.reading.verifier.in_context returns them.
 
         Returns:
             float32, shape (n, 11): of the digits 0 to 9 and, last, of anything else.
         """
-        return _in_batches(lambda some: _said_of(self.verifier, some), parts)
+        return _in_batches(lambda some: _probabilities(self.verifier, some), parts)
 
     def _run(self, digits: np.ndarray) -> np.ndarray:
-        said = np.maximum(self.said(digits), LEAST).reshape(len(VIEWS), len(digits), -1)
-        shares = np.exp(np.log(said).mean(axis=0))
-        return shares / shares.sum(axis=1, keepdims=True)
+        by_view = np.maximum(self.view_probabilities(digits), LEAST)
+        by_view = by_view.reshape(len(VIEWS), len(digits), -1)
+        means = np.exp(np.log(by_view).mean(axis=0))
+        return means / means.sum(axis=1, keepdims=True)
 
-    def said(self, digits: np.ndarray) -> np.ndarray:
-        """Give what the model itself says of each view of some digits.
+    def view_probabilities(self, digits: np.ndarray) -> np.ndarray:
+        """Return the model's probabilities for each view of some digits.
 
         Args:
             digits: uint8, shape (n, 28, 28), where n is one of BATCH_SIZES.
@@ -92,8 +93,8 @@ class Engine:
         Returns:
             float32, shape (views * n, 11): the rows of one view after those of the other.
         """
-        seen = np.concatenate([digits, *(_looked_at(digits, *view) for view in VIEWS[1:])])
-        return _said_of(self.model, seen[..., None])
+        views = np.concatenate([digits, *(_transformed(digits, *view) for view in VIEWS[1:])])
+        return _probabilities(self.model, views[..., None])
 
 
 @cache
@@ -105,17 +106,17 @@ def bundled_verifier():
     """
     model = _loaded(VERIFIER, None, (ROWS, COLUMNS, 2))
     for size in BATCH_SIZES:
-        _said_of(model, np.zeros((size, ROWS, COLUMNS, 2), np.uint8))
+        _probabilities(model, np.zeros((size, ROWS, COLUMNS, 2), np.uint8))
     return model
 
 
-def _said_of(model, images: np.ndarray) -> np.ndarray:
-    """Give what a model says of uint8 images of shape (n, height, width, channels)."""
+def _probabilities(model, images: np.ndarray) -> np.ndarray:
+    """Return a model's probabilities for uint8 images, shape (n, height, width, channels)."""
     return np.asarray(model.predict_on_batch(images.astype(np.float32) / np.float32(255)))
 
 
 def _in_batches(run: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
-    """Give the rows that run gives for images, of which it takes as many as BATCH_SIZES say."""
+    """Call run on images in batches of the sizes in BATCH_SIZES; return all rows."""
     rows = []
     for start in range(0, len(images), BATCH_SIZES[-1]):
         some = images[start : start + BATCH_SIZES[-1]]
@@ -128,8 +129,8 @@ def _in_batches(run: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> 
     return np.concatenate(rows) if rows else np.zeros((0, 11), np.float32)
 
 
-def _looked_at(digits: np.ndarray, scale: float, lean: float) -> np.ndarray:
-    """Give digits larger or smaller, and leant: uint8, shape (n, 28, 28)."""
+def _transformed(digits: np.ndarray, scale: float, lean: float) -> np.ndarray:
+    """Return digits scaled and slanted: uint8, shape (n, 28, 28)."""
     shift = MIDDLE - MIDDLE / scale
     matrix = np.array([[1 / scale, lean, shift - lean * MIDDLE], [0, 1 / scale, shift]])
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
@@ -140,7 +141,7 @@ def load_model(path: Path, sha256: str | None = None):
     """Load a Keras model in safe mode, after its checksum where one is given.
 
     Raises:
-        ModelError: the file is missing, does not have this SHA-256, or is no digit model.
+        ModelError: the file is missing, does not have this SHA-256, or is not a digit model.
     """
     return _loaded(path, sha256, (28, 28, 1))
 

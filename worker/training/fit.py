@@ -205,7 +205,7 @@ def evaluate(model: keras.Model, dataset: Dataset) -> Score:
     """Measure a model on labelled digits, as it reads them on the site."""
     from worker.reading.engine import Engine
 
-    probabilities = Engine.of(model).predict(dataset.images)
+    probabilities = Engine.from_model(model).predict(dataset.images)
     chosen = probabilities[np.arange(len(dataset)), dataset.labels]
     return Score(
         loss=float(-np.log(np.clip(chosen, 1e-7, 1)).mean()),
@@ -265,6 +265,6 @@ def measure(model: keras.Model) -> dict:
         **devices.backend_version(),
         "evaluation": {
             name: scoring.figures(answers)
-            for name, answers in scoring.answers_of_mnist(Engine.of(model)).items()
+            for name, answers in scoring.answers_of_mnist(Engine.from_model(model)).items()
         },
     }
