@@ -81,13 +81,13 @@ def _answer_of_pixels(name: str, truth: str, probabilities: np.ndarray, image) -
     return Answer(name, truth, "" if value is None else probable, confidence, image, probable)
 
 
-def answers_of_files(engine, samples: Iterable[Sample], told=None) -> list[Answer]:
+def answers_of_files(engine, samples: Iterable[Sample], on_progress=None) -> list[Answer]:
     """Read image files the whole way: decoded, searched for digits, normalised, read.
 
     Args:
         engine: the engine.Engine that reads.
         samples: the files.
-        told: called with the number of files each time that some were read.
+        on_progress: called with the number of files each time that some were read.
     """
     answers = []
     for chunk in _chunks(samples):
@@ -97,15 +97,15 @@ def answers_of_files(engine, samples: Iterable[Sample], told=None) -> list[Answe
             answers.append(
                 Answer(sample.name, sample.truth, reading.text, reading.confidence, pixels)
             )
-        if told:
-            told(len(chunk))
+        if on_progress:
+            on_progress(len(chunk))
     return answers
 
 
-def answers_of_mnist(engine, told=None) -> dict[str, list[Answer]]:
+def answers_of_mnist(engine, on_progress=None) -> dict[str, list[Answer]]:
     """Read MNIST's test images, as pixels ("mnist") and as PNG files ("mnist-files").
 
-    told: called with the number of files each time that some were read.
+    on_progress: called with the number of files each time that some were read.
     """
     test = load_mnist("test")
     samples = (
@@ -114,11 +114,11 @@ def answers_of_mnist(engine, told=None) -> dict[str, list[Answer]]:
     )
     return {
         "mnist": answers_of_pixels(engine, test),
-        "mnist-files": answers_of_files(engine, samples, told),
+        "mnist-files": answers_of_files(engine, samples, on_progress),
     }
 
 
-def load_answers(engine, source: Path, holds_digits: bool = True, told=None) -> list[Answer]:
+def load_answers(engine, source: Path, holds_digits: bool = True, on_progress=None) -> list[Answer]:
     """Read what a source holds.
 
     Args:
@@ -127,7 +127,7 @@ def load_answers(engine, source: Path, holds_digits: bool = True, told=None) -> 
             has no digit); an IDX file of images (its labels beside it); or a CSV of a label and
             784 pixels a row. The images of IDX and CSV go through the network alone.
         holds_digits: whether the labels are digits; otherwise no reading is right.
-        told: called with the number of files each time that some were read.
+        on_progress: called with the number of files each time that some were read.
 
     Raises:
         DatasetError: the source is not what it should be.
@@ -137,7 +137,7 @@ def load_answers(engine, source: Path, holds_digits: bool = True, told=None) -> 
         samples = list(labelled_files(source))
         if not holds_digits:
             samples = [Sample(sample.name, sample.data, "") for sample in samples]
-        return answers_of_files(engine, samples, told)
+        return answers_of_files(engine, samples, on_progress)
     if ".csv" in source.suffixes:
         dataset = load_csv(source)
     elif holds_digits:
@@ -229,9 +229,9 @@ def reliability(answers: list[Answer]) -> list[tuple[int, float, float]]:
 
     What was read as "not a digit" or not found at all is left out: it is no reading of a digit.
     """
-    told = [(a.confidence, a.is_right) for a in answers if a.text and a.confidence is not None]
-    confidence = np.array([c for c, _ in told])
-    right = np.array([r for _, r in told], bool)
+    read = [(a.confidence, a.is_right) for a in answers if a.text and a.confidence is not None]
+    confidence = np.array([c for c, _ in read])
+    right = np.array([r for _, r in read], bool)
     places = np.minimum((confidence * BINS).astype(int), BINS - 1)
     bins = []
     for place in range(BINS):

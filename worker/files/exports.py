@@ -11,7 +11,7 @@ from worker.files.datasets import Dataset, DatasetError, write_idx
 from worker.files.tables import open_plain, read_layout, rows, write_csv
 
 LABELS_CSV = "labels.csv"
-TOLD_EVERY = 256
+PROGRESS_EVERY = 256
 
 
 def export_images(
@@ -24,7 +24,7 @@ def export_images(
     Args:
         table: a CSV as worker.files.tables reads them, gzipped or not.
         folder: where the images go; it is made where it is not there.
-        on_rows: told how many rows were written since it was told last.
+        on_rows: called with how many rows were written since its last call.
 
     Returns:
         How many images that are.
@@ -43,13 +43,13 @@ def export_images(
                 pixels = np.frombuffer(row.pixels, np.uint8).reshape(28, 28)
                 Image.fromarray(pixels).save(folder / f"{count - 1}.png")
                 labels.append(row.label)
-                if count % TOLD_EVERY == 0:
-                    on_rows(TOLD_EVERY)
+                if count % PROGRESS_EVERY == 0:
+                    on_rows(PROGRESS_EVERY)
     except (OSError, EOFError) as error:
         raise DatasetError(f"{table}: {error.strerror or error}") from error
     except DatasetError as error:
         raise DatasetError(f"{table}: {error}") from error
-    on_rows(count % TOLD_EVERY)
+    on_rows(count % PROGRESS_EVERY)
     if layout.has_labels:
         _write_labels(folder / LABELS_CSV, labels)
     return count

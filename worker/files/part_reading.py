@@ -118,17 +118,17 @@ def _csv_rows(file: BinaryIO, part: Part, labelled: bool) -> Iterator[tables.Row
 
 def _idx_rows(file: BinaryIO, labels: BinaryIO | None, part: Part) -> Iterator[tables.Row]:
     file.seek(16 + (part.first - 1) * PIXELS)
-    told = None
+    truths = None
     if labels is not None:
         labels.seek(8 + part.first - 1)
-        told = labels.read(part.rows)
+        truths = labels.read(part.rows)
     for place in range(part.rows):
         number, pixels = part.first + place, file.read(PIXELS)
-        if told and told[place] > 9:
-            error = f"expected a label from 0 to 9, received {told[place]}"
+        if truths and truths[place] > 9:
+            error = f"expected a label from 0 to 9, received {truths[place]}"
             yield tables.Row(number, error=error)
         else:
-            yield tables.Row(number, told[place] if told else None, pixels)
+            yield tables.Row(number, truths[place] if truths else None, pixels)
 
 
 def _files(

@@ -154,10 +154,12 @@ def _plan_idx(file: BinaryIO, labels: BinaryIO | None, limits: Limits) -> Plan:
     if labels is not None:
         if kind_of(labels) != LABELS:
             raise DatasetError("expected a second file of labels in IDX")
-        (told,) = _idx_header(labels, 1)
-        if told != count:
-            raise DatasetError(f"expected a label for each of {count:,} images, received {told:,}")
-        _check_length(labels, 8, told)
+        (label_count,) = _idx_header(labels, 1)
+        if label_count != count:
+            raise DatasetError(
+                f"expected a label for each of {count:,} images, received {label_count:,}"
+            )
+        _check_length(labels, 8, label_count)
     starts = range(0, count, ROWS_A_PART)
     parts = [Part(start + 1, min(ROWS_A_PART, count - start)) for start in starts]
     return Plan(IDX, labels is not None, parts)

@@ -47,8 +47,8 @@ def open_source(
         return
     with ExitStack() as opened:
         file = _opened(path, opened, limits)
-        told = _opened(labels, opened, limits) if labels else None
-        plan = plans.plan(file, told, limits)
+        labels_file = _opened(labels, opened, limits) if labels else None
+        plan = plans.plan(file, labels_file, limits)
 
         def read(engine) -> Iterator[list[Item]]:
             for part in plan.parts:
@@ -57,7 +57,7 @@ def open_source(
                     plan.kind,
                     part,
                     file,
-                    told,
+                    labels_file,
                     labelled=plan.labelled,
                     limits=limits,
                     max_pixels=max_pixels,

@@ -86,8 +86,8 @@ def _labelled_parts(page, digits, labels, not_a_digit: int) -> Iterator[tuple[Sh
             yield part, not_a_digit
 
 
-def _share(some: np.ndarray, of: np.ndarray) -> float:
-    return float(some.sum()) / max(int(of.sum()), 1)
+def _share(part: np.ndarray, whole: np.ndarray) -> float:
+    return float(part.sum()) / max(int(whole.sum()), 1)
 
 
 def touching(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -58,7 +58,7 @@ class Checkpoints:
 
 @dataclass
 class Progress:
-    """What a training tells while it goes on; each may be left out.
+    """Callbacks of a training; each may be left out.
 
     on_step: called after each step with the epoch (from 0), the step (from 1) and how many steps
         an epoch has.
@@ -87,7 +87,7 @@ def train(
         dataset: what to learn.
         recipe: the settings; the default makes the model that ships.
         validation: what to measure after each epoch.
-        progress: whom to tell; what these calls raise ends the training.
+        progress: callbacks; an exception from one of them ends the training.
         corrections: more to learn, shown more often; labels 0 to 10 (10 is "not a digit").
         start: the model to go on from. By default a new one is trained.
         remembering: whether what is no correction is to be read as `start` reads it, which is a
@@ -195,10 +195,10 @@ def _callbacks(model, batches: AugmentedDigits, progress: Progress, checkpoints)
         if progress.on_epoch:
             progress.on_epoch(number, {name: float(value) for name, value in (logs or {}).items()})
 
-    told = keras.callbacks.LambdaCallback(
+    reporter = keras.callbacks.LambdaCallback(
         on_epoch_end=on_epoch, on_train_batch_end=on_step if progress.on_step else None
     )
-    return [told]
+    return [reporter]
 
 
 def evaluate(model: keras.Model, dataset: Dataset) -> Score:
@@ -221,7 +221,7 @@ def train_on_mnist(
     Args:
         recipe: the settings.
         output: the folder for digits.keras and metrics.json.
-        progress: whom to tell.
+        progress: callbacks.
         start: the model file to go on from; by default a new network.
 
     Returns:
@@ -245,9 +245,9 @@ def train_on_mnist(
         if progress.on_epoch:
             progress.on_epoch(epoch, figures)
 
-    told = Progress(progress.on_step, keep)
+    reported = Progress(progress.on_step, keep)
     mnist = load_mnist("train")
-    model = train(mnist, recipe, test, told, start=model, remembering=False)
+    model = train(mnist, recipe, test, reported, start=model, remembering=False)
     seconds = round(time.monotonic() - started)
     own = {"recipe": recipe.as_dict(), "epochs": epochs, "training_seconds": seconds}
     return write_bundle(model, measure(model) | own | before, output)

@@ -67,8 +67,8 @@ class AugmentedDigits(keras.utils.PyDataset):
         known = self.dataset.images[known], self.dataset.labels[known]
         images += [not_a_digit(*known, rng) for _ in range(self.others)]
         others = [networks.NOT_A_DIGIT] * self.others
-        parts, said = self._cuttings(*known, rng)
-        return to_input(np.stack(images + parts)), one_hot([*labels, *others, *said])
+        parts, part_labels = self._cuttings(*known, rng)
+        return to_input(np.stack(images + parts)), one_hot([*labels, *others, *part_labels])
 
     def rows(self, index: int) -> np.ndarray:
         """Tell which digits a batch shows; corrections are numbered from `plain` on."""

@@ -57,10 +57,10 @@ def train_verifier(
         loss="categorical_crossentropy",
         metrics=["accuracy"],
     )
-    told = keras.callbacks.LambdaCallback(
+    reporter = keras.callbacks.LambdaCallback(
         on_epoch_end=lambda epoch, logs: on_epoch and on_epoch(epoch + 1, logs or {})
     )
-    model.fit(batches, epochs=recipe.epochs, callbacks=[told], verbose=0)
+    model.fit(batches, epochs=recipe.epochs, callbacks=[reporter], verbose=0)
     trained = networks.verifier()  # without the optimizer's state
     trained.set_weights(model.get_weights())
     return trained
