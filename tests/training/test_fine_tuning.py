@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from worker.files.datasets import Dataset, load_mnist
-from worker.training.fine_tuning import RememberingBatches
+from worker.training.fine_tuning import DistillationBatches
 from worker.training.fit import Checkpoints, Progress, train
 from worker.training.minibatches import to_input
 from worker.training.recipes import Recipe
@@ -36,7 +36,7 @@ def read(model, images) -> np.ndarray:
 
 
 def test_what_is_no_correction_has_what_the_model_says_of_it_as_target(some, first, mirrored):
-    batches = RememberingBatches(some, TUNED, TUNED.stages[0], mirrored, before=first)
+    batches = DistillationBatches(some, TUNED, TUNED.stages[0], mirrored, teacher=first)
     images, targets = batches[0]
     said, corrected = first.predict_on_batch(images), batches.rows(0) >= len(some)
     assert (len(images), 0 < corrected.sum() < 64) == (2 * TUNED.batch_size, True)

@@ -1,4 +1,4 @@
-"""Fine-tuning that learns corrections and reads everything else as before."""
+"""Fine-tuning on corrections, with distillation so that everything else is read as before."""
 
 import keras
 import numpy as np
@@ -6,19 +6,20 @@ import numpy as np
 from worker.training.minibatches import AugmentedDigits
 
 
-class RememberingBatches(AugmentedDigits):
-    """Batches in which corrections have their labels, and all else what a model says of it.
+class DistillationBatches(AugmentedDigits):
+    """Batches in which corrections have their labels, and all other images a teacher's output.
 
-    To each batch come as many blends of two of its images. Few of MNIST's digits lie between two
-    classes, and there a fine-tuning does its harm: blends lie there, and are read as before.
+    As many blends of two images of the batch are added to it, with the teacher's output as their
+    targets. Few of MNIST's digits lie between two classes, where fine-tuning changes most; the
+    blends lie there.
 
     Source: Li and Hoiem, "Learning without forgetting" (2016); Beyer et al., "Knowledge
     distillation: a good teacher is patient and consistent" (2022), for the blends.
     """
 
-    def __init__(self, *args, before: keras.Model, **kwargs):
+    def __init__(self, *args, teacher: keras.Model, **kwargs):
         super().__init__(*args, **kwargs)
-        self.before = before
+        self.teacher = teacher
 
     def __getitem__(self, index: int):
         images, targets = super().__getitem__(index)
@@ -26,22 +27,22 @@ class RememberingBatches(AugmentedDigits):
         rng = np.random.default_rng((self.recipe.seed, self.epoch, index, 1))
         others = np.delete(images, corrected, axis=0) if len(corrected) < len(images) else images
         images = np.concatenate([images, _blends(others, len(images), rng)])
-        said = np.array(self.before.predict_on_batch(images))
-        said[corrected] = targets[corrected]
-        return images, said
+        soft_targets = np.array(self.teacher.predict_on_batch(images))
+        soft_targets[corrected] = targets[corrected]
+        return images, soft_targets
 
 
 def _blends(images: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
-    """Give this many images, each laid over another at random."""
+    """Return this many images, each a random blend of two."""
     one, other = rng.integers(0, len(images), (2, count))
     share = rng.random((count, 1, 1, 1), np.float32)
     return share * images[one] + (1 - share) * images[other]
 
 
-def train_as_it_reads(network: keras.Model):
-    """Have a network trained as it reads: no dropout, and batch normalization as it is.
+def train_in_inference_mode(network: keras.Model):
+    """Set a network up to be trained without dropout and with batch normalization frozen.
 
-    What has nothing to learn then has no gradient, and does not drift.
+    Where its output already equals the targets, there is then no gradient, and no drift.
     """
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):

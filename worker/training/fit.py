@@ -15,7 +15,7 @@ from worker.reading import devices
 from worker.reading.bundle import ModelError, training_of, write_bundle
 from worker.training import networks
 from worker.training.calibration import calibrate
-from worker.training.fine_tuning import RememberingBatches, train_as_it_reads
+from worker.training.fine_tuning import DistillationBatches, train_in_inference_mode
 from worker.training.minibatches import EVALUATION_BATCH, AugmentedDigits, one_hot, to_input
 from worker.training.recipes import Recipe
 
@@ -78,7 +78,7 @@ def train(
     *,
     corrections: Dataset | None = None,
     start: keras.Model | None = None,
-    remembering: bool = True,
+    distill: bool = True,
     checkpoints: Checkpoints | None = None,
 ) -> keras.Model:
     """Train a network.
@@ -90,12 +90,12 @@ def train(
         progress: callbacks; an exception from one of them ends the training.
         corrections: more to learn, shown more often; labels 0 to 10 (10 is "not a digit").
         start: the model to go on from. By default a new one is trained.
-        remembering: whether what is no correction is to be read as `start` reads it, which is a
-            fine-tuning, or is learned further.
+        distill: whether images that are not corrections are to be read as `start` reads them
+            (fine-tuning), or are trained on with their labels.
         checkpoints: where each epoch's state is kept; a state found there is gone on from.
 
     Returns:
-        The trained Keras model, calibrated; what is fine-tuned stays as sure as it was.
+        The trained Keras model, calibrated; a fine-tuned one keeps the calibration of `start`.
     """
     recipe = recipe or Recipe()
     if not len(dataset):
@@ -103,25 +103,25 @@ def train(
     keras.utils.set_random_seed(recipe.seed)
     with devices.training_scope():
         done, model = checkpoints.load() if checkpoints else (0, None)
-        before = _network(recipe, start) if start is not None and remembering else None
-        model = model or _new_model(recipe, start, as_it_reads=before is not None)
+        teacher = _network(recipe, start) if start is not None and distill else None
+        model = model or _new_model(recipe, start, fine_tunes=teacher is not None)
         for stage in recipe.stages:
-            if before is not None:
-                batches = RememberingBatches(dataset, recipe, stage, corrections, before=before)
+            if teacher is not None:
+                batches = DistillationBatches(dataset, recipe, stage, corrections, teacher=teacher)
             else:
                 batches = AugmentedDigits(dataset, recipe, stage, corrections)
             _fit(model, batches, done, validation, progress or Progress(), checkpoints)
     trained = networks.build(recipe.architecture)  # without the optimizer's state
     trained.set_weights(model.get_weights())
-    if before is None:
+    if teacher is None:
         calibrate(trained, batches)
     return trained
 
 
-def _new_model(recipe: Recipe, start: keras.Model | None, *, as_it_reads: bool) -> keras.Model:
+def _new_model(recipe: Recipe, start: keras.Model | None, *, fine_tunes: bool) -> keras.Model:
     network = _network(recipe, start)
-    if as_it_reads:
-        train_as_it_reads(network)
+    if fine_tunes:
+        train_in_inference_mode(network)
     return network
 
 
@@ -247,7 +247,7 @@ def train_on_mnist(
 
     reported = Progress(progress.on_step, keep)
     mnist = load_mnist("train")
-    model = train(mnist, recipe, test, reported, start=model, remembering=False)
+    model = train(mnist, recipe, test, reported, start=model, distill=False)
     seconds = round(time.monotonic() - started)
     own = {"recipe": recipe.as_dict(), "epochs": epochs, "training_seconds": seconds}
     return write_bundle(model, measure(model) | own | before, output)
