@@ -9,6 +9,8 @@ import numpy as np
 import pillow_heif
 from PIL import Image, ImageOps
 
+from worker.arrays import Pixels
+
 pillow_heif.register_heif_opener()
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "HEIF")
@@ -40,7 +42,7 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
         ImageError: the data is empty, no image of a known format, or has too many pixels.
     """
     with _open(data, max_pixels) as image:
-        return Header(image.format, image.width, image.height)
+        return Header(image.format or "", image.width, image.height)
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def _reduced(image: Image.Image) -> Image.Image:
     return image
 
 
-def to_grey(image: Image.Image) -> np.ndarray:
+def to_grey(image: Image.Image) -> Pixels:
     """Give an RGB image's luminance: uint8, shape (height, width)."""
     return np.asarray(image.convert("L"))
 
@@ -119,7 +121,7 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     return image
 
 
-def _check_size(width: int, height: int, max_pixels: int):
+def _check_size(width: int, height: int, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise ImageError("The image has no pixels.")
     if width * height > max_pixels:

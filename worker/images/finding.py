@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from worker.arrays import Floats, Integers, Pixels
 from worker.images.decoding import ImageError
 from worker.images.layout import LARGE, SOFT, Piece, find_lines
 from worker.images.paper import LEAST_CONTRAST, find_paper, rim, without_rules
@@ -29,7 +30,7 @@ class Glyph:
     """
 
     box: tuple[int, int, int, int]
-    pixels: np.ndarray
+    pixels: Pixels
     line: int = 0
 
 
@@ -53,7 +54,7 @@ class Page:
         )
 
 
-def find_ink(grey: np.ndarray) -> Page:
+def find_ink(grey: Pixels) -> Page:
     """Find what may be the digits in an image; an image without ink has none.
 
     Args:
@@ -63,10 +64,10 @@ def find_ink(grey: np.ndarray) -> Page:
     ink = without_rules(extract_ink(small))
     labels, lines = find_lines(ink, CLEAR if min(ink.shape) >= 64 else FAINT)
     shapes = [[_shape(ink, labels, piece) for piece in line] for line in lines]
-    return Page(shapes, scale, grey.shape)
+    return Page(shapes, scale, (grey.shape[0], grey.shape[1]))
 
 
-def find_digits(grey: np.ndarray) -> list[Glyph]:
+def find_digits(grey: Pixels) -> list[Glyph]:
     """Find the digits in an image by their ink alone: those that touch are one.
 
     Args:
@@ -79,12 +80,12 @@ def find_digits(grey: np.ndarray) -> list[Glyph]:
     return [page.glyph(shape, number) for number, line in enumerate(page.lines) for shape in line]
 
 
-def _shape(ink: np.ndarray, labels: np.ndarray, piece: Piece) -> Shape:
+def _shape(ink: Pixels, labels: Integers, piece: Piece) -> Shape:
     area = (slice(piece.y, piece.bottom), slice(piece.x, piece.right))
     return Shape(piece.x, piece.y, np.where(np.isin(labels[area], piece.parts), ink[area], 0))
 
 
-def extract_ink(grey: np.ndarray) -> np.ndarray:
+def extract_ink(grey: Pixels) -> Pixels:
     """Tell ink from paper, whatever the polarity and however the light falls.
 
     Args:
@@ -107,7 +108,7 @@ def extract_ink(grey: np.ndarray) -> np.ndarray:
     return np.clip((difference - floor) * (255 / (contrast - floor)), 0, 255).astype(np.uint8)
 
 
-def _is_all_shade(difference: np.ndarray, paper: np.ndarray) -> bool:
+def _is_all_shade(difference: Floats, paper: Floats) -> bool:
     """Tell an empty page in uneven light: what differs from the paper is a little darker or lighter
     than it, has no edge, and runs out of the image."""
     side = min(difference.shape)
@@ -118,10 +119,11 @@ def _is_all_shade(difference: np.ndarray, paper: np.ndarray) -> bool:
     steepest = max(float(np.percentile(np.abs(np.diff(smooth, axis=n)), 99.9)) for n in (0, 1))
     at_rim = np.concatenate(rim(smooth)) > contrast / 3
     is_soft = steepest * SOFT * side < contrast
-    return is_soft and contrast < DEEPEST_SHADE * paper.max() and at_rim.mean() > SHADED_RIM
+    is_faint = contrast < DEEPEST_SHADE * float(paper.max())
+    return is_soft and is_faint and float(at_rim.mean()) > SHADED_RIM
 
 
-def normalize(ink: np.ndarray) -> np.ndarray:
+def normalize(ink: Pixels) -> Pixels:
     """Give one digit the geometry of an MNIST digit.
 
     Args:
@@ -152,7 +154,7 @@ def normalize(ink: np.ndarray) -> np.ndarray:
     return _centre(ink.astype(np.float32))
 
 
-def _centre(ink: np.ndarray) -> np.ndarray:
+def _centre(ink: Floats) -> Pixels:
     """Lay the ink on 28x28 with its centre of mass at the centre, all of it inside."""
     height, width = ink.shape
     total = float(ink.sum())
@@ -165,7 +167,7 @@ def _centre(ink: np.ndarray) -> np.ndarray:
     return page
 
 
-def _shrink(grey: np.ndarray) -> tuple[np.ndarray, float]:
+def _shrink(grey: Pixels) -> tuple[Pixels, float]:
     scale = max(grey.shape) / WORKING_SIDE
     if scale <= 1:
         return grey, 1.0
@@ -173,7 +175,7 @@ def _shrink(grey: np.ndarray) -> tuple[np.ndarray, float]:
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA), scale
 
 
-def _whole(box, shape) -> tuple[int, int, int, int]:
+def _whole(box: list[float], shape: tuple[int, int]) -> tuple[int, int, int, int]:
     """Round a box to whole pixels inside an image of this shape."""
     x, y = int(box[0]), int(box[1])
     width = min(max(1, round(box[2])), shape[1] - x)

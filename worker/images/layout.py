@@ -1,9 +1,12 @@
 """Which pieces of ink are one digit, and in which order the digits are read."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+
+from worker.arrays import Integers, Pixels
 
 DARK = 110  # a piece must be this dark somewhere, of 255, to count as ink
 # Lengths below are shares of the height of the image's digits.
@@ -57,7 +60,7 @@ class Piece:
         return Piece(x, y, right - x, bottom - y, area, parts)
 
 
-def find_lines(ink: np.ndarray, threshold: int) -> tuple[np.ndarray, list[list[Piece]]]:
+def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]]]:
     """Find the digits in an image of ink.
 
     Args:
@@ -84,15 +87,19 @@ def find_lines(ink: np.ndarray, threshold: int) -> tuple[np.ndarray, list[list[P
     return labels, _lines(digits or [max(pieces, key=lambda piece: piece.side)])
 
 
-def _components(ink: np.ndarray, threshold: int):
+def _components(ink: Pixels, threshold: int) -> tuple[Integers, list[Piece]]:
     count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).astype(np.uint8))
     darkest = np.zeros(count, np.uint8)
     np.maximum.at(darkest, labels.ravel(), ink.ravel())
     numbers = [number for number in range(1, count) if darkest[number] >= DARK]
-    return labels, [Piece(*map(int, stats[number]), [number]) for number in numbers]
+    pieces = []
+    for number in numbers:
+        x, y, width, height, area = map(int, stats[number])
+        pieces.append(Piece(x, y, width, height, area, [number]))
+    return labels, pieces
 
 
-def _is_shade(piece: Piece, ink: np.ndarray, labels: np.ndarray) -> bool:
+def _is_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
     """Tell the soft shade of a hand or a lamp along the rim from ink, which has edges."""
     if min(ink.shape) < LARGE or not _is_edge(piece, ink.shape):
         return False
@@ -100,10 +107,10 @@ def _is_shade(piece: Piece, ink: np.ndarray, labels: np.ndarray) -> bool:
     own = np.where(np.isin(labels[area], piece.parts), ink[area], 0)
     smooth = cv2.GaussianBlur(own, (0, 0), 2).astype(np.float32)
     steepest = max(float(np.percentile(np.abs(np.diff(smooth, axis=n)), 99)) for n in (0, 1))
-    return steepest * SOFT * min(ink.shape) < float(np.percentile(smooth, 99))
+    return bool(steepest * SOFT * min(ink.shape) < float(np.percentile(smooth, 99)))
 
 
-def _is_edge(piece: Piece, shape) -> bool:
+def _is_edge(piece: Piece, shape: tuple[int, ...]) -> bool:
     """Tell what lies along the rim of the image."""
     height, width = shape
     at_side = piece.x == 0 or piece.right == width
@@ -111,7 +118,7 @@ def _is_edge(piece: Piece, shape) -> bool:
     return (at_end and piece.width > EDGE * width) or (at_side and piece.height > EDGE * height)
 
 
-def _without_edges(pieces: list[Piece], shape) -> list[Piece]:
+def _without_edges(pieces: list[Piece], shape: tuple[int, ...]) -> list[Piece]:
     """Leave out the edge of the page and the shadow at the rim, where there is other ink."""
     inner = [piece for piece in pieces if not _is_edge(piece, shape)]
     tall = [piece for piece in inner if piece.side >= 0.05 * max(shape)]
@@ -150,14 +157,14 @@ def _join(pieces: list[Piece], height: float) -> list[Piece]:
     return pieces
 
 
-def _pairs_to_join(pieces: list[Piece], height: float):
+def _pairs_to_join(pieces: list[Piece], height: float) -> Iterator[tuple[int, int, int, int]]:
     """Yield (size of the smaller, distance, index, index) of each two pieces of one digit."""
     boxes = np.array([(p.x, p.right, p.y, p.bottom) for p in pieces])
     left, right, top, bottom = boxes.T
     across = np.maximum(left[:, None] - right, left - right[:, None])
     along = np.maximum(top[:, None] - bottom, top - bottom[:, None])
     near = np.triu(np.maximum(across, along) <= STACKED * height, 1)
-    for i, j in np.argwhere(near):
+    for i, j in np.argwhere(near).tolist():
         if _are_one(pieces[i], pieces[j], height):
             yield min(pieces[i].side, pieces[j].side), _distance(pieces[i], pieces[j]), i, j
 

@@ -5,6 +5,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
+from worker.arrays import Floats, Integers, Mask, Pixels
+
 LEAST_CONTRAST = 16  # grey levels between paper and ink; less is called blank
 STROKE_WIDTHS = (0.03, 0.06, 0.12, 0.24)  # of the image's longer side
 RULE = 0.4  # of a printed line at least so much shows, as a share of the image's side,
@@ -16,7 +18,7 @@ SPAN = 24  # columns without a break, to count as a part of a line
 MOST_SEGMENTS = 400
 
 
-def find_paper(grey: np.ndarray) -> tuple[np.ndarray, int]:
+def find_paper(grey: Pixels) -> tuple[Floats, int]:
     """Estimate the paper's grey level at each pixel, and whether the ink is lighter or darker.
 
     A quadratic surface under the ink is enough for a slope of light and a vignette. Where it leaves
@@ -44,21 +46,22 @@ def find_paper(grey: np.ndarray) -> tuple[np.ndarray, int]:
     return _without_shadow(grey, surface, ink_sign), ink_sign
 
 
-def _ink_sign(grey: np.ndarray) -> int:
+def _ink_sign(grey: Pixels) -> int:
     """Tell light ink (1) from dark ink (-1): strokes are narrow, and stand out from their place."""
     small = _reduced(grey, 400)
     nearby = cv2.GaussianBlur(small, (0, 0), min(small.shape) / 8)
     return 1 if float(((small - nearby) ** 3).sum()) > 0 else -1
 
 
-def _reduced(grey: np.ndarray, side: int) -> np.ndarray:
+def _reduced(grey: Pixels | Floats, side: int) -> Floats:
     """Give a copy of at most this side, float32."""
     scale = min(1.0, side / max(grey.shape))
     size = tuple(max(1, round(length * scale)) for length in grey.shape[::-1])
-    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    small: Floats = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return small
 
 
-def _without_shadow(grey: np.ndarray, surface: np.ndarray, ink_sign: int) -> np.ndarray:
+def _without_shadow(grey: Pixels, surface: Floats, ink_sign: int) -> Floats:
     """Give a closer estimate of the paper than the surface, where there is a shadow on it.
 
     Dark structures narrower than some width are closed: of rising widths, the first that takes all
@@ -70,7 +73,7 @@ def _without_shadow(grey: np.ndarray, surface: np.ndarray, ink_sign: int) -> np.
     clear = 0.35 * float(np.percentile(under, 99.5))
     if clear < LEAST_CONTRAST / 3:
         return surface
-    found = []
+    found: list[tuple[int, Floats, float]] = []
     for share in STROKE_WIDTHS:
         width = max(3, round(share * max(small.shape)))
         # In a small image, widths that are nearly the same would seem to take all of the strokes.
@@ -91,10 +94,12 @@ def _without_shadow(grey: np.ndarray, surface: np.ndarray, ink_sign: int) -> np.
     weight = cv2.GaussianBlur(paper, (0, 0), sigma)
     level = cv2.GaussianBlur(paper * small, (0, 0), sigma) / np.maximum(weight, 1e-4)
     level = np.where(weight > 1e-3, level, small + depth) * -ink_sign
-    return cv2.resize(level.astype(np.float32), grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    level = level.astype(np.float32)
+    paper_level: Floats = cv2.resize(level, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return paper_level
 
 
-def _fitted(basis, flat: np.ndarray, surface: np.ndarray, ink_sign: int) -> np.ndarray:
+def _fitted(basis: Floats, flat: Floats, surface: Floats, ink_sign: int) -> Floats:
     """Fit the surface to what is near it, nearer on the side of the ink (1 lighter, -1 darker)."""
     for _ in range(8):
         distance = flat - surface
@@ -110,18 +115,18 @@ def _fitted(basis, flat: np.ndarray, surface: np.ndarray, ink_sign: int) -> np.n
     return surface
 
 
-def _basis(height: int, width: int) -> np.ndarray:
+def _basis(height: int, width: int) -> Floats:
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = [np.ones_like(x), x, y, x * y, x * x, y * y]
     return np.stack([term.ravel() for term in terms], axis=1)
 
 
-def rim(grey: np.ndarray) -> list[np.ndarray]:
+def rim(grey: Pixels | Floats) -> list[Pixels | Floats]:
     """Give the outermost rows and columns of an image."""
     return [grey[0], grey[-1], grey[:, 0], grey[:, -1]]
 
 
-def without_rules(ink: np.ndarray) -> np.ndarray:
+def without_rules(ink: Pixels) -> Pixels:
     """Take the lines of ruled and squared paper out of the ink; what crosses them stays.
 
     Args:
@@ -137,7 +142,7 @@ def without_rules(ink: np.ndarray) -> np.ndarray:
     return rest if (rest > 110).sum() > 0.1 * (ink > 110).sum() else ink
 
 
-def _rules(ink: np.ndarray) -> np.ndarray:
+def _rules(ink: Pixels) -> Mask:
     """Find level lines that run most of the way across: bool, the shape of ink."""
     height, width = ink.shape
     dark = (ink > 24).astype(np.uint8)
@@ -153,7 +158,7 @@ def _rules(ink: np.ndarray) -> np.ndarray:
     return found
 
 
-def _straight_lines(thin: np.ndarray, width: int) -> list[tuple[float, float]]:
+def _straight_lines(thin: Pixels, width: int) -> list[tuple[float, float]]:
     """Give the (slope, row at column 0) of lines that most of the way across are there."""
     broad = cv2.dilate(thin, np.ones((2 * BEND + 1, 5), np.uint8))
     level = cv2.morphologyEx(broad, cv2.MORPH_OPEN, np.ones((1, SPAN), np.uint8))
@@ -165,7 +170,7 @@ def _straight_lines(thin: np.ndarray, width: int) -> list[tuple[float, float]]:
         x, y, w, h, _ = stats[number]
         own_rows, own_columns = np.nonzero(labels[y : y + h, x : x + w] == number)
         points[number] = own_columns + x, own_rows + y
-    lines = []
+    lines: list[tuple[float, float, float]] = []
     while order and lengths[order[0]] >= 2 * SPAN:
         group, (slope, start) = _collinear(order, points, lines)
         share = lengths[group].sum() / width
@@ -178,7 +183,11 @@ def _straight_lines(thin: np.ndarray, width: int) -> list[tuple[float, float]]:
     return [(slope, start) for slope, start, share in lines if share >= least]
 
 
-def _collinear(order: list[int], points: dict, lines: list) -> tuple[list[int], tuple]:
+def _collinear(
+    order: list[int],
+    points: dict[int, tuple[Integers, Integers]],
+    lines: list[tuple[float, float, float]],
+) -> tuple[list[int], tuple[float, float]]:
     """Give the segments that lie on one line with the first, and the line's slope and start."""
     x, y = points[order[0]]
     if lines:  # a short segment tells its slope less well than the nearest line does
