@@ -4,7 +4,14 @@ import hashlib
 import json
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from worker.metrics import FileFacts, Metrics, TrainingFacts, VerifierFacts
+
+if TYPE_CHECKING:
+    import keras
 
 BUNDLED_DIR = Path(__file__).parents[1] / "bundled"
 BUNDLED_MODEL = BUNDLED_DIR / "digits.keras"
@@ -23,43 +30,48 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_bundle(model, metrics: dict, directory: Path) -> dict:
+def write_bundle(model: "keras.Model", metrics: Metrics, directory: Path) -> Metrics:
     """Write a model as digits.keras and its metrics as metrics.json, each whole or not at all.
 
     Returns:
         The metrics as written, with the file's SHA-256 and size in bytes.
     """
-    return _write(model, metrics, directory / BUNDLED_MODEL.name, BUNDLED_METRICS.name)
+    file = _write_model(model, directory / BUNDLED_MODEL.name)
+    written: Metrics = {**file, **metrics}
+    write_metrics(written, directory / BUNDLED_METRICS.name)
+    return written
 
 
-def write_verifier(model, facts: dict, directory: Path) -> dict:
+def write_verifier(model: "keras.Model", facts: VerifierFacts, directory: Path) -> VerifierFacts:
     """Write a verifier as verifier.keras, and how it was made as verifier.json, as write_bundle."""
-    return _write(model, facts, directory / VERIFIER.name, VERIFIER_FACTS.name)
+    file = _write_model(model, directory / VERIFIER.name)
+    written: VerifierFacts = {**file, **facts}
+    write_metrics(written, directory / VERIFIER_FACTS.name)
+    return written
 
 
-def _write(model, facts: dict, path: Path, facts_name: str) -> dict:
+def _write_model(model: "keras.Model", path: Path) -> FileFacts:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder) / path.name
         model.save(draft)
-        facts = {"sha256": file_sha256(draft), "bytes": draft.stat().st_size, **facts}
+        facts: FileFacts = {"sha256": file_sha256(draft), "bytes": draft.stat().st_size}
         os.replace(draft, path)
-    write_metrics(facts, path.with_name(facts_name))
     return facts
 
 
-def training_of(model: Path) -> dict:
+def training_facts(model: Path) -> TrainingFacts:
     """Give how a model file was trained, by the metrics.json beside it, and the file's SHA-256."""
     sha256 = file_sha256(model)
     beside = model.with_name(BUNDLED_METRICS.name)
     metrics = json.loads(beside.read_text()) if beside.exists() else {}
     if metrics.get("sha256") != sha256:
         return {"sha256": sha256}
-    kept = ("sha256", "recipe", "epochs", "training_seconds", "start")
-    return {name: metrics[name] for name in kept if name in metrics}
+    facts = {name: metrics[name] for name in TrainingFacts.__annotations__ if name in metrics}
+    return cast("TrainingFacts", facts)  # only its keys are in it
 
 
-def write_metrics(metrics: dict, path: Path):
+def write_metrics(metrics: Mapping[str, object], path: Path) -> None:
     """Write figures as JSON, whole or not at all."""
     with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".part", delete=False) as draft:
         draft.write(json.dumps(metrics, indent=2) + "\n")

@@ -6,7 +6,11 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
+
+from worker.metrics import BackendVersion
 
 
 class DeviceError(RuntimeError):
@@ -35,12 +39,12 @@ def pin(index: int, gpus: list[str]) -> str | None:
     return chosen
 
 
-def pin_all(gpus: list[str]):
+def pin_all(gpus: list[str]) -> None:
     """Let this process see all of these GPUs, or none. Call it before Keras is imported."""
     pin(0, [",".join(gpus)] if gpus else [])
 
 
-def training_scope():
+def training_scope() -> contextlib.AbstractContextManager[object]:
     """Give the context to build and train a model in: on all GPUs, where there are several."""
     if count_gpus() < 2:
         return contextlib.nullcontext()
@@ -49,11 +53,13 @@ def training_scope():
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        return tf.distribute.MirroredStrategy().scope()
-    return keras.distribution.DataParallel().scope()
+        scope: contextlib.AbstractContextManager[object] = tf.distribute.MirroredStrategy().scope()
+    else:
+        scope = keras.distribution.DataParallel().scope()
+    return scope
 
 
-def load_backend():
+def load_backend() -> None:
     """Import Keras and its backend; TensorFlow takes GPU memory as it needs it, not all at once."""
     with _quiet_unless_it_fails():
         import keras
@@ -68,7 +74,7 @@ def load_backend():
 
 
 @contextlib.contextmanager
-def _quiet_unless_it_fails():
+def _quiet_unless_it_fails() -> Iterator[None]:
     """Keep back what TensorFlow's C++ part writes to stderr at its import, unless that fails."""
     sys.stderr.flush()
     kept = os.dup(2)
@@ -92,12 +98,13 @@ def describe(pinned: str | None) -> str:
     return f"GPU {pinned}" if count_gpus() else f"CPU (GPU {pinned} cannot be used)"
 
 
-def backend_version() -> dict[str, str]:
+def backend_version() -> BackendVersion:
     """Give the version of Keras's backend under its name, as {"tensorflow": "2.21.0"}."""
     import keras
 
     name = keras.backend.backend()
-    return {name: importlib.metadata.version(name)}
+    version = {name: importlib.metadata.version(name)}
+    return cast("BackendVersion", version)  # its one key is the name of a backend
 
 
 def count_gpus() -> int:
@@ -115,7 +122,7 @@ def fast_precision() -> str:
     return "mixed_bfloat16" if count_gpus() or "avx512_bf16" in flags else "float32"
 
 
-def require_gpu(gpus: list[str]):
+def require_gpu(gpus: list[str]) -> None:
     """Check, in a process of its own, that each of these GPUs can be used.
 
     The caller is left without TensorFlow, so it may fork afterwards.

@@ -4,13 +4,18 @@ import time
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
+from worker.arrays import Pixels, Probabilities
 from worker.images.finding import SIZE
 from worker.reading.bundle import BUNDLED_MODEL, VERIFIER, ModelError, file_sha256
 from worker.reading.verifier import COLUMNS, ROWS
+
+if TYPE_CHECKING:
+    import keras
 
 BATCH_SIZES = (1, 8, 64)
 # Each digit is read as it is, and scaled and slanted in two ways: (scale, columns that a row moves
@@ -23,7 +28,7 @@ MIDDLE = SIZE // 2  # where a digit has its centre of mass
 class Engine:
     """A model, compiled for a few fixed batch sizes, so that no call traces it again."""
 
-    def __init__(self, path: Path = BUNDLED_MODEL, sha256: str | None = None):
+    def __init__(self, path: Path = BUNDLED_MODEL, sha256: str | None = None) -> None:
         """Load and warm up the model at this path.
 
         Raises:
@@ -38,20 +43,20 @@ class Engine:
         self.load_seconds = time.monotonic() - started
 
     @classmethod
-    def from_model(cls, model) -> "Engine":
+    def from_model(cls, model: "keras.Model") -> "Engine":
         """Return an engine for a Keras model in memory."""
         engine = cls.__new__(cls)
         engine.load_seconds = 0.0
         engine._use(model)
         return engine
 
-    def _use(self, model):
+    def _use(self, model: "keras.Model") -> None:
         self.model = model
         for size in BATCH_SIZES:
             self._run(np.zeros((size, 28, 28), np.uint8))
         self.verifier = bundled_verifier()
 
-    def predict(self, digits: np.ndarray) -> np.ndarray:
+    def predict(self, digits: Pixels) -> Probabilities:
         """Return the probabilities of 0 to 9 and, last, of "not a digit", for each image.
 
         They are the geometric mean of the model's probabilities for several views of it.
@@ -67,7 +72,7 @@ class Engine:
         """
         return _in_batches(self._run, np.asarray(digits, np.uint8).reshape(-1, 28, 28))
 
-    def verify(self, parts: np.ndarray) -> np.ndarray:
+    def verify(self, parts: Pixels) -> Probabilities:
         """Return the probabilities that a part of a shape is one whole digit, seen in context.
 
         Args:
@@ -78,13 +83,14 @@ class Engine:
         """
         return _in_batches(lambda some: _probabilities(self.verifier, some), parts)
 
-    def _run(self, digits: np.ndarray) -> np.ndarray:
+    def _run(self, digits: Pixels) -> Probabilities:
         by_view = np.maximum(self.view_probabilities(digits), LEAST)
         by_view = by_view.reshape(len(VIEWS), len(digits), -1)
-        means = np.exp(np.log(by_view).mean(axis=0))
-        return means / means.sum(axis=1, keepdims=True)
+        means: Probabilities = np.exp(np.log(by_view).mean(axis=0))
+        means /= means.sum(axis=1, keepdims=True)
+        return means
 
-    def view_probabilities(self, digits: np.ndarray) -> np.ndarray:
+    def view_probabilities(self, digits: Pixels) -> Probabilities:
         """Return the model's probabilities for each view of some digits.
 
         Args:
@@ -98,7 +104,7 @@ class Engine:
 
 
 @cache
-def bundled_verifier():
+def bundled_verifier() -> "keras.Model":
     """Load and warm up the verifier that ships, once a process.
 
     Raises:
@@ -110,12 +116,12 @@ def bundled_verifier():
     return model
 
 
-def _probabilities(model, images: np.ndarray) -> np.ndarray:
+def _probabilities(model: "keras.Model", images: Pixels) -> Probabilities:
     """Return a model's probabilities for uint8 images, shape (n, height, width, channels)."""
     return np.asarray(model.predict_on_batch(images.astype(np.float32) / np.float32(255)))
 
 
-def _in_batches(run: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> np.ndarray:
+def _in_batches(run: Callable[[Pixels], Probabilities], images: Pixels) -> Probabilities:
     """Call run on images in batches of the sizes in BATCH_SIZES; return all rows."""
     rows = []
     for start in range(0, len(images), BATCH_SIZES[-1]):
@@ -129,7 +135,7 @@ def _in_batches(run: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> 
     return np.concatenate(rows) if rows else np.zeros((0, 11), np.float32)
 
 
-def _transformed(digits: np.ndarray, scale: float, lean: float) -> np.ndarray:
+def _transformed(digits: Pixels, scale: float, lean: float) -> Pixels:
     """Return digits scaled and slanted: uint8, shape (n, 28, 28)."""
     shift = MIDDLE - MIDDLE / scale
     matrix = np.array([[1 / scale, lean, shift - lean * MIDDLE], [0, 1 / scale, shift]])
@@ -137,7 +143,7 @@ def _transformed(digits: np.ndarray, scale: float, lean: float) -> np.ndarray:
     return np.stack([cv2.warpAffine(digit, matrix, digit.shape, flags=flags) for digit in digits])
 
 
-def load_model(path: Path, sha256: str | None = None):
+def load_model(path: Path, sha256: str | None = None) -> "keras.Model":
     """Load a Keras model in safe mode, after its checksum where one is given.
 
     Raises:
@@ -146,7 +152,7 @@ def load_model(path: Path, sha256: str | None = None):
     return _loaded(path, sha256, (28, 28, 1))
 
 
-def _loaded(path: Path, sha256: str | None, image_shape: tuple[int, int, int]):
+def _loaded(path: Path, sha256: str | None, image_shape: tuple[int, int, int]) -> "keras.Model":
     if not path.is_file():
         raise ModelError(f"the model file {path.name} is missing")
     try:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from worker.arrays import Probabilities
+
 SURE = 0.9  # a digit that is read with this probability is one beyond doubt
 AMONG_DIGITS = 0.15  # how much less probable "not a digit" is in a line with such digits
 FEWEST = 3  # things that are no digits, before they count
@@ -11,12 +13,12 @@ TINY = 16  # pixels: an image of no longer side was cut out around one character
 IN_TINY = 0.05  # and "not a digit" is that much less probable: what it lacks is pixels
 
 
-def is_sure(row: np.ndarray) -> bool:
+def is_sure(row: Probabilities) -> bool:
     """Tell whether these probabilities are those of a digit beyond doubt."""
     return float(row[:-1].max()) >= SURE
 
 
-def adjust_for_neighbours(lines: list[np.ndarray], side: int) -> list[np.ndarray]:
+def adjust_for_neighbours(lines: list[Probabilities], side: int) -> list[Probabilities]:
     """Give the probabilities of all that one image holds, with regard for each other.
 
     In a line with sure digits, at least as many as things that are none, "not a digit" is less
@@ -38,7 +40,7 @@ def adjust_for_neighbours(lines: list[np.ndarray], side: int) -> list[np.ndarray
     return [_scaled(line, AMONG_DIGITS if _holds_digits(line) else rest) for line in lines]
 
 
-def _holds_digits(line: np.ndarray) -> bool:
+def _holds_digits(line: Probabilities) -> bool:
     sure = sum(map(is_sure, line))
     return len(line) > 1 and 0 < sure >= int((line[:, -1] >= 0.5).sum())
 
@@ -49,7 +51,8 @@ def _odds_of_dirt(others: int, total: int) -> float:
     return share / (1 - share) * (1 - EXPECTED) / EXPECTED
 
 
-def _scaled(line: np.ndarray, factor: float) -> np.ndarray:
-    line = np.array(line)
-    line[:, -1] *= factor
-    return line / line.sum(axis=1, keepdims=True)
+def _scaled(line: Probabilities, factor: float) -> Probabilities:
+    scaled: Probabilities = np.array(line)
+    scaled[:, -1] *= factor
+    scaled /= scaled.sum(axis=1, keepdims=True)
+    return scaled

@@ -1,13 +1,16 @@
 """Image files -> readings: the path that the site, the commands and the notebook share."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+from worker.arrays import Probabilities
 from worker.images.decoding import MAX_PIXELS, ImageError, Picture, decode, to_grey
-from worker.images.finding import Glyph, Page, find_ink, normalize
+from worker.images.finding import SIZE, Glyph, Page, find_ink, normalize
 from worker.reading.neighbours import adjust_for_neighbours
 from worker.reading.segmentation import (
     MOST_PARTS,
@@ -17,6 +20,9 @@ from worker.reading.segmentation import (
     candidates,
 )
 from worker.reading.verifier import in_context
+
+if TYPE_CHECKING:
+    from worker.reading.engine import Engine
 
 # "Not a digit" is what is no digit with at least this probability, against that of the best digit.
 REJECT_FROM = 0.5
@@ -33,7 +39,7 @@ class ReadDigit:
 
     value: int | None
     confidence: float
-    probabilities: np.ndarray
+    probabilities: Probabilities
     glyph: Glyph
 
 
@@ -66,11 +72,12 @@ class Reading:
         return min((digit.confidence for digit in read or self.digits), default=None)
 
 
-def read_images(engine, files: list[bytes], max_pixels: int = MAX_PIXELS) -> list[Reading]:
+def read_images(
+    engine: "Engine", files: list[bytes], max_pixels: int = MAX_PIXELS
+) -> list[Reading]:
     """Read image files in two batches: what was found, and then what it may be cut into.
 
     Args:
-        engine: the engine.Engine that reads.
         files: the contents of image files.
         max_pixels: images with more pixels are refused.
 
@@ -78,24 +85,27 @@ def read_images(engine, files: list[bytes], max_pixels: int = MAX_PIXELS) -> lis
         One reading a file, in order. A file that cannot be read has an error, and spoils no other.
     """
     looks = [_look(data, max_pixels) for data in files]
-    lines = [line for look in looks if look.page for line in look.page.lines]
-    read = iter(_predict(engine, [shape for line in lines for shape in line]))
-    found = [line for look in looks if look.page for line in _candidates(look.page, read)]
+    pages = [look.page for look in looks if isinstance(look, _Look)]
+    read = iter(
+        _predict(engine, [shape for page in pages for line in page.lines for shape in line])
+    )
+    found = [line for page in pages for line in _candidates(page, read)]
     found = _verified(engine, found)
     unread = [one for line in found for one in line if one.probabilities is None]
     for candidate, row in zip(unread, _predict(engine, [one.shape for one in unread]), strict=True):
         candidate.probabilities = row
     chosen = iter([best_path(line) for line in found])
-    return [_reading(look, chosen) for look in looks]
+    return [
+        _reading(look, chosen) if isinstance(look, _Look) else Reading(error=look) for look in looks
+    ]
 
 
 def read_again(
-    engine, images: list[list[list[bytes]]], sides: list[int]
-) -> list[tuple[int | None, float, np.ndarray]]:
+    engine: "Engine", images: list[list[list[bytes]]], sides: list[int]
+) -> list[tuple[int | None, float, Probabilities]]:
     """Read digits that were found before, with the same regard for their neighbours.
 
     Args:
-        engine: the engine.Engine that reads.
         images: for each image its lines, and for each of those its digits: 28x28 bytes each; 0 is
             paper, 255 is full ink.
         sides: the longer side of each image as it was sent, in pixels.
@@ -117,22 +127,21 @@ def read_again(
 
 @dataclass(frozen=True)
 class _Look:
-    """What was found in a file: a picture and the ink in it, or an error."""
+    """What was found in a file: a picture and the ink in it."""
 
-    picture: Picture | None = None
-    page: Page | None = None
-    error: ImageError | None = None
+    picture: Picture
+    page: Page
 
 
-def _look(data: bytes, max_pixels: int) -> _Look:
+def _look(data: bytes, max_pixels: int) -> _Look | ImageError:
     try:
         picture = decode(data, max_pixels)
         return _Look(picture, find_ink(to_grey(picture.image)))
     except ImageError as error:
-        return _Look(error=error)
+        return error
 
 
-def _candidates(page: Page, read) -> list[list[Candidate]]:
+def _candidates(page: Page, read: Iterator[Probabilities]) -> list[list[Candidate]]:
     """Give what may be the digits of each line; read gives the next shape's probabilities."""
     found, left = [], MOST_PARTS
     for line in page.lines:
@@ -141,30 +150,32 @@ def _candidates(page: Page, read) -> list[list[Candidate]]:
     return found
 
 
-def _verified(engine, lines: list[list[Candidate]]) -> list[list[Candidate]]:
+def _verified(engine: "Engine", lines: list[list[Candidate]]) -> list[list[Candidate]]:
     """Tell each part of a shape that was cut what the verifier says of it; leave out the hopeless.
 
     A shape that was not cut needs no verifying.
     """
     cut = {id(one.within) for line in lines for one in line if one.within and not one.is_found}
-    parts = [one for line in lines for one in line if id(one.within) in cut]
-    seen = np.stack([in_context(one.shape, one.within) for one in parts]) if parts else ()
-    for part, row in zip(parts, engine.verify(seen), strict=True):
-        part.verified = row
+    parts = [
+        (one, one.within) for line in lines for one in line if one.within and id(one.within) in cut
+    ]
+    if parts:
+        seen = np.stack([in_context(part.shape, whole) for part, whole in parts])
+        for (part, _), row in zip(parts, engine.verify(seen), strict=True):
+            part.verified = row
     return [[one for one in line if not one.is_hopeless] for line in lines]
 
 
-def _predict(engine, shapes: list[Shape]) -> np.ndarray:
-    return engine.predict(np.stack([normalize(s.ink) for s in shapes])) if shapes else ()
+def _predict(engine: "Engine", shapes: list[Shape]) -> Probabilities:
+    digits = [normalize(shape.ink) for shape in shapes]
+    return engine.predict(np.stack(digits) if digits else np.zeros((0, SIZE, SIZE), np.uint8))
 
 
-def _reading(look: _Look, chosen) -> Reading:
+def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
     """Make a reading of a look and the next chosen candidates, one list a line."""
-    if look.error:
-        return Reading(error=look.error)
     picture = look.picture
     lines = [next(chosen) for _ in look.page.lines]
-    alone = [np.stack([one.probabilities for one in line]) for line in lines]
+    alone = [np.stack([one.reading for one in line]) for line in lines]
     read = adjust_for_neighbours(alone, max(picture.width, picture.height))
     digits = [
         _read_digit(_in_whole_image(look.page.glyph(one.shape, number), picture), row)
@@ -183,7 +194,7 @@ def _in_whole_image(glyph: Glyph, picture: Picture) -> Glyph:
     return replace(glyph, box=box)
 
 
-def decide(probabilities: np.ndarray) -> tuple[int | None, float]:
+def decide(probabilities: Probabilities) -> tuple[int | None, float]:
     """Give the value that 11 probabilities mean, None for "not a digit", and its probability."""
     other, value = float(probabilities[-1]), int(probabilities[:-1].argmax())
     digit = float(probabilities[value])
@@ -192,5 +203,5 @@ def decide(probabilities: np.ndarray) -> tuple[int | None, float]:
     return value, digit
 
 
-def _read_digit(glyph: Glyph, probabilities: np.ndarray) -> ReadDigit:
+def _read_digit(glyph: Glyph, probabilities: Probabilities) -> ReadDigit:
     return ReadDigit(*decide(probabilities), probabilities[:-1], glyph)

@@ -14,6 +14,7 @@ from itertools import combinations
 import cv2
 import numpy as np
 
+from worker.arrays import Floats, Integers, Mask, Pixels, Probabilities
 from worker.images.layout import DARK
 from worker.reading.neighbours import is_sure
 
@@ -51,15 +52,15 @@ class Shape:
 
     x: int
     y: int
-    ink: np.ndarray
+    ink: Pixels
 
     @property
     def height(self) -> int:
-        return self.ink.shape[0]
+        return len(self.ink)
 
     @property
     def width(self) -> int:
-        return self.ink.shape[1]
+        return int(self.ink.shape[1])
 
     def joined(self, other: "Shape") -> "Shape":
         x, y = min(self.x, other.x), min(self.y, other.y)
@@ -72,7 +73,7 @@ class Shape:
             np.maximum(ink[rows, columns], shape.ink, out=ink[rows, columns])
         return Shape(x, y, ink)
 
-    def masked(self, mask: np.ndarray) -> "Shape | None":
+    def masked(self, mask: Mask) -> "Shape | None":
         """Give the part of it where mask is true; None where there is no ink."""
         ink = np.where(mask, self.ink, 0).astype(np.uint8)
         rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
@@ -95,9 +96,9 @@ class Candidate:
     end: int
     shape: Shape
     weight: float
-    probabilities: np.ndarray | None = None
+    probabilities: Probabilities | None = None
     within: Shape | None = None
-    verified: np.ndarray | None = None
+    verified: Probabilities | None = None
     breadth: float = 1.0
 
     @property
@@ -107,13 +108,21 @@ class Candidate:
 
     @property
     def is_hopeless(self) -> bool:
-        unread = self.probabilities is None and self.verified is not None
-        return unread and float(self.verified[-1]) > HOPELESS
+        if self.probabilities is not None or self.verified is None:
+            return False
+        return float(self.verified[-1]) > HOPELESS
+
+    @property
+    def reading(self) -> Probabilities:
+        """The probabilities by the recogniser, of a candidate that was read."""
+        if self.probabilities is None:
+            raise ValueError("expected a candidate that was read, received one that was not")
+        return self.probabilities
 
     @property
     def score(self) -> float:
-        value, other = int(self.probabilities[:-1].argmax()), float(self.probabilities[-1])
-        digit = float(self.probabilities[value])
+        value, other = int(self.reading[:-1].argmax()), float(self.reading[-1])
+        digit = float(self.reading[value])
         if self.is_found and other >= digit:
             return float(np.log(UNREAD * other)) + self.weight
         log_odds = np.log(max(digit, 1e-9)) - np.log(max(1 - digit, 1e-9))
@@ -129,7 +138,7 @@ class Candidate:
         return (float(np.sqrt(whole * same)) + UNHEARD_OF) / (1 + UNHEARD_OF)
 
 
-def candidates(line: list[Shape], read: np.ndarray, most: int = MOST_PARTS) -> list[Candidate]:
+def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -> list[Candidate]:
     """Give what may be the digits of a line.
 
     Args:
@@ -142,7 +151,8 @@ def candidates(line: list[Shape], read: np.ndarray, most: int = MOST_PARTS) -> l
     """
     digits = [is_sure(row) for row in read]
     height = float(np.median([shape.height for shape in line]))
-    found, node, starts = [], 0, []
+    found: list[Candidate] = []
+    node, starts = 0, []
     for shape, row in zip(line, read, strict=True):
         may_be_cut = most > 0 and _is_doubtful(shape, row)
         parts = _parts(shape, height, alone=len(line) == 1) if may_be_cut else []
@@ -178,7 +188,7 @@ def best_path(found: list[Candidate]) -> list[Candidate]:
     return best[max(best)][1] if found else []
 
 
-def _is_doubtful(shape: Shape, row: np.ndarray) -> bool:
+def _is_doubtful(shape: Shape, row: Probabilities) -> bool:
     return float(row[:-1].max()) < CERTAIN or shape.width > WIDE * shape.height
 
 
@@ -226,7 +236,7 @@ def cut_parts(
     return last, found
 
 
-def _without_crumbs(ink: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _without_crumbs(ink: Pixels, mask: Mask) -> Mask:
     """Tell what is left of a part without the bits of its neighbours that the cuts left on it."""
     own = ((ink > 24) & mask).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(own)
@@ -243,7 +253,7 @@ def _may_be_digit(part: Shape, whole: Shape, height: float) -> bool:
     return part.height >= 0.5 * min(height, whole.height) and part.width <= WIDEST * part.height
 
 
-def find_cuts(ink: np.ndarray, most: int = MOST_CUTS) -> np.ndarray:
+def find_cuts(ink: Pixels, most: int = MOST_CUTS) -> Integers:
     """Find where joined digits may be cut: the paths from top to bottom that cross least ink.
 
     Args:
@@ -279,10 +289,11 @@ def find_cuts(ink: np.ndarray, most: int = MOST_CUTS) -> np.ndarray:
         return np.zeros((0, height), int)
     ordered = np.array(sorted(paths, key=lambda path: float(path.mean())))
     nearest = np.minimum((np.arange(height) * SIDE) // height, SIDE - 1)
-    return np.rint((ordered[:, nearest] + 0.5) * (width / columns)).astype(int)
+    cuts: Integers = np.rint((ordered[:, nearest] + 0.5) * (width / columns)).astype(int)
+    return cuts
 
 
-def _passages(through: np.ndarray) -> list[tuple[int, int]]:
+def _passages(through: Floats) -> list[tuple[int, int]]:
     """Give the places in some rows where a cut may pass, the cheapest first."""
     rows = [SIDE // 4, SIDE // 2, 3 * SIDE // 4]
     order = np.argsort(through[rows], axis=None, kind="stable")
@@ -290,7 +301,7 @@ def _passages(through: np.ndarray) -> list[tuple[int, int]]:
     return [(rows[r], int(c)) for r, c in places if through[rows[r], c] <= DEAREST * SIDE]
 
 
-def _descend(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _descend(ink: Floats) -> tuple[Floats, Integers]:
     """Give the least cost of a path from the top to each pixel, and the step that led there."""
     cost, step = np.empty_like(ink), np.zeros(ink.shape, np.int8)
     cost[0] = ink[0]
@@ -303,7 +314,7 @@ def _descend(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return cost, step
 
 
-def _follow(steps: np.ndarray, row: int, column: int) -> list[int]:
+def _follow(steps: Integers, row: int, column: int) -> list[int]:
     """Give the columns of the path that ends here, from this row back to the first."""
     path = [column]
     for above in range(row, 0, -1):

@@ -7,12 +7,13 @@ side tells a digit from a slice.
 import cv2
 import numpy as np
 
+from worker.arrays import Pixels
 from worker.reading.segmentation import Shape
 
 ROWS, COLUMNS = 24, 48  # the height of the shape fills the rows; the part is in the middle
 
 
-def in_context(part: Shape, whole: Shape) -> np.ndarray:
+def in_context(part: Shape, whole: Shape) -> Pixels:
     """Give a part of a shape, and what lies around it.
 
     Args:
@@ -30,10 +31,11 @@ def in_context(part: Shape, whole: Shape) -> np.ndarray:
     frame[:, :, 1][frame[:, :, 0] > 0] = 0
     shrinks = whole.height > ROWS
     way = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return cv2.resize(frame, (COLUMNS, ROWS), interpolation=way)
+    context: Pixels = cv2.resize(frame, (COLUMNS, ROWS), interpolation=way)
+    return context
 
 
-def _lay(page: np.ndarray, shape: Shape, left: int, top: int):
+def _lay(page: Pixels, shape: Shape, left: int, top: int) -> None:
     """Lay a shape on a page whose upper corner is at (left, top); what is beside it is left out."""
     start, end = max(shape.x, left), min(shape.x + shape.width, left + page.shape[1])
     rows = slice(shape.y - top, shape.y - top + shape.height)

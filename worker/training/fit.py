@@ -12,7 +12,7 @@ import numpy as np
 from worker.evaluation import scoring
 from worker.files.datasets import Dataset, load_mnist
 from worker.reading import devices
-from worker.reading.bundle import ModelError, training_of, write_bundle
+from worker.reading.bundle import ModelError, training_facts, write_bundle
 from worker.training import networks
 from worker.training.calibration import calibrate
 from worker.training.fine_tuning import DistillationBatches, train_in_inference_mode
@@ -31,11 +31,11 @@ class Score:
 class Checkpoints:
     """Weights and optimizer as they were after the last finished epoch, in a folder."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
-    def save(self, model: keras.Model, epoch: int):
+    def save(self, model: keras.Model, epoch: int) -> None:
         """Write the state after this many epochs, whole or not at all."""
         draft = self.folder / "draft.keras"
         model.save(draft)
@@ -134,7 +134,9 @@ def _network(recipe: Recipe, start: keras.Model | None) -> keras.Model:
     return network
 
 
-def _fit(model, batches: AugmentedDigits, done: int, validation, progress: Progress, checkpoints):
+def _fit(
+    model, batches: AugmentedDigits, done: int, validation, progress: Progress, checkpoints
+) -> None:
     """Train a model through what is left of one stage, where `done` epochs of all are finished."""
     stage = batches.stage
     finished = min(max(done - stage.first_epoch, 0), stage.epochs)
@@ -158,7 +160,7 @@ def _fit(model, batches: AugmentedDigits, done: int, validation, progress: Progr
     )
 
 
-def _compile(model, batches: AugmentedDigits):
+def _compile(model, batches: AugmentedDigits) -> None:
     recipe, stage = batches.recipe, batches.stage
     steps = len(batches) * stage.epochs
     model.compile(
@@ -184,10 +186,10 @@ def _callbacks(model, batches: AugmentedDigits, progress: Progress, checkpoints)
     first, steps = batches.stage.first_epoch, len(batches)
     epoch_now = batches.epoch
 
-    def on_step(step: int, logs):
+    def on_step(step: int, logs) -> None:
         progress.on_step(epoch_now, step + 1, steps)
 
-    def on_epoch(epoch: int, logs):
+    def on_epoch(epoch: int, logs) -> None:
         nonlocal epoch_now
         number = epoch_now = first + epoch + 1
         if checkpoints:
@@ -235,12 +237,12 @@ def train_on_mnist(
     model = load_model(start) if start else None
     if model is not None and model.name != recipe.architecture:
         raise ModelError(f"expected a model of {recipe.architecture}, {start} is of {model.name}")
-    before = {"start": training_of(start)} if start else {}
+    before = {"start": training_facts(start)} if start else {}
     started = time.monotonic()
     test, epochs = load_mnist("test"), []
     progress = progress or Progress()
 
-    def keep(epoch: int, figures: dict):
+    def keep(epoch: int, figures: dict) -> None:
         epochs.append({name: round(float(value), 5) for name, value in figures.items()})
         if progress.on_epoch:
             progress.on_epoch(epoch, figures)
