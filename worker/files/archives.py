@@ -129,12 +129,12 @@ def _directory_size(file: BinaryIO) -> int:
         raise ArchiveError("The ZIP is cut off or damaged: its directory is missing.")
     if tail[max(0, place - LOCATOR_64_SIZE) : place].startswith(LOCATOR_64):
         raise ArchiveError("The ZIP is in the format for more than 65,535 files or 4 GB.")
-    (directory,) = struct.unpack_from("<I", tail, place + 12)
+    directory_bytes: int = struct.unpack_from("<I", tail, place + 12)[0]
     file.seek(0)
-    return directory
+    return directory_bytes
 
 
-def _check_entry(entry: zipfile.ZipInfo, limits: Limits):
+def _check_entry(entry: zipfile.ZipInfo, limits: Limits) -> None:
     name = entry.orig_filename
     shown = f"“{name[:100]}”"
     if _climbs_out(name):

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from worker.arrays import Labels, Pixels
+
 MNIST_DIR = Path(__file__).parents[1] / "data" / "mnist"
 IMAGES_MAGIC = 2051
 LABELS_MAGIC = 2049
@@ -24,8 +26,8 @@ class Dataset:
     labels: uint8, shape (n,); 0 to 9.
     """
 
-    images: np.ndarray
-    labels: np.ndarray
+    images: Pixels
+    labels: Labels
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -56,7 +58,7 @@ def load_idx(images_path: Path, labels_path: Path) -> Dataset:
     return Dataset(images, labels)
 
 
-def read_idx_images(path: Path) -> np.ndarray:
+def read_idx_images(path: Path) -> Pixels:
     """Read an IDX file of images: uint8, shape (n, rows, columns).
 
     Source: LeCun, Cortes and Burges, "The MNIST database of handwritten digits", file formats.
@@ -66,7 +68,7 @@ def read_idx_images(path: Path) -> np.ndarray:
     return _body(path, data, 16, (count, rows, columns))
 
 
-def read_idx_labels(path: Path) -> np.ndarray:
+def read_idx_labels(path: Path) -> Labels:
     """Read an IDX file of labels: uint8, shape (n,), each 0 to 9."""
     data = _read(path)
     (count,) = _header(path, data, LABELS_MAGIC, sizes=1)
@@ -97,7 +99,7 @@ def _header(path: Path, data: bytes, magic: int, sizes: int) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _body(path: Path, data: bytes, offset: int, shape: tuple[int, ...]) -> np.ndarray:
+def _body(path: Path, data: bytes, offset: int, shape: tuple[int, ...]) -> Pixels:
     expected, received = int(np.prod(shape, dtype=np.int64)), len(data) - offset
     if received != expected:
         wanted = "x".join(map(str, shape))
@@ -107,7 +109,7 @@ def _body(path: Path, data: bytes, offset: int, shape: tuple[int, ...]) -> np.nd
     return np.frombuffer(data, np.uint8, offset=offset).reshape(shape)
 
 
-def write_idx(path: Path, values: np.ndarray):
+def write_idx(path: Path, values: Pixels | Labels) -> None:
     """Write images, shape (n, rows, columns), or labels, shape (n,), as a gzipped IDX file."""
     magic = {1: LABELS_MAGIC, 3: IMAGES_MAGIC}[values.ndim]
     header = struct.pack(f">{1 + values.ndim}I", magic, *values.shape)

@@ -32,7 +32,8 @@ def export_images(
     Raises:
         DatasetError: the CSV cannot be read; with the number of the row that is wrong, from 1.
     """
-    labels, count = [], 0
+    labels: list[int | None] = []
+    count = 0
     try:
         with open_plain(table) as file:
             layout = read_layout(file)
@@ -40,13 +41,14 @@ def export_images(
             for count, row in enumerate(rows(file, layout), 1):
                 if row.error:
                     raise DatasetError(f"row {row.number}: {row.error}")
-                pixels = np.frombuffer(row.pixels, np.uint8).reshape(28, 28)
+                pixels = np.frombuffer(row.pixels or b"", np.uint8).reshape(28, 28)
                 Image.fromarray(pixels).save(folder / f"{count - 1}.png")
                 labels.append(row.label)
                 if count % PROGRESS_EVERY == 0:
                     on_rows(PROGRESS_EVERY)
     except (OSError, EOFError) as error:
-        raise DatasetError(f"{table}: {error.strerror or error}") from error
+        reason = getattr(error, "strerror", None) or error
+        raise DatasetError(f"{table}: {reason}") from error
     except DatasetError as error:
         raise DatasetError(f"{table}: {error}") from error
     on_rows(count % PROGRESS_EVERY)
@@ -55,7 +57,7 @@ def export_images(
     return count
 
 
-def export_dataset(dataset: Dataset, folder: Path, name: str):
+def export_dataset(dataset: Dataset, folder: Path, name: str) -> None:
     """Write labelled digits as a pair of gzipped IDX files, as MNIST has them, and as one CSV."""
     folder.mkdir(parents=True, exist_ok=True)
     write_idx(folder / f"{name}-images-idx3-ubyte.gz", dataset.images)
@@ -64,7 +66,7 @@ def export_dataset(dataset: Dataset, folder: Path, name: str):
         write_csv(file, dataset.images, dataset.labels)
 
 
-def _write_labels(path: Path, labels: list[int]):
+def _write_labels(path: Path, labels: list[int | None]) -> None:
     with open(path, "w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["image", "label"])

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from worker.arrays import Probabilities
 from worker.files import archives, tables
 from worker.files.archives import ArchiveError
 from worker.files.plans import CSV, ZIP, Limits, Part
 from worker.files.tables import PIXELS
 from worker.images.decoding import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from worker.reading.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Item:
 
 
 def read_part(
-    engine,
+    engine: "Engine",
     kind: str,
     part: Part,
     file: BinaryIO,
@@ -56,7 +60,7 @@ def read_part(
     return read_rows(engine, found)
 
 
-def read_rows(engine, rows: Iterable[tables.Row]) -> list[Item]:
+def read_rows(engine: "Engine", rows: Iterable[tables.Row]) -> list[Item]:
     """Read rows of pixels by the network alone."""
     from worker.reading.reading import decide
 
@@ -83,7 +87,9 @@ def read_rows(engine, rows: Iterable[tables.Row]) -> list[Item]:
 
 
 def read_files(
-    engine, files: Iterable[tuple[int, str, bytes | Exception]], max_pixels: int = MAX_PIXELS
+    engine: "Engine",
+    files: Iterable[tuple[int, str, bytes | Exception]],
+    max_pixels: int = MAX_PIXELS,
 ) -> list[Item]:
     """Read image files the whole way: (number, name, content, or why there is none)."""
     from worker.reading.reading import read_images
@@ -140,11 +146,12 @@ def _files(
         try:
             data = archives.read(archive, entry, limits.archive.file_bytes)
         except ArchiveError as error:
-            data = error
-        yield number, entry.filename, data
+            yield number, entry.filename, error
+        else:
+            yield number, entry.filename, data
 
 
-def _rounded(probabilities) -> list[float]:
+def _rounded(probabilities: Probabilities) -> list[float]:
     return [round(float(share), 6) for share in probabilities]
 
 

@@ -89,7 +89,7 @@ def unpacked(file: BinaryIO, packed_bytes: int, limits: Limits) -> BinaryIO:
     return target
 
 
-def _unpack(file: BinaryIO, target: BinaryIO, most: int):
+def _unpack(file: BinaryIO, target: BinaryIO, most: int) -> None:
     try:
         with gzip.open(file) as source:
             while some := source.read(_MIB):
@@ -178,7 +178,7 @@ def _plan_zip(file: BinaryIO, limits: Limits) -> Plan:
     return Plan(ZIP, False, [*parts, Part(first, rows)])
 
 
-def _check_rows(count: int, limits: Limits):
+def _check_rows(count: int, limits: Limits) -> None:
     if count > limits.rows:
         raise BulkError(f"The file holds too many rows: {limits.rows:,} are the limit.")
 
@@ -191,7 +191,7 @@ def _idx_header(file: BinaryIO, sizes: int) -> tuple[int, ...]:
     return struct.unpack(f">{sizes}I", data)
 
 
-def _check_length(file: BinaryIO, header: int, expected: int):
+def _check_length(file: BinaryIO, header: int, expected: int) -> None:
     received = file.seek(0, 2) - header
     if received != expected:
         raise DatasetError(f"expected {expected:,} bytes after the header, received {received:,}")

@@ -2,7 +2,8 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 from worker.files.plans import OF_PIXELS
 
@@ -14,14 +15,34 @@ DETAILED = (
 )
 
 
-def label_of(item, kind: str) -> str:
+class Result(Protocol):
+    """An item of a bulk that was read, as worker.files.part_reading.Item or as it is stored."""
+
+    @property
+    def number(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def reading(self) -> str: ...
+    @property
+    def confidence(self) -> float | None: ...
+    @property
+    def probabilities(self) -> Sequence[float] | None: ...
+    @property
+    def truth(self) -> str: ...
+    @property
+    def error(self) -> str: ...
+
+
+def label_of(item: Result, kind: str) -> str:
     """Give an item's answer: a row of pixels always has one, its most probable digit."""
     if kind in OF_PIXELS and item.probabilities:
-        return str(max(range(10), key=item.probabilities.__getitem__))
+        shares = item.probabilities
+        return str(max(range(10), key=lambda digit: shares[digit]))
     return item.reading
 
 
-def kaggle(items: Iterable, kind: str, *, id_name: str = "ImageId") -> Iterator[str]:
+def kaggle(items: Iterable[Result], kind: str, *, id_name: str = "ImageId") -> Iterator[str]:
     """Give `ImageId,Label`, some lines at once: a number from 1, or an image's name."""
     yield from _csv(
         (id_name, "Label"),
@@ -29,18 +50,18 @@ def kaggle(items: Iterable, kind: str, *, id_name: str = "ImageId") -> Iterator[
     )
 
 
-def detailed(items: Iterable) -> Iterator[str]:
+def detailed(items: Iterable[Result]) -> Iterator[str]:
     """Give all that is known of each item, some lines at once."""
     yield from _csv(DETAILED, (_details(item) for item in items))
 
 
-def _details(item) -> list:
-    shares = item.probabilities or [""] * 10
+def _details(item: Result) -> list[object]:
+    shares: Sequence[object] = item.probabilities or [""] * 10
     sure = "" if item.confidence is None else item.confidence
     return [item.number, item.name, item.reading, sure, *shares, item.truth, item.error]
 
 
-def _csv(header: tuple, rows: Iterable) -> Iterator[str]:
+def _csv(header: tuple[str, ...], rows: Iterable[Iterable[object]]) -> Iterator[str]:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)

@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from worker.files import part_reading, plans
 from worker.files.part_reading import Item
 from worker.files.plans import BulkError, Limits
 from worker.images.decoding import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from worker.reading.engine import Engine
 
 FOLDER = "folder"
 
@@ -24,7 +27,7 @@ class Source:
     kind: str
     total: int
     labelled: bool
-    read: Callable[[object], Iterator[list[Item]]]
+    read: Callable[["Engine"], Iterator[list[Item]]]
 
 
 @contextmanager
@@ -50,7 +53,7 @@ def open_source(
         labels_file = _opened(labels, opened, limits) if labels else None
         plan = plans.plan(file, labels_file, limits)
 
-        def read(engine) -> Iterator[list[Item]]:
+        def read(engine: "Engine") -> Iterator[list[Item]]:
             for part in plan.parts:
                 yield part_reading.read_part(
                     engine,
@@ -81,7 +84,7 @@ def _folder(folder: Path, max_pixels: int) -> Source:
     if not files:
         raise BulkError(f"{folder} holds no files.")
 
-    def read(engine) -> Iterator[list[Item]]:
+    def read(engine: "Engine") -> Iterator[list[Item]]:
         for start in range(0, len(files), plans.IMAGES_A_PART):
             some = enumerate(files[start : start + plans.IMAGES_A_PART], start + 1)
             named = ((number, str(path.relative_to(folder)), path) for number, path in some)

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 
+from worker.arrays import Labels, Pixels
 from worker.files.datasets import Dataset, DatasetError
 
 PIXELS = 28 * 28
@@ -133,7 +134,7 @@ def load_csv(path: Path) -> Dataset:
     for row in found:
         if row.error:
             raise DatasetError(f"{path}: row {row.number}: {row.error}")
-    pixels = b"".join(row.pixels for row in found)
+    pixels = b"".join(row.pixels or b"" for row in found)
     return Dataset(
         np.frombuffer(pixels, np.uint8).reshape(-1, 28, 28),
         np.array([row.label for row in found], np.uint8),
@@ -148,7 +149,7 @@ def open_plain(path: Path) -> Iterator[BinaryIO]:
         file.seek(0)
         if magic == b"\x1f\x8b":
             with gzip.open(file) as inside:
-                yield inside
+                yield cast("BinaryIO", inside)  # it reads as one, and only reading is asked of it
         else:
             yield file
 
@@ -184,7 +185,7 @@ def _value(cell: bytes, column: int) -> int:
     return int(number)
 
 
-def write_csv(file: BinaryIO, images: np.ndarray, labels: np.ndarray | None = None):
+def write_csv(file: BinaryIO, images: Pixels, labels: Labels | None = None) -> None:
     """Write images as Kaggle's files have them: a header, then a row for each.
 
     Args:
