@@ -163,7 +163,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "webapp.storage.StaticStorage"
     },
 }
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
