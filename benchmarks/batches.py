@@ -27,7 +27,7 @@ from worker.files.tables import write_csv
 
 ROWS, ROWS_UNDER_KILLS, KILLS = 28_000, 10_000, 3
 MAKE_TOKEN = (
-    "from digits import tokens; from django.contrib.auth import get_user_model;"
+    "from digits.accounts import tokens; from django.contrib.auth import get_user_model;"
     "print(tokens.make(get_user_model().objects.get(username='admin'), 'benchmark')[1])"
 )
 

@@ -114,14 +114,14 @@ PAGES = [
 REGISTER = """
 import json
 from pathlib import Path
-from urllib.parse import urlsplit
-from digits import runs, versions
-from digits.models import ModelVersion, TrainingRun
+from digits.learning import runs
+from digits.models import ModelVersion
+from digits.versions.registry import register
 from django.contrib.auth.models import User
-from worker.recipes import Recipe
+from worker.training.recipes import Recipe
 first = ModelVersion.active()
 metrics = json.loads(Path("REPORT").read_text())
-second = versions.register(Path("MODEL"), metrics, "noise on its last layer", first)
+second = register(Path("MODEL"), metrics, "noise on its last layer", first)
 admin = User.objects.get(username="admin")
 run = runs.ask(Recipe.fine_tuning(), forced=True, user=admin)
 runs.cancel(run)

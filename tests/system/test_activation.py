@@ -16,8 +16,8 @@ SWAPS = 10
 VISITORS, PAUSE = 4, 0.2  # together 20 uploads a second, as long as the machine keeps up
 REGISTER = """
 from pathlib import Path
-from digits import versions
-version = versions.register(Path("PATH"), {"architecture": "cnn"})
+from digits.versions.registry import register
+version = register(Path("PATH"), {"architecture": "cnn"})
 print(version.pk, version.file.path)
 """
 HISTORY = """

@@ -19,7 +19,7 @@ BIN = Path(sys.executable).parent
 DOCUMENT = (ROOT / "docs" / "api.md").read_text()
 MAKE_TOKEN = """
 from django.contrib.auth import get_user_model
-from digits import tokens
+from digits.accounts import tokens
 user, _ = get_user_model().objects.get_or_create(username="{name}", is_staff={is_staff})
 print(tokens.make(user, "a test")[1])
 """

@@ -162,9 +162,9 @@ def test_a_failing_storage_costs_no_upload(own_site, seven):
 def test_a_changed_model_file_is_refused_and_the_loaded_version_goes_on(own_site, seven):
     site = own_site
     site.query(
-        "from digits import versions; from digits.models import ModelVersion;"
+        "from digits.models import ModelVersion; from digits.versions.registry import register;"
         "from worker.reading.bundle import BUNDLED_MODEL;"
-        "v = versions.register(BUNDLED_MODEL, {'architecture': 'cnn'});"
+        "v = register(BUNDLED_MODEL, {'architecture': 'cnn'});"
         "path = v.file.path; data = bytearray(open(path, 'rb').read()); data[999] ^= 1;"
         "open(path, 'wb').write(data);"
         "ModelVersion.objects.update(is_active=False);"

@@ -12,7 +12,7 @@ from tests.site import Site, eventually
 
 TRAINER = r"manage\.py run_training"
 CORRECT = """
-from digits.corrections import correct
+from digits.learning.corrections import correct
 from digits.models import Digit
 digits = Digit.objects.filter(upload__name__startswith="taught-").select_related("upload")
 for digit in digits:
