@@ -1,5 +1,6 @@
 // Sending a bulk job: chosen or dropped, with its progress while it goes up.
-"use strict";
+
+import { takeDrops } from "./dropping.js";
 
 const OUT_OF_REACH = "The site cannot be reached. Try once more in a moment.";
 const bulkForm = document.querySelector("[data-bulk]");
@@ -41,22 +42,8 @@ function sendBulk() {
   busy(true);
 }
 
-let bulkDepth = 0;
-
-function hover(change) {
-  bulkDepth = Math.max(0, bulkDepth + change);
-  bulkForm.classList.toggle("over", bulkDepth > 0);
-}
-
-const bringsFiles = (event) => event.dataTransfer?.types.includes("Files");
-document.addEventListener("dragenter", (event) => bringsFiles(event) && hover(1));
-document.addEventListener("dragleave", (event) => bringsFiles(event) && hover(-1));
-document.addEventListener("dragover", (event) => bringsFiles(event) && event.preventDefault());
-document.addEventListener("drop", (event) => {
-  if (!bringsFiles(event)) return;
-  event.preventDefault();
-  hover(-bulkDepth);
-  bulkFile.files = event.dataTransfer.files;
-  if (bulkFile.files.length) sendBulk();
+takeDrops(bulkForm, (files) => {
+  bulkFile.files = files;
+  sendBulk();
 });
 bulkFile.addEventListener("change", () => bulkFile.files.length && sendBulk());

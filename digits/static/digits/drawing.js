@@ -1,6 +1,7 @@
 // The drawing area of the start page. Strokes are kept as points, so that they can be undone, and
 // are drawn in the page's colours but sent as black ink on white.
-"use strict";
+
+import { sendImage, show } from "./sending.js";
 
 const READ_AFTER = 300; // milliseconds after the pen was lifted
 const UNITS = 640; // the drawing area's width in the units of its points
@@ -169,6 +170,4 @@ class Drawing {
   }
 }
 
-document.addEventListener("DOMContentLoaded", () => {
-  document.querySelectorAll("[data-draw]").forEach((section) => new Drawing(section));
-});
+document.querySelectorAll("[data-draw]").forEach((section) => new Drawing(section));

@@ -1,5 +1,4 @@
 // The history: what an empty filter says is left out of the address, and all of a page is marked.
-"use strict";
 
 function leaveOutWhatIsEmpty(event) {
   const form = event.target.closest("[data-find]");

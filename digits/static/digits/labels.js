@@ -1,5 +1,4 @@
 // Labelling digits by click and by key: on a result, in the review, and beside a drawing.
-"use strict";
 
 // Labelling by key: a key presses the button that names it in aria-keyshortcuts.
 let lastSaid = null;

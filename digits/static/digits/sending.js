@@ -1,6 +1,7 @@
 // Sending images from the start page: chosen, dropped, pasted, photographed or drawn. The readings
 // appear on the page: one in the panel, each of several as a tile.
-"use strict";
+
+import { takeDrops } from "./dropping.js";
 
 const AT_ONCE = 3;
 const WAIT = 2; // seconds that the server may hold its answer until there is a reading
@@ -10,17 +11,17 @@ const FAILED = {
   413: "The file is too large.",
 };
 
-const sendForm = () => document.querySelector("[data-drop]");
+const sendForm = document.querySelector("[data-drop]");
 
 // Send one image; resolves to the answer's HTML, which says why where it was refused.
-function sendImage(file, fields, onProgress) {
+export function sendImage(file, fields, onProgress) {
   const data = new FormData();
   data.append("file", file, file.name);
   for (const [name, value] of Object.entries(fields)) data.append(name, value);
   const request = new XMLHttpRequest();
   request.open("POST", `${location.pathname}?wait=${WAIT}`);
   request.setRequestHeader("HX-Request", "true");
-  request.setRequestHeader("X-CSRFToken", sendForm().elements.csrfmiddlewaretoken.value);
+  request.setRequestHeader("X-CSRFToken", sendForm.elements.csrfmiddlewaretoken.value);
   if (onProgress) {
     request.upload.addEventListener("progress", (event) => onProgress(event.loaded / event.total));
   }
@@ -43,7 +44,7 @@ function refusal(name, status) {
   return line.outerHTML;
 }
 
-function show(place, html) {
+export function show(place, html) {
   place.innerHTML = html;
   htmx.process(place);
 }
@@ -60,7 +61,7 @@ function progressIn(place, name) {
 }
 
 async function sendFile(file, place, part) {
-  const limit = Number(sendForm().dataset.maxBytes);
+  const limit = Number(sendForm.dataset.maxBytes);
   if (file.size > limit) return show(place, refusal(file.name, 413));
   show(place, await sendImage(file, { part }, progressIn(place, file.name)));
 }
@@ -98,24 +99,6 @@ function takeFrom(input) {
   });
 }
 
-function takeDrops(form) {
-  let depth = 0;
-  const mark = (change) => {
-    depth = Math.max(0, depth + change);
-    form.classList.toggle("over", depth > 0);
-  };
-  const hasFiles = (event) => event.dataTransfer?.types.includes("Files");
-  document.addEventListener("dragenter", (event) => hasFiles(event) && mark(1));
-  document.addEventListener("dragleave", (event) => hasFiles(event) && mark(-1));
-  document.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
-  document.addEventListener("drop", (event) => {
-    if (!hasFiles(event)) return;
-    event.preventDefault();
-    mark(-depth);
-    if (event.dataTransfer.files.length) sendFiles(Array.from(event.dataTransfer.files));
-  });
-}
-
 function takePastes() {
   document.addEventListener("paste", (event) => {
     const files = Array.from(event.clipboardData?.files ?? []);
@@ -136,10 +119,7 @@ function sayReading() {
   document.addEventListener("htmx:afterSwap", look);
 }
 
-document.addEventListener("DOMContentLoaded", () => {
-  const form = sendForm();
-  takeDrops(form);
-  takePastes();
-  sayReading();
-  form.querySelectorAll("input[type=file]").forEach(takeFrom);
-});
+takeDrops(sendForm, (files) => sendFiles(Array.from(files)));
+takePastes();
+sayReading();
+sendForm.querySelectorAll("input[type=file]").forEach(takeFrom);

@@ -1,5 +1,6 @@
 // What every page does beyond HTML: times in the reader's own zone, messages that can be put away,
-// and questions before what cannot be undone.
+// and questions before what cannot be undone. No module, since those wait until all of the page is
+// read: what this hides and rewrites would be painted first, and the page would jump.
 "use strict";
 
 document.documentElement.classList.add("js");
