@@ -12,6 +12,13 @@ CHROMIUM = (
     os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 )
 expect.set_options(timeout=60_000)  # a page of a busy machine comes later, not otherwise
+TRANSFER = """files => {
+    const data = new DataTransfer();
+    for (const [name, bytes] of files) {
+        data.items.add(new File([new Uint8Array(bytes)], name, {type: "image/png"}));
+    }
+    return data;
+}"""
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
 
 
@@ -62,3 +69,8 @@ def choose(page, name):
     """Go to a page by the menu, which is behind a button on a phone."""
     page.get_by_role("button", name="Menu", exact=True).click()
     page.get_by_role("link", name=name, exact=True).click()
+
+
+def transfer(page, files: dict[str, bytes]):
+    """A clipboard or a drag with these files, in the page."""
+    return page.evaluate_handle(TRANSFER, [[name, list(data)] for name, data in files.items()])

@@ -10,6 +10,7 @@ from benchmarks.batches import MAKE_TOKEN, Program, kaggle_table, kill_while_it_
 from tests.bulks import idx, kaggle_csv, zip_of
 from tests.pictures import mnist_png
 from tests.site import ROOT
+from tests.system.conftest import transfer
 
 
 def test_a_killed_worker_costs_no_row_of_a_batch_and_doubles_none(own_site):
@@ -24,7 +25,7 @@ def test_a_killed_worker_costs_no_row_of_a_batch_and_doubles_none(own_site):
     assert right >= 2985
 
 
-def test_a_file_is_dropped_watched_and_its_results_downloaded(site, watched, mnist, tmp_path):
+def test_a_file_is_chosen_watched_and_its_results_downloaded(site, watched, mnist, tmp_path):
     page, path = watched.page, tmp_path / "digits.csv"
     path.write_bytes(kaggle_csv(mnist, 2000, labels=True))
     page.goto("/batches/")
@@ -41,6 +42,30 @@ def test_a_file_is_dropped_watched_and_its_results_downloaded(site, watched, mni
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Delete it").click()
     expect(page.locator("#messages")).to_contain_text("digits.csv was deleted")
+    assert watched.errors == []
+
+
+def test_files_are_dropped_anywhere_on_the_page(watched, mnist):
+    page = watched.page
+    page.goto("/batches/")
+    main, form = page.locator("main"), page.locator("[data-bulk]")
+    over = re.compile(r"\bover\b")
+    words = page.evaluate_handle("""() => {
+        const words = new DataTransfer();
+        words.setData("text/plain", "words");
+        return words;
+    }""")
+    main.dispatch_event("dragenter", {"dataTransfer": words})
+    expect(form).not_to_have_class(over)
+    files = transfer(page, {f"{n}.png": mnist_png(mnist, n) for n in range(3)})
+    main.dispatch_event("dragenter", {"dataTransfer": files})
+    expect(form).to_have_class(over)
+    main.dispatch_event("dragleave", {"dataTransfer": files})
+    expect(form).not_to_have_class(over)
+    main.dispatch_event("dragenter", {"dataTransfer": files})
+    main.dispatch_event("drop", {"dataTransfer": files})
+    expect(page).to_have_url(re.compile(r"/batches/\d+/$"))
+    expect(page.locator("#batch")).to_contain_text("All 3 are done")
     assert watched.errors == []
 
 

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.pictures import mnist_png
 from tests.site import ADMIN_PASSWORD
-from tests.system.conftest import choose
+from tests.system.conftest import choose, transfer
 
 
 def test_a_chosen_file_is_read_without_a_reload(watched, photo, site):
@@ -73,13 +73,8 @@ def test_back_shows_the_whole_history(watched, photo):
 def test_a_dropped_file_is_read(watched, mnist):
     page = watched.page
     page.goto("/")
-    drop = """([bytes]) => {
-        const data = new DataTransfer();
-        data.items.add(new File([new Uint8Array(bytes)], "drop.png", {type: "image/png"}));
-        const form = document.querySelector("[data-drop]");
-        form.dispatchEvent(new DragEvent("drop", {dataTransfer: data, bubbles: true}));
-    }"""
-    page.evaluate(drop, [list(mnist_png(mnist, 1))])
+    drag = transfer(page, {"drop.png": mnist_png(mnist, 1)})
+    page.locator("[data-drop]").dispatch_event("drop", {"dataTransfer": drag})
     expect(page.locator(".answer")).to_have_text("2")
     page.get_by_role("link", name="Details").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("drop.png")

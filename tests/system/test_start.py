@@ -4,20 +4,7 @@ from playwright.sync_api import expect
 
 from tests.pages import draw
 from tests.pictures import mnist_png
-from tests.system.conftest import read
-
-TRANSFER = """files => {
-    const data = new DataTransfer();
-    for (const [name, bytes] of files) {
-        data.items.add(new File([new Uint8Array(bytes)], name, {type: "image/png"}));
-    }
-    return data;
-}"""
-
-
-def transfer(page, files: dict[str, bytes]):
-    """A clipboard or a drag with these files, in the page."""
-    return page.evaluate_handle(TRANSFER, [[name, list(data)] for name, data in files.items()])
+from tests.system.conftest import read, transfer
 
 
 def test_a_drawing_is_read_where_it_is_drawn(watched):
