@@ -1,4 +1,4 @@
-"""Every knob of Digits, read once from the environment. The README's table lists them."""
+"""Every knob of Digits, read once from the environment. docs/settings.md lists them."""
 
 import os
 from datetime import timedelta
