@@ -4,12 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 TABLE = (ROOT / "docs" / "settings.md").read_text()
 SETTINGS = (ROOT / "webapp" / "settings.py").read_text()
 FOLDERS = (ROOT, ROOT / "docs", ROOT / "docs" / "decisions")
+DEPLOYMENT = "HTTPS=1 .venv/bin/python manage.py check --deploy --fail-level WARNING"
 PAGES = [page for folder in FOLDERS for page in sorted(folder.glob("*.md"))]
 
 
@@ -68,6 +70,14 @@ def test_the_makefile_has_the_commands_that_a_page_names(page):
     text = page.read_text()
     assert set(re.findall(r"\bmake (run|test|train|verifier|check)\b", text)) <= set(targets)
     assert set(re.findall(r"(?:`|^)make (\w+)", text, re.M)) <= set(targets)
+
+
+def test_the_hooks_run_what_make_check_runs():
+    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.M)[1]
+    commands = [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe.splitlines()]
+    (hooks,) = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    entries = [hook["entry"] for hook in hooks["hooks"]]
+    assert [command for command in commands if command not in entries] == [DEPLOYMENT]
 
 
 def test_the_version_is_the_same_everywhere():
