@@ -119,7 +119,7 @@ class DigitClassifier:
         """Read an image file the way the site does: any size, one digit or lines of them.
 
         Args:
-            file: a path, or the bytes of a PNG, JPEG, WebP, GIF, BMP, TIFF or HEIC.
+            file: a path, or the bytes of an image in one of worker.images.formats.
             model: the one to read with; by default the last one trained or loaded, else the one
                 that ships.
 

@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
+from digits.formats import percent
 from digits.models import Digit
-from digits.templatetags.digits import percent
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):

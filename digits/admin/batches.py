@@ -3,8 +3,8 @@
 from django.contrib import admin
 
 from digits.admin.base import Cascades, Inline, OnTheSite, ReadOnlyAdmin, SureAdmin, link
+from digits.formats import exactly, percent
 from digits.models import Batch, BatchItem, BatchPart
-from digits.templatetags.digits import exactly, percent
 
 
 class PartInline(Inline):

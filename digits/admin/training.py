@@ -8,10 +8,10 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_http_methods, require_POST
 
 from digits.admin.base import OnTheSite, ReadOnlyAdmin, link
+from digits.formats import percent
 from digits.forms import RetrainForm
 from digits.learning.runs import new_corrections
 from digits.models import TrainingRun
-from digits.templatetags.digits import percent
 from digits.views.training import ask, cancel_run, context_of
 
 

@@ -11,12 +11,12 @@ from django.utils.html import format_html
 from django.views.decorators.http import require_POST
 
 from digits.admin.base import ReadOnlyAdmin, link
+from digits.formats import exactly
 from digits.learning.runs import new_corrections
 from digits.models import (
     Activation,
     ModelVersion,
 )
-from digits.templatetags.digits import exactly
 from digits.versions import activations
 
 

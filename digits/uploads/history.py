@@ -10,9 +10,9 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.http import urlencode
 
+from digits.formats import SURENESS
 from digits.models import ModelVersion, Upload
 from digits.models.uploads import Source, Status, Verdict
-from digits.templatetags.digits import SURENESS
 
 PAGE_SIZE = 24
 COUNTED = 100_000  # then "more than": counting on would look at every row

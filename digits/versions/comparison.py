@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from django.db.models import F, FilteredRelation, Q
 from django.db.models.functions import Coalesce
 
+from digits.formats import exactly
 from digits.models import Digit, ModelVersion, Prediction
 from digits.models.corrections import NOT_A_DIGIT
 from digits.models.versions import HELD_OUT_ACCURACY, MNIST_ACCURACY, first_known
 from digits.pictures.charts import Timeline, timeline
-from digits.templatetags.digits import exactly
 from digits.versions import reports
 
 VERSIONS_DRAWN = 40

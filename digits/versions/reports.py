@@ -6,11 +6,11 @@ from datetime import timedelta
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.template.defaultfilters import filesizeformat
 
+from digits.formats import duration, exactly
 from digits.models import ModelVersion
 from digits.models.corrections import NOT_A_DIGIT
 from digits.models.versions import first_known
 from digits.pictures.pixels import data_url
-from digits.templatetags.digits import duration, exactly
 
 CLASSES = [*map(str, range(10)), "not a digit"]
 SETS = {"mnist": "MNIST's test set", "corrections": "corrections held out"}

@@ -15,6 +15,7 @@ from digits.models.uploads import Source
 from digits.pictures import examples
 from digits.views.fragments import kept
 from digits.views.site import PARTS, result_context
+from worker.images import formats
 
 RECENT = 6
 
@@ -94,6 +95,8 @@ def _page(request, refused=()):
     context = {
         "refused": refused,
         "examples": examples.EXAMPLES.items(),
+        "formats": formats.NAMES,
+        "accept": formats.ACCEPT,
         "recent": Upload.objects.sent_by(request.owner)[:RECENT],
         "max_bytes": settings.MAX_UPLOAD_BYTES,
         "max_megabytes": settings.MAX_UPLOAD_BYTES // 1024**2,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from django.contrib.auth import get_user_model
 
+from digits.formats import exactly
 from digits.models import Activation, ModelVersion
-from digits.templatetags.digits import exactly
 from digits.versions import activations
 from tests.factories import make_reading
 

@@ -6,14 +6,11 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
-import pillow_heif
 from PIL import Image, ImageOps
 
 from worker.arrays import Pixels
+from worker.images.formats import NAMES, PILLOW_NAMES
 
-pillow_heif.register_heif_opener()
-
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "HEIF")
 MAX_PIXELS = 60_000_000
 MAX_SIDE = 2048  # a larger image is read at this size: strokes stay many pixels wide
 
@@ -28,7 +25,7 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """What an image file says of itself: format (a name of FORMATS) and size in pixels."""
+    """What an image file says of itself: its format, by Pillow's name, and its size in pixels."""
 
     format: str
     width: int
@@ -113,10 +110,9 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     if size:
         _check_size(*size, max_pixels)
     try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image = Image.open(io.BytesIO(data), formats=PILLOW_NAMES)
     except Exception as error:  # UnidentifiedImageError, or what a damaged header makes of it
-        names = ", ".join(FORMATS[:-1])
-        raise ImageError(f"The file is not an image that can be read ({names} or HEIC).") from error
+        raise ImageError(f"The file is not an image that can be read ({NAMES}).") from error
     _check_size(image.width, image.height, max_pixels)
     return image
 

@@ -6,6 +6,7 @@ from rest_framework import serializers
 from digits.models import Digit, Upload
 from digits.models.corrections import NOT_A_DIGIT
 from digits.models.uploads import Status, Verdict
+from worker.images import formats
 
 LABEL_HELP = f"0 to 9, or {NOT_A_DIGIT}: not a digit"
 
@@ -139,7 +140,7 @@ class UploadSerializer(serializers.ModelSerializer):
 
 
 class UploadFileSerializer(serializers.Serializer):
-    file = serializers.FileField(help_text="PNG, JPEG, WebP, GIF, BMP, TIFF or HEIC")
+    file = serializers.FileField(help_text=formats.NAMES)
 
 
 class CorrectionSerializer(serializers.Serializer):

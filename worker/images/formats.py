@@ -1,0 +1,37 @@
+"""The image formats that are read. A new one is a row here, and its sample in the tests."""
+
+from dataclasses import dataclass
+
+import pillow_heif
+
+pillow_heif.register_heif_opener()
+
+
+@dataclass(frozen=True)
+class ImageFormat:
+    """An image format.
+
+    pillow: its name in Pillow, which opens it.
+    name: its name as people know it.
+    suffixes: of its files, where browsers do not count them among images.
+    """
+
+    pillow: str
+    name: str
+    suffixes: tuple[str, ...] = ()
+
+
+FORMATS = (
+    ImageFormat("PNG", "PNG"),
+    ImageFormat("JPEG", "JPEG"),
+    ImageFormat("WEBP", "WebP"),
+    ImageFormat("GIF", "GIF"),
+    ImageFormat("BMP", "BMP"),
+    ImageFormat("TIFF", "TIFF"),
+    ImageFormat("HEIF", "HEIC", (".heic", ".heif")),
+)
+PILLOW_NAMES = tuple(one.pillow for one in FORMATS)
+*_others, _last = (one.name for one in FORMATS)
+NAMES = f"{', '.join(_others)} or {_last}"
+# What a file field of a page accepts.
+ACCEPT = ",".join(["image/*", *(suffix for one in FORMATS for suffix in one.suffixes)])
