@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from tests.pictures import png
+from worker.images.shapes import Shape
 from worker.reading.engine import Engine
 from worker.reading.reading import read_images
-from worker.reading.segmentation import Candidate, Shape, best_path, candidates, find_cuts
+from worker.reading.segmentation import Candidate, best_path, candidates, find_cuts
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,10 @@ import pytest
 from tests.reading.test_segmentation import found, row, shape
 from worker.files.datasets import load_mnist
 from worker.images.finding import find_ink, normalize
+from worker.images.shapes import Shape
 from worker.reading.bundle import BUNDLED_METRICS, VERIFIER, VERIFIER_FACTS, ModelError, file_sha256
 from worker.reading.engine import Engine, bundled_verifier
-from worker.reading.segmentation import Candidate, Shape, best_path, cut_parts
+from worker.reading.segmentation import Candidate, best_path, cut_parts
 from worker.reading.verifier import COLUMNS, ROWS, in_context
 from worker.training import verifier_data
 from worker.training.recipes import VerifierRecipe

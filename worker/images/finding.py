@@ -9,7 +9,7 @@ from worker.arrays import Floats, Integers, Pixels
 from worker.images.decoding import ImageError
 from worker.images.layout import LARGE, SOFT, Piece, find_lines
 from worker.images.paper import LEAST_CONTRAST, find_paper, rim, without_rules
-from worker.reading.segmentation import Shape
+from worker.images.shapes import Shape
 
 SIZE = 28
 BOX = 20

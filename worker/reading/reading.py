@@ -11,11 +11,11 @@ from PIL import Image
 from worker.arrays import Probabilities
 from worker.images.decoding import MAX_PIXELS, ImageError, Picture, decode, to_grey
 from worker.images.finding import SIZE, Glyph, Page, find_ink, normalize
+from worker.images.shapes import Shape
 from worker.reading.neighbours import adjust_for_neighbours
 from worker.reading.segmentation import (
     MOST_PARTS,
     Candidate,
-    Shape,
     best_path,
     candidates,
 )

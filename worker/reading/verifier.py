@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from worker.arrays import Pixels
-from worker.reading.segmentation import Shape
+from worker.images.shapes import Shape
 
 ROWS, COLUMNS = 24, 48  # the height of the shape fills the rows; the part is in the middle
 

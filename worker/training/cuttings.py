@@ -11,7 +11,8 @@ import numpy as np
 
 from worker.images.finding import normalize
 from worker.images.layout import DARK
-from worker.reading.segmentation import Shape, cut_parts
+from worker.images.shapes import Shape
+from worker.reading.segmentation import cut_parts
 from worker.training.augmentation import cropped, draw, with_other_pen
 
 HEIGHT = 44  # of the digits in a string, in pixels

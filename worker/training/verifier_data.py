@@ -12,7 +12,8 @@ import numpy as np
 
 from worker.files.datasets import load_mnist
 from worker.images.layout import DARK
-from worker.reading.segmentation import Shape, cut_parts
+from worker.images.shapes import Shape
+from worker.reading.segmentation import cut_parts
 from worker.reading.verifier import in_context
 from worker.training import letters, objects
 from worker.training.augmentation import cropped
