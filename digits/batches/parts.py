@@ -7,6 +7,7 @@ Whoever lost the lease finds no such row, and saves nothing.
 
 import logging
 import traceback
+from functools import partial
 
 from django.conf import settings
 from django.db import transaction
@@ -58,7 +59,7 @@ def claim() -> BatchPart | None:
 
 def cancel(batch: Batch) -> bool:
     """Cancel an unfinished batch; what was read of it stays. False: it had ended already."""
-    return _end(batch, BatchStatus.CANCELLED)
+    return finish(batch, BatchStatus.CANCELLED)
 
 
 def sweep():
@@ -118,23 +119,45 @@ def save(part: BatchPart, items: list) -> bool:
 def _finish_if_all_is_read(pk: int):
     batch = Batch.objects.filter(pk=pk).first()
     if batch and not batch.parts.exists():
-        _end(batch, BatchStatus.DONE, confusion=confusion(batch) if batch.labelled else [])
+        finish(batch, BatchStatus.DONE, confusion=confusion(batch) if batch.labelled else [])
 
 
-def _end(batch: Batch, status: str, **fields) -> bool:
-    """End an unfinished batch in one UPDATE; no part of it is to be read any more."""
+def finish(batch: Batch, status: str, **fields) -> bool:
+    """End an unfinished batch, whoever ends it; no part of it is to be read any more.
+
+    What is to happen when a batch ends, happens in `finished`, after the commit.
+
+    Returns:
+        False where it had ended already.
+    """
     with transaction.atomic():
         # Parts before their batch, as everywhere: so nobody waits for each other.
         BatchPart.objects.filter(batch=batch.pk).delete()
         ended = Batch.objects.filter(pk=batch.pk, status__in=BATCH_UNFINISHED).update(
             status=status, finished_at=timezone.now(), **fields
         )
+        if ended:
+            transaction.on_commit(partial(finished, batch.pk), robust=True)
     return ended == 1
+
+
+def finished(pk: int):
+    """A batch has ended as done, failed or cancelled."""
+    batch = Batch.objects.filter(pk=pk).first()
+    if batch:
+        logger.info(
+            "%s is %s: %d of %d rows, %d of them bad",
+            batch,
+            batch.status,
+            batch.done,
+            batch.total,
+            batch.bad,
+        )
 
 
 def fail(batch: Batch, reason: str, error: Exception):
     detail = "".join(traceback.format_exception(error))
-    if _end(batch, BatchStatus.FAILED, error=reason[:500], error_detail=detail):
+    if finish(batch, BatchStatus.FAILED, error=reason[:500], error_detail=detail):
         logger.error("%s failed: %s", batch, reason)
 
 
