@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Without bytecode files TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check train verifier evaluate screenshots clean
+.PHONY: run test check leases train verifier evaluate screenshots clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up
@@ -19,6 +19,10 @@ PROCESSES ?= auto
 test: $(VENV)/.installed-dev
 	@exec $(BIN)/python -m pytest --numprocesses=$(PROCESSES) --maxprocesses=4 \
 		--dist=loadfile --no-loadscope-reorder $(ARGS)
+
+# A state machine does to leases whatever may happen to them; `make test` takes fewer steps.
+leases: $(VENV)/.installed-dev
+	LEASE_STEPS=100000 $(BIN)/python -m pytest tests/queue/test_lease_states.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
