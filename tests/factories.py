@@ -5,8 +5,9 @@ import json
 import numpy as np
 from django.core.files.base import ContentFile
 
-from digits.models import Digit, ModelVersion, Prediction, Upload
+from digits.models import Activation, Digit, ModelVersion, Prediction, Upload
 from digits.models.uploads import Status
+from digits.versions import activations
 
 
 def make_upload(data: bytes = b"not read here", **fields) -> Upload:
@@ -47,6 +48,12 @@ def make_reading(version: ModelVersion, value: int | None = 7, digits: int = 1, 
             ],
         )
     return upload
+
+
+def claimed_activation(version: ModelVersion) -> Activation:
+    """An activation that was asked for, in the hands of a worker process."""
+    activations.request(version)
+    return activations.claim()
 
 
 def as_json(response) -> dict:

@@ -6,7 +6,7 @@ from django.contrib.auth import get_user_model
 from digits.learning.corrections import correct
 from digits.models import Activation, Correction, Digit, ModelVersion, Prediction
 from digits.versions import activations
-from tests.factories import make_reading, make_upload
+from tests.factories import claimed_activation, make_reading, make_upload
 
 pytestmark = pytest.mark.django_db
 LISTS = ["upload", "digit", "prediction", "correction", "modelversion", "activation"]
@@ -213,7 +213,7 @@ def test_one_click_activates_a_version(admin, redis, version, second):
 
 def test_one_click_rolls_back(admin, redis, version, second):
     assert "Roll back" not in admin.get("/admin/digits/modelversion/").content.decode()
-    activations.complete(activations.request(second))
+    activations.complete(claimed_activation(second))
     for path in ("", f"{second.pk}/change/"):
         text = admin.get(f"/admin/digits/modelversion/{path}").content.decode()
         assert "Roll back to version 1" in text
@@ -232,7 +232,7 @@ def test_only_who_may_see_versions_can_activate_one(client, second):
 
 
 def test_activations_are_only_looked_at(admin, second):
-    activation = activations.request(second)
+    activation = claimed_activation(second)
     activations.refuse(activation, "the model file 2.keras is missing")
     assert "2.keras is missing" in admin.get("/admin/digits/activation/").content.decode()
     url = f"/admin/digits/activation/{activation.pk}"
@@ -242,7 +242,7 @@ def test_activations_are_only_looked_at(admin, second):
 
 
 def test_the_index_shows_the_state_of_the_system_and_what_one_looks_for(admin, redis, second):
-    activations.complete(activations.request(second))
+    activations.complete(claimed_activation(second))
     page = admin.get("/admin/").content.decode()
     assert "Uploads in the last 24 hours" in page
     assert "No worker process gave a sign of life." in page
@@ -261,7 +261,7 @@ def test_the_index_takes_few_queries(admin, redis, version, django_assert_max_nu
 
 
 def test_the_index_offers_only_what_one_may_do(client, redis, second):
-    activations.complete(activations.request(second))
+    activations.complete(claimed_activation(second))
     client.force_login(get_user_model().objects.create_user("eve", is_staff=True))
     page = client.get("/admin/").content.decode()
     assert "Uploads in the last 24 hours" in page

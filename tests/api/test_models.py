@@ -42,7 +42,7 @@ def test_staff_ask_for_an_activation_and_see_what_becomes_of_it(staff):
     assert answer.json()["activation"]["status"] == "queued"
     activation = Activation.objects.get()
     assert activation.requested_by.username == "root"
-    activations.refuse(activation, "the file was changed")
+    activations.refuse(activations.claim(), "the file was changed")
     said = staff.get(answer["Location"]).json()
     assert (said["is_active"], said["activation"]["reason"]) == (False, "the file was changed")
 

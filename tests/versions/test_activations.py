@@ -16,6 +16,7 @@ from digits.queue import wake_ups
 from digits.tasks import serving
 from digits.tasks.activation import work_on_activations
 from digits.versions import activations, registry
+from tests.factories import claimed_activation
 from tests.models import changed_model, flip_a_byte, linear_model, mistaken_model
 from worker.reading.bundle import BUNDLED_MODEL, ModelError
 
@@ -53,11 +54,6 @@ def outcome(activation) -> tuple[str, str]:
     return activation.status, activation.reason
 
 
-def request_and_claim(version) -> Activation:
-    activations.request(version)
-    return activations.claim()
-
-
 def refused(activation) -> str:
     """The reason of a refusal, after which the version before goes on."""
     before = ModelVersion.active()
@@ -86,7 +82,7 @@ def test_a_version_becomes_active_and_reads_with_the_engine_that_was_tried(secon
 
 def test_another_process_swaps_at_its_next_batch(first, second):
     old, _ = serving.process.engine_and_version()
-    activations.complete(request_and_claim(second))
+    activations.complete(claimed_activation(second))
     new, version = serving.process.engine_and_version()
     assert version == second
     assert new is not old
@@ -143,7 +139,7 @@ def test_a_refused_version_is_tried_again_after_a_while(first, second, monkeypat
     serving.process.engine_and_version()
     whole = Path(second.file.path).read_bytes()
     flip_a_byte(second.file.path)
-    activations.complete(request_and_claim(second))
+    activations.complete(claimed_activation(second))
     assert serving.process.engine_and_version()[1] == first
     Path(second.file.path).write_bytes(whole)
     assert serving.process.engine_and_version()[1] == first
@@ -179,9 +175,9 @@ def test_asking_twice_for_the_same_is_one_activation(first, second):
 
 
 def test_one_that_another_process_ended_is_not_ended_again(first, second):
-    activation = request_and_claim(second)
+    activation = claimed_activation(second)
     assert activations.complete(activation)
-    activations.complete(request_and_claim(first))
+    activations.complete(claimed_activation(first))
     assert not activations.complete(activation)
     assert not activations.refuse(activation, "late")
     assert outcome(activation) == ("done", "")
@@ -265,12 +261,12 @@ def test_a_fresh_installation_has_nothing_to_roll_back_to(first):
 def test_it_rolls_back_to_the_version_that_was_active_before(first, second, changed):
     third = registry.register(changed, {"architecture": "cnn"})
     for version, before in ((second, first), (third, second), (second, third), (first, second)):
-        activations.complete(activations.request(version))
+        activations.complete(claimed_activation(version))
         assert activations.rollback_target() == before
 
 
 def test_a_refused_version_is_nothing_to_roll_back_to(first, second):
-    activations.refuse(activations.request(second), "broken")
+    activations.refuse(claimed_activation(second), "broken")
     assert activations.rollback_target() is None
 
 

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from digits.formats import exactly
 from digits.models import Activation, ModelVersion
 from digits.versions import activations
-from tests.factories import make_reading
+from tests.factories import claimed_activation, make_reading
 
 pytestmark = pytest.mark.django_db
 
@@ -118,10 +118,10 @@ def test_one_click_asks_for_the_version_and_says_so(client, staff, redis, second
 
 
 def test_the_page_is_sent_anew_only_when_something_changed(client, second):
-    activation = activations.request(second)
+    activations.request(second)
     seen = f"/models/?seen={activations.progress().state}"
     assert client.get(seen, headers={"HX-Request": "true"}).status_code == 204
-    activations.complete(activation)
+    activations.complete(activations.claim())
     part = page(client, seen, **{"HX-Request": "true"})
     assert "<html" not in part
     assert "Version 2 was activated" in part
@@ -130,7 +130,7 @@ def test_the_page_is_sent_anew_only_when_something_changed(client, second):
 
 
 def test_a_refusal_is_shown_with_its_reason(client, second):
-    activations.refuse(activations.request(second), "the model file 2.keras is missing")
+    activations.refuse(claimed_activation(second), "the model file 2.keras is missing")
     text = page(client)
     assert "Version 2 was refused: the model file 2.keras is missing. Version 1 goes on." in text
     assert "the model file 2.keras is missing" in page(client, second.get_absolute_url())
@@ -138,7 +138,7 @@ def test_a_refusal_is_shown_with_its_reason(client, second):
 
 def test_one_click_rolls_back_to_the_version_before(client, staff, redis, first, second):
     assert "Roll back" not in page(client)
-    activations.complete(activations.request(second))
+    activations.complete(claimed_activation(second))
     text = page(client)
     assert "<button>Roll back to version 1</button>" in text
     client.post(f"/models/{first.pk}/activate")

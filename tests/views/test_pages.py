@@ -290,6 +290,7 @@ def test_a_reading_is_downloaded_as_text_with_its_lines_and_corrections(client, 
     client.force_login(account)
     upload = make_reading(version, user=account, digits=2, name="page.png")
     Upload.objects.filter(pk=upload.pk).update(reading="7 7")
+    upload.digits.filter(position=1).update(line=1)
     answer = client.get(f"{upload.get_absolute_url()}reading.txt")
     assert answer.content == b"7\n7\n"
     assert 'filename="page.txt"' in answer["Content-Disposition"]
