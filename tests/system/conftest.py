@@ -74,3 +74,13 @@ def choose(page, name):
 def transfer(page, files: dict[str, bytes]):
     """A clipboard or a drag with these files, in the page."""
     return page.evaluate_handle(TRANSFER, [[name, list(data)] for name, data in files.items()])
+
+
+def choose_before_scripts(page, label, path):
+    """Have a file chosen on the next page while its scripts are still under way."""
+
+    def choose_first(route):
+        page.get_by_label(label).set_input_files(path)
+        route.continue_()
+
+    page.route("**/digits/dropping*.js", choose_first, times=1)

@@ -10,7 +10,7 @@ from benchmarks.batches import MAKE_TOKEN, Program, kaggle_table, kill_while_it_
 from tests.bulks import idx, kaggle_csv, zip_of
 from tests.pictures import mnist_png
 from tests.site import ROOT
-from tests.system.conftest import transfer
+from tests.system.conftest import choose_before_scripts, transfer
 
 
 def test_a_killed_worker_costs_no_row_of_a_batch_and_doubles_none(own_site):
@@ -66,6 +66,19 @@ def test_files_are_dropped_anywhere_on_the_page(watched, mnist):
     main.dispatch_event("drop", {"dataTransfer": files})
     expect(page).to_have_url(re.compile(r"/batches/\d+/$"))
     expect(page.locator("#batch")).to_contain_text("All 3 are done")
+    assert watched.errors == []
+
+
+def test_files_that_are_chosen_before_the_scripts_have_come_are_sent_once(watched, mnist, tmp_path):
+    page, path = watched.page, tmp_path / "seven.png"
+    path.write_bytes(mnist_png(mnist, 0))
+    choose_before_scripts(page, "A ZIP, CSV or IDX file, or images", path)
+    page.goto("/batches/")
+    expect(page).to_have_url(re.compile(r"/batches/\d+/$"))
+    page.go_back()
+    expect(page.get_by_role("heading", name="Read in bulk")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    expect(page).to_have_url(re.compile(r"/batches/$"))
     assert watched.errors == []
 
 

@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 
 from tests.pages import draw
 from tests.pictures import mnist_png
-from tests.system.conftest import read, transfer
+from tests.system.conftest import choose_before_scripts, read, transfer
 
 
 def test_a_drawing_is_read_where_it_is_drawn(watched):
@@ -56,6 +56,17 @@ def test_dropped_files_have_a_tile_each_and_a_bad_one_its_reason(watched, mnist)
     expect(page.locator("#sent").get_by_role("alert")).to_contain_text("words.png")
     page.goto("/uploads/")
     assert page.locator(".tile").count() == 3  # all of one session
+
+
+def test_a_file_that_is_chosen_before_the_scripts_have_come_is_read(watched, photo):
+    page = watched.page
+    choose_before_scripts(page, "Image", photo)
+    page.goto("/")
+    expect(page.locator("#reading .answer")).to_have_text("7")
+    page.get_by_role("link", name="Details").click()
+    page.go_back()
+    expect(page.locator(".tile")).to_have_count(1)  # it was not sent once more
+    assert watched.errors == []
 
 
 def test_a_pasted_picture_is_read(watched, mnist):

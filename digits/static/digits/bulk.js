@@ -30,9 +30,9 @@ function sendBulk() {
       share < 1 ? `${Math.round(share * 100)} % sent` : "Sent, being checked";
   });
   request.addEventListener("loadend", () => {
+    bulkFile.value = ""; // the same file can be chosen again, and is not sent again by going back
     if (request.status === 200) return location.assign(request.responseURL);
     busy(false);
-    bulkFile.value = ""; // the same file can be chosen again
     const page = new DOMParser().parseFromString(request.responseText, "text/html");
     const why = page.querySelector("#refused p") ?? page.querySelector("main h1 + p");
     refuse(request.status === 413 ? "That is too large." : why?.textContent ?? OUT_OF_REACH);
@@ -46,4 +46,6 @@ takeDrops(bulkForm, (files) => {
   bulkFile.files = files;
   sendBulk();
 });
-bulkFile.addEventListener("change", () => bulkFile.files.length && sendBulk());
+const sendChosen = () => bulkFile.files.length && sendBulk();
+bulkFile.addEventListener("change", sendChosen);
+sendChosen(); // it was chosen before this script came

@@ -90,13 +90,16 @@ async function sendFiles(files) {
   await Promise.all(Array.from({ length: AT_ONCE }, next));
 }
 
+function sendChosen(input) {
+  const files = Array.from(input.files);
+  input.value = ""; // the same file can be chosen again
+  if (files.length) sendFiles(files);
+}
+
 function takeFrom(input) {
-  input.addEventListener("change", async () => {
-    const files = Array.from(input.files);
-    if (!files.length) return;
-    input.value = ""; // the same file can be chosen again
-    await sendFiles(files);
-  });
+  input.addEventListener("change", () => sendChosen(input));
+  // What was chosen before the scripts came is sent when all of them are there.
+  document.addEventListener("DOMContentLoaded", () => sendChosen(input));
 }
 
 function takePastes() {
