@@ -43,6 +43,7 @@ function sendBulk() {
 }
 
 takeDrops(bulkForm, (files) => {
+  if (bulkFile.disabled) return; // others are being sent
   bulkFile.files = files;
   sendBulk();
 });
