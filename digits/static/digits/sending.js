@@ -111,8 +111,8 @@ function takePastes() {
   });
 }
 
-// A reading that appears is said to those who do not see it.
-function sayReading() {
+// A reading that appears is announced to those who do not see it.
+function announceReading() {
   const said = document.getElementById("said");
   const look = () => {
     const text = document.querySelector("#reading [data-said]")?.dataset.said;
@@ -124,5 +124,5 @@ function sayReading() {
 
 takeDrops(sendForm, (files) => sendFiles(Array.from(files)));
 takePastes();
-sayReading();
+announceReading();
 sendForm.querySelectorAll("input[type=file]").forEach(takeFrom);
