@@ -165,7 +165,7 @@ def test_whoever_guesses_a_password_is_stopped_and_nobody_else(client, settings)
     for _ in range(settings.AXES_FAILURE_LIMIT):
         last = sign_in(client, password="a guess")
     assert last.status_code == 429
-    assert "Too many tries" in last.content.decode()
+    assert "Too many attempts" in last.content.decode()
     assert sign_in(client).status_code == 429
     assert sign_in(Client(), name="eve").status_code == 302
     assert sign_in(Client(REMOTE_ADDR="10.0.0.9")).status_code == 302

@@ -245,7 +245,7 @@ def test_the_index_shows_the_state_of_the_system_and_what_one_looks_for(admin, r
     activations.complete(claimed_activation(second))
     page = admin.get("/admin/").content.decode()
     assert "Uploads in the last 24 hours" in page
-    assert "No worker process gave a sign of life." in page
+    assert "No worker process has given a sign of life." in page
     assert 'href="/admin/digits/trainingrun/retrain/">Retrain</a>' in page
     assert "Roll back to version 1" in page
     assert "hx-get" not in page

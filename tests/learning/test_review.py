@@ -155,7 +155,7 @@ def test_the_last_answer_can_be_taken_back(client, ann):
     least = reading(ann, 0.4)
     reading(ann, 0.5)
     page = say(client, least, "4").content.decode()
-    assert "The last one: <strong>4</strong>" in page
+    assert "Last answer: <strong>4</strong>" in page
     page = client.post("/review/", {"digit": least.pk, "label": ""}, follow=True)
     assert shown(page) == least.pk
     least.refresh_from_db()
@@ -208,7 +208,7 @@ def test_nobody_is_shown_what_is_not_theirs(client, ann):
     for query in ("digit", "said"):
         page = client.get(f"/review/?{query}={theirs.pk}").content.decode()
         assert "Nothing is left to review." in page
-        assert "The last one" not in page
+        assert "Last answer" not in page
 
 
 def test_a_form_of_another_site_says_nothing(ann):

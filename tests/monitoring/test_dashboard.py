@@ -58,8 +58,8 @@ def test_it_is_for_staff(client):
 def test_a_fresh_site_says_that_nothing_was_read(client, staff, redis):
     page = words(client.get("/dashboard/"))
     assert "Uploads 0 0" in page
-    assert page.count("Nothing was read yet.") == 2
-    assert "No worker process gave a sign of life." in page
+    assert page.count("Nothing has been read yet.") == 2
+    assert "No worker process has given a sign of life." in page
 
 
 def test_a_stopped_redis_is_shown_and_the_page_works(client, staff, no_redis):

@@ -127,7 +127,7 @@ def test_versions_change_under_load_and_a_changed_file_is_refused(own_site, mnis
     assert refused.returncode == 1
     assert "version 2 was refused: the model file" in refused.stderr
     assert "was changed: expected SHA-256" in refused.stderr
-    assert "Version 1 goes on." in admin.get("/models/").text
+    assert "Version 1 stays active." in admin.get("/models/").text
     assert classify(site, mnist_png(mnist, 0)) == (200, "Predicted number for input image: 7")
     assert site.reader() == reader
     done = run_manage(["activate", 1, "--wait", 20], site.settings)

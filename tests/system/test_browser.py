@@ -94,7 +94,7 @@ def test_it_works_without_javascript(chromium, site, photo):
     page.goto("/")
     page.get_by_label("Image").set_input_files(photo)
     page.get_by_role("button", name="Read it").click()
-    again = page.get_by_role("link", name="Look again")
+    again = page.get_by_role("link", name="Refresh")
     if again.is_visible():
         again.click()
     assert page.locator(".answer").inner_text() == "7"

@@ -52,7 +52,7 @@ def test_who_signs_up_keeps_the_history_and_finds_and_deletes_in_it(watched, sit
     assert len(download.value.path().read_text().splitlines()) == 5
     page.get_by_label(re.compile("^Mark upload")).nth(0).check()
     page.get_by_label(re.compile("^Mark upload")).nth(2).check()
-    page.get_by_role("button", name="Delete the marked").click()
+    page.get_by_role("button", name="Delete marked uploads").click()
     expect(page.get_by_role("heading", name="Delete 2 uploads?")).to_be_visible()
     page.get_by_role("button", name="Delete them").click()
     expect(page.get_by_text("2 uploads were deleted.")).to_be_visible()
@@ -75,7 +75,7 @@ def test_the_history_is_searched_and_cleaned_up_without_javascript(chromium, sit
     page.get_by_label("Reads").fill("7")
     page.get_by_role("button", name="Search").click()
     page.get_by_label(re.compile("^Mark upload")).check()
-    page.get_by_role("button", name="Delete the marked").click()
+    page.get_by_role("button", name="Delete marked uploads").click()
     page.get_by_role("button", name="Delete it").click()
     expect(page.get_by_text("1 upload was deleted.")).to_be_visible()
     expect(page.get_by_text("No upload matches.")).to_be_visible()

@@ -211,14 +211,14 @@ def test_staff_asks_on_the_result_page_which_waits_for_the_answer(redis, client,
     assert '<option value="2">' in page
     assert '<option value="1">' not in page  # it has read it
     answer = again(client, upload, 2, headers=HTMX, follow=True).content.decode()
-    assert "version 2 reads it again" in answer
+    assert "version 2 is reading it again" in answer
     assert f'hx-get="{upload.get_absolute_url()}" hx-trigger="every 1s"' in answer
     assert '<option value="2">' not in answer
     assert Rereading.objects.get().requested_by == staff
     tasks.read_again()
     part = client.get(upload.get_absolute_url(), headers=HTMX).content.decode()
     assert "hx-get" not in part
-    assert "Every version has read it." in part
+    assert "Every version has read this upload." in part
     assert said(upload, second) == [7]
 
 

@@ -66,7 +66,7 @@ def test_what_is_refused_is_said_on_the_page(client):
 
 
 def test_an_empty_list_says_what_to_do(client):
-    assert "Nothing was read in bulk yet" in client.get("/batches/").content.decode()
+    assert "There are no bulk jobs yet" in client.get("/batches/").content.decode()
 
 
 def test_a_finished_page_asks_no_more_and_offers_the_results(client, account):

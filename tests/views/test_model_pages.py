@@ -132,7 +132,9 @@ def test_the_page_is_sent_anew_only_when_something_changed(client, second):
 def test_a_refusal_is_shown_with_its_reason(client, second):
     activations.refuse(claimed_activation(second), "the model file 2.keras is missing")
     text = page(client)
-    assert "Version 2 was refused: the model file 2.keras is missing. Version 1 goes on." in text
+    assert (
+        "Version 2 was refused: the model file 2.keras is missing. Version 1 stays active." in text
+    )
     assert "the model file 2.keras is missing" in page(client, second.get_absolute_url())
 
 
@@ -161,7 +163,7 @@ def test_a_version_shows_its_facts(client, first, second):
 
 def test_what_was_not_measured_is_left_out(client, second):
     text = page(client, second.get_absolute_url())
-    for part in ("Judged", "What is read as what", "digit by digit", "disagrees", "Collections"):
+    for part in ("Comparison", "Confusion matrix", "by digit", "disagreements", "Collections"):
         assert part not in text
     assert "not measured" in page(client)
 
@@ -170,7 +172,7 @@ def test_a_report_stands_beside_the_version_that_was_active(client, first):
     data = {"counts": {"mnist": 60000, "corrections": 180}, "sha256": "a" * 64}
     second = make_version(2, metrics={"report": REPORT, "data": data})
     text = page(client, second.get_absolute_url())
-    assert "Judged beside version 1, which was active then" in text
+    assert "Comparison with version 1, which was active then" in text
     assert (
         "<td><strong>99.81 %</strong></td><td>99.70 %</td><td>+0.11</td>"
         "<td>0.0107</td><td>0.0121</td><td>10,000</td>"
@@ -187,7 +189,7 @@ def test_a_report_beside_no_version_compares_with_none(client):
     second = make_version(2, metrics={"report": report})
     text = page(client, second.get_absolute_url())
     assert "A digit labelled 7, read as 1" in text
-    assert "Judged" not in text
+    assert "Comparison" not in text
     assert "version before" not in text
 
 
@@ -268,10 +270,12 @@ def test_what_two_versions_read_differently_is_shown_to_its_owner(client, first,
         digit.predictions.create(
             version=second, value=other, confidence=0.5, probabilities=[0.05] * 10
         )
-    assert "They have read none of the same digits" in compared(client)
+    assert "They have not read any of the same digits" in compared(client)
     client.force_login(user)
     text = compared(client, "?a=1&b=2")
-    assert "Both have read 4 of the digits that you may see, and differ on <strong>2" in text
+    assert (
+        "Both versions have read 4 of the digits that you can see, and differ on <strong>2" in text
+    )
     assert "7 or <strong>1</strong>" in text
     assert "not a digit or <strong>3</strong>" in text
 
