@@ -1,16 +1,22 @@
 """A candidate beside the active model: how both read the same images, and which is better."""
 
 import base64
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from worker.arrays import Labels, Probabilities
 from worker.files.datasets import Dataset, load_mnist
+from worker.metrics import Disagreement, Report, Scores, SetScores
+
+if TYPE_CHECKING:
+    from worker.reading.engine import Engine
 
 WORST = 24  # images that a report shows
 TOLERANCE = 0.0005  # of MNIST's accuracy, that a better reading of corrections may cost
 
 
-def judge(candidate, active, held_out: Dataset) -> dict:
+def judge(candidate: "Engine", active: "Engine | None", held_out: Dataset) -> Report:
     """Measure a candidate beside the active model, on MNIST's test set and held-out corrections.
 
     Args:
@@ -22,12 +28,18 @@ def judge(candidate, active, held_out: Dataset) -> dict:
         confusion matrix and accuracy per digit on MNIST, and the images it most disagrees with.
     """
     test = load_mnist("test")
-    sets, read = {}, {}
+    sets: dict[str, SetScores] = {}
+    read: dict[str, tuple[Probabilities, Probabilities | None]] = {}
     for name, dataset in (("mnist", test), ("corrections", held_out)):
         own = candidate.predict(dataset.images)
         other = active.predict(dataset.images) if active else None
         read[name] = own, other
-        sets[name] = {"images": len(dataset), **_scores(own, dataset.labels)}
+        scores = _scores(own, dataset.labels)
+        sets[name] = {
+            "images": len(dataset),
+            "accuracy": scores["accuracy"],
+            "loss": scores["loss"],
+        }
         if other is not None:
             sets[name]["active"] = _scores(other, dataset.labels)
     own = read["mnist"][0]
@@ -48,12 +60,12 @@ def judge(candidate, active, held_out: Dataset) -> dict:
     }
 
 
-def judge_alone(engine) -> dict:
+def judge_alone(engine: "Engine") -> Report:
     """Measure a model on MNIST's test set, beside no other; as `judge`."""
     return judge(engine, None, Dataset(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8)))
 
 
-def is_better(report: dict) -> bool:
+def is_better(report: Report) -> bool:
     """Tell whether a candidate may replace the active version.
 
     It reads held-out corrections better at no more than TOLERANCE of MNIST's accuracy; where it
@@ -62,14 +74,22 @@ def is_better(report: dict) -> bool:
     mnist, held_out = report["sets"]["mnist"], report["sets"]["corrections"]
     if "active" not in mnist:
         return True
-    gained = mnist["accuracy"] - mnist["active"]["accuracy"]
+    gained = _gain(mnist)
     if held_out["images"]:
-        learned = held_out["accuracy"] - held_out["active"]["accuracy"]
+        learned = _gain(held_out)
         return (learned > 0 and gained >= -TOLERANCE) or (learned == 0 and gained > 0)
     return gained > 0
 
 
-def _scores(probabilities: np.ndarray, labels: np.ndarray) -> dict:
+def _gain(scores: SetScores) -> float:
+    """Return by how much the candidate's accuracy exceeds the active version's."""
+    own, other = scores["accuracy"], scores["active"]["accuracy"]
+    if own is None or other is None:
+        raise ValueError("expected scores of at least one image, received none")
+    return own - other
+
+
+def _scores(probabilities: Probabilities, labels: Labels) -> Scores:
     if not len(labels):
         return {"accuracy": None, "loss": None}
     right = probabilities.argmax(axis=1) == labels
@@ -81,8 +101,8 @@ def _scores(probabilities: np.ndarray, labels: np.ndarray) -> dict:
 
 
 def _disagreements(
-    name: str, own: np.ndarray, other: np.ndarray | None, dataset: Dataset
-) -> list[dict]:
+    name: str, own: Probabilities, other: Probabilities | None, dataset: Dataset
+) -> list[Disagreement]:
     """Give the images that the model reads otherwise than they are labelled, surest first."""
     if not len(dataset):
         return []

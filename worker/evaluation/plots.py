@@ -15,7 +15,7 @@ CLASSES = [*map(str, range(10)), "none"]
 GALLERY = 8, 12
 
 
-def draw_evaluation(answers: list[Answer], folder: Path):
+def draw_evaluation(answers: list[Answer], folder: Path) -> None:
     """Draw confusion.png, reliability.png and gallery.png into the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in (
@@ -26,7 +26,7 @@ def draw_evaluation(answers: list[Answer], folder: Path):
         draw(answers).savefig(folder / f"{name}.png", dpi=120, bbox_inches="tight")
 
 
-def draw_gallery(answers: list[Answer], path: Path):
+def draw_gallery(answers: list[Answer], path: Path) -> None:
     """Draw wrong readings, the surest first, then right ones, the least sure first."""
     _gallery(answers).savefig(path, dpi=120, bbox_inches="tight")
 
@@ -75,16 +75,18 @@ def _reliability(answers: list[Answer]) -> Figure:
 def _gallery(answers: list[Answer]) -> Figure:
     """Show wrong readings, the surest first, then right ones, the least sure first."""
     rows, columns = GALLERY
-    seen = [answer for answer in answers if answer.pixels is not None]
-    wrong = sorted((a for a in seen if not a.is_right), key=lambda a: -(a.confidence or 0))
-    right = sorted((a for a in seen if a.is_right), key=lambda a: a.confidence or 0)
+    seen = [(answer, answer.pixels) for answer in answers if answer.pixels is not None]
+    wrong = [one for one in seen if not one[0].is_right]
+    wrong.sort(key=lambda one: -(one[0].confidence or 0))
+    right = [one for one in seen if one[0].is_right]
+    right.sort(key=lambda one: one[0].confidence or 0)
     half = rows * columns // 2
     shown = wrong[: max(half, rows * columns - len(right))]
     shown += right[: rows * columns - len(shown)]
     figure = Figure(figsize=(columns, rows * 1.25))
-    for place, answer in enumerate(shown):
+    for place, (answer, pixels) in enumerate(shown):
         axes = figure.add_subplot(rows, columns, place + 1)
-        axes.imshow(255 - answer.pixels, cmap="gray", vmin=0, vmax=255)
+        axes.imshow(255 - pixels, cmap="gray", vmin=0, vmax=255)
         axes.set_axis_off()
         colour = "black" if answer.is_right else "tab:red"
         title = f"{answer.truth or 'none'} as {answer.text or 'none'}"

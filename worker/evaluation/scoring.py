@@ -2,16 +2,22 @@
 
 import io
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
+from worker.arrays import Integers, Pixels, Probabilities
 from worker.files.datasets import Dataset, DatasetError, load_idx, load_mnist, read_idx_images
 from worker.files.tables import load_csv
+from worker.metrics import Figures
 from worker.reading.reading import decide, read_images
+
+if TYPE_CHECKING:
+    from worker.reading.engine import Engine
 
 BINS = 15
 CHUNK = 64
@@ -43,7 +49,7 @@ class Answer:
     truth: str
     text: str
     confidence: float | None
-    pixels: np.ndarray | None
+    pixels: Pixels | None
     probable: str | None = None
 
     @property
@@ -51,11 +57,12 @@ class Answer:
         return self.text == self.truth
 
 
-def answers_of_pixels(engine, dataset: Dataset, truths: Iterable[str] | None = None):
+def answers_of_pixels(
+    engine: "Engine", dataset: Dataset, truths: Iterable[str] | None = None
+) -> list[Answer]:
     """Read images of 28x28 as they are, by the network alone.
 
     Args:
-        engine: the engine.Engine that reads.
         dataset: the images.
         truths: what is right where that is not the dataset's labels.
 
@@ -75,17 +82,18 @@ def answers_of_pixels(engine, dataset: Dataset, truths: Iterable[str] | None = N
     ]
 
 
-def _answer_of_pixels(name: str, truth: str, probabilities: np.ndarray, image) -> Answer:
+def _answer_of_pixels(name: str, truth: str, probabilities: Probabilities, image: Pixels) -> Answer:
     value, confidence = decide(probabilities)
     probable = str(int(probabilities[:-1].argmax()))
     return Answer(name, truth, "" if value is None else probable, confidence, image, probable)
 
 
-def answers_of_files(engine, samples: Iterable[Sample], on_progress=None) -> list[Answer]:
+def answers_of_files(
+    engine: "Engine", samples: Iterable[Sample], on_progress: Callable[[int], None] | None = None
+) -> list[Answer]:
     """Read image files the whole way: decoded, searched for digits, normalised, read.
 
     Args:
-        engine: the engine.Engine that reads.
         samples: the files.
         on_progress: called with the number of files each time that some were read.
     """
@@ -102,7 +110,9 @@ def answers_of_files(engine, samples: Iterable[Sample], on_progress=None) -> lis
     return answers
 
 
-def answers_of_mnist(engine, on_progress=None) -> dict[str, list[Answer]]:
+def answers_of_mnist(
+    engine: "Engine", on_progress: Callable[[int], None] | None = None
+) -> dict[str, list[Answer]]:
     """Read MNIST's test images, as pixels ("mnist") and as PNG files ("mnist-files").
 
     on_progress: called with the number of files each time that some were read.
@@ -118,11 +128,15 @@ def answers_of_mnist(engine, on_progress=None) -> dict[str, list[Answer]]:
     }
 
 
-def load_answers(engine, source: Path, holds_digits: bool = True, on_progress=None) -> list[Answer]:
+def load_answers(
+    engine: "Engine",
+    source: Path,
+    holds_digits: bool = True,
+    on_progress: Callable[[int], None] | None = None,
+) -> list[Answer]:
     """Read what a source holds.
 
     Args:
-        engine: the engine.Engine that reads.
         source: a folder of images named `<digits>_anything.png` (`12-34_...` has two lines, `_...`
             has no digit); an IDX file of images (its labels beside it); or a CSV of a label and
             784 pixels a row. The images of IDX and CSV go through the network alone.
@@ -166,7 +180,7 @@ def labelled_files(folder: Path) -> Iterator[Sample]:
         yield Sample(path.name, path.read_bytes(), label[1].replace("-", " "))
 
 
-def figures(answers: list[Answer]) -> dict:
+def figures(answers: list[Answer]) -> Figures:
     """Sum up answers.
 
     Returns:
@@ -255,7 +269,7 @@ def calibration_error(answers: list[Answer]) -> float | None:
     return round(sum(count * abs(mean - right) for count, mean, right in bins) / total, 6)
 
 
-def confusion(answers: list[Answer]) -> np.ndarray:
+def confusion(answers: list[Answer]) -> Integers:
     """Count the answers on images of one digit or none: int, shape (11, 11).
 
     Rows are the truth, columns the reading; 10 is "not a digit" (or no digit, or several).
@@ -276,7 +290,7 @@ def _labels_beside(images: Path) -> Path:
 
 
 def _chunks(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
-    chunk = []
+    chunk: list[Sample] = []
     for sample in samples:
         chunk.append(sample)
         if len(chunk) == CHUNK:
@@ -286,7 +300,7 @@ def _chunks(samples: Iterable[Sample]) -> Iterator[list[Sample]]:
         yield chunk
 
 
-def _png(image: np.ndarray) -> bytes:
+def _png(image: Pixels) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()

@@ -4,15 +4,16 @@ from functools import cache
 
 import numpy as np
 
+from worker.arrays import Probabilities
 from worker.files.datasets import Dataset, load_mnist
 from worker.reading.bundle import ModelError
-from worker.reading.engine import BATCH_SIZES
+from worker.reading.engine import BATCH_SIZES, Engine
 
 IMAGES = 256
 LEAST_RIGHT = 0.5  # any digit model reads far more than half; a broken one about a tenth
 
 
-def try_out(engine) -> float:
+def try_out(engine: Engine) -> float:
     """Read a sample of MNIST's test digits.
 
     Returns:
@@ -42,7 +43,7 @@ def sample() -> Dataset:
     return Dataset(test.images[chosen], test.labels[chosen])
 
 
-def check(probabilities: np.ndarray):
+def check(probabilities: Probabilities) -> None:
     """Check that each row is finite, lies in 0 to 1, and sums to 1; else ModelError."""
     if not np.isfinite(probabilities).all():
         raise ModelError("expected finite probabilities, received some that are no numbers")
