@@ -4,16 +4,28 @@ docs/python.md shows how it is used.
 """
 
 import csv
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from worker.arrays import Labels, Mask, Pixels
 from worker.files.datasets import Dataset, load_mnist
 from worker.files.exports import export_images
 from worker.files.tables import load_csv, open_plain, read_layout, rows
 from worker.reading.bundle import BUNDLED_MODEL, ModelError
 from worker.training.recipes import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+    from worker.metrics import Epoch
+    from worker.reading.reading import Reading
+
+FilePath = str | os.PathLike[str]
 
 HELD_OUT = 10  # where the test images have no labels, one training image in so many is kept for it
 PREDICTED_CSV, GALLERY_PNG = "predicted.csv", "gallery.png"
@@ -23,8 +35,8 @@ PREDICTED_CSV, GALLERY_PNG = "predicted.csv", "gallery.png"
 class Images:
     """Images to read: uint8, shape (n, 28, 28), 0 paper to 255 ink; labels where they are known."""
 
-    images: np.ndarray
-    labels: np.ndarray | None = None
+    images: Pixels
+    labels: Labels | None = None
 
 
 class DigitClassifier:
@@ -33,13 +45,15 @@ class DigitClassifier:
     It begins with MNIST's training and test images; `download_imgs` takes those of two CSV files.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         test = load_mnist("test")
         self.training = load_mnist("train")
         self.test = Images(test.images, test.labels)
-        self.model = None
+        self.model: keras.Model | None = None
 
-    def download_imgs(self, train_csv, test_csv, train_dir, test_dir) -> tuple[int, int]:
+    def download_imgs(
+        self, train_csv: FilePath, test_csv: FilePath, train_dir: FilePath, test_dir: FilePath
+    ) -> tuple[int, int]:
         """Write the rows of Kaggle's train.csv and test.csv as images, and work with them.
 
         Each is a PNG of 28x28 pixels, named by its index from 0; the labels go to labels.csv.
@@ -51,15 +65,17 @@ class DigitClassifier:
             DatasetError: a file is no table of digits, or train.csv has no labels; with the number
                 of the row that is wrong.
         """
-        counts = tuple(
-            export_images(Path(table), Path(folder))
-            for table, folder in ((train_csv, train_dir), (test_csv, test_dir))
+        counts = (
+            export_images(Path(train_csv), Path(train_dir)),
+            export_images(Path(test_csv), Path(test_dir)),
         )
         self.training = load_csv(Path(train_csv))
-        self.test = _images_of(Path(test_csv))
+        self.test = _load_images(Path(test_csv))
         return counts
 
-    def train(self, on_epoch=None, **settings):
+    def train(
+        self, on_epoch: Callable[[int, "Epoch"], None] | None = None, **settings: Any
+    ) -> "keras.Model":
         """Train a network.
 
         Args:
@@ -80,7 +96,7 @@ class DigitClassifier:
         self.model = train(self._known, recipe, progress=Progress(on_epoch=on_epoch))
         return self.model
 
-    def evaluate(self, model=None) -> tuple[float, float]:
+    def evaluate(self, model: "keras.Model | None" = None) -> tuple[float, float]:
         """Measure a model on the test images, or on those held out where these have no labels.
 
         Returns:
@@ -91,7 +107,7 @@ class DigitClassifier:
         score = evaluate(self._given(model), self._judged)
         return score.loss, score.accuracy
 
-    def predict(self, model, out_dir) -> np.ndarray:
+    def predict(self, model: "keras.Model | None", out_dir: FilePath) -> Labels:
         """Read the test images.
 
         Writes predicted.csv, `ImageID,Label` with numbers from 1 as Kaggle counts them (image
@@ -107,7 +123,8 @@ class DigitClassifier:
 
         engine, folder = Engine.from_model(self._given(model)), Path(out_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        labels = engine.predict(self.test.images)[:, :10].argmax(axis=1).astype(np.uint8)
+        read = engine.predict(self.test.images)
+        labels: Labels = read[:, :10].argmax(axis=1).astype(np.uint8)
         with open(folder / PREDICTED_CSV, "w", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["ImageID", "Label"])
@@ -115,7 +132,9 @@ class DigitClassifier:
         draw_gallery(answers_of_pixels(engine, self._judged), folder / GALLERY_PNG)
         return labels
 
-    def predict_image(self, file, model=None):
+    def predict_image(
+        self, file: FilePath | bytes, model: "keras.Model | None" = None
+    ) -> "Reading":
         """Read an image file the way the site does: any size, one digit or lines of them.
 
         Args:
@@ -140,14 +159,14 @@ class DigitClassifier:
             raise reading.error
         return reading
 
-    def save_model(self, path, model=None):
+    def save_model(self, path: FilePath, model: "keras.Model | None" = None) -> None:
         """Write a model to a .keras file: the last one trained or loaded, where none is given."""
-        path = Path(path)
-        if path.suffix != ".keras":
-            raise ValueError(f'expected a file name that ends in .keras, received "{path.name}"')
-        self._given(model).save(path)
+        file = Path(path)
+        if file.suffix != ".keras":
+            raise ValueError(f'expected a file name that ends in .keras, received "{file.name}"')
+        self._given(model).save(file)
 
-    def load_model(self, path=BUNDLED_MODEL):
+    def load_model(self, path: FilePath = BUNDLED_MODEL) -> "keras.Model":
         """Load a model, by default the one that ships, and go on with it.
 
         Raises:
@@ -163,30 +182,29 @@ class DigitClassifier:
         """What is learned: all training images, or those that are not held out."""
         if self.test.labels is not None:
             return self.training
-        return self._every(lambda places: places % HELD_OUT != 0)
+        return self._chosen(np.arange(len(self.training)) % HELD_OUT != 0)
 
     @property
     def _judged(self) -> Dataset:
         """What a model is measured on."""
         if self.test.labels is not None:
             return Dataset(self.test.images, self.test.labels)
-        return self._every(lambda places: places % HELD_OUT == 0)
+        return self._chosen(np.arange(len(self.training)) % HELD_OUT == 0)
 
-    def _every(self, choose) -> Dataset:
-        chosen = choose(np.arange(len(self.training)))
+    def _chosen(self, chosen: Mask) -> Dataset:
         return Dataset(self.training.images[chosen], self.training.labels[chosen])
 
-    def _given(self, model):
+    def _given(self, model: "keras.Model | None") -> "keras.Model":
         model = model if model is not None else self.model
         if model is None:
             raise ModelError("expected a model, received none: train or load one first")
         return model
 
 
-def _images_of(table: Path) -> Images:
+def _load_images(table: Path) -> Images:
     with open_plain(table) as file:
         layout = read_layout(file)
         found = list(rows(file, layout))
-    pixels = np.frombuffer(b"".join(row.pixels for row in found), np.uint8)
+    pixels = np.frombuffer(b"".join(row.pixels or b"" for row in found), np.uint8)
     labels = np.array([row.label for row in found], np.uint8) if layout.has_labels else None
     return Images(pixels.reshape(-1, 28, 28), labels)
