@@ -115,14 +115,16 @@ class Metrics(Measurement):
     report: NotRequired[Report]
 
 
-class VerifierFacts(BackendVersion):
-    """What verifier.json holds."""
+class VerifierTraining(BackendVersion):
+    """How a verifier was trained."""
 
-    sha256: NotRequired[str]
-    bytes: NotRequired[int]
     parameters: int
     keras: str
     backend: str
     recipe: Recipe
     epochs: list[Epoch]
     training_seconds: int
+
+
+class VerifierFacts(FileFacts, VerifierTraining):
+    """What verifier.json holds."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from worker.metrics import FileFacts, Metrics, TrainingFacts, VerifierFacts
+from worker.metrics import FileFacts, Metrics, TrainingFacts, VerifierFacts, VerifierTraining
 
 if TYPE_CHECKING:
     import keras
@@ -42,7 +42,7 @@ def write_bundle(model: "keras.Model", metrics: Metrics, directory: Path) -> Met
     return written
 
 
-def write_verifier(model: "keras.Model", facts: VerifierFacts, directory: Path) -> VerifierFacts:
+def write_verifier(model: "keras.Model", facts: VerifierTraining, directory: Path) -> VerifierFacts:
     """Write a verifier as verifier.keras, and how it was made as verifier.json, as write_bundle."""
     file = _write_model(model, directory / VERIFIER.name)
     written: VerifierFacts = {**file, **facts}

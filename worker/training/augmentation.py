@@ -6,24 +6,28 @@ by the same `normalize` that the reading of a photo ends with.
 
 import math
 from functools import cache
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
+from worker.arrays import Floats, Pixels
 from worker.images.finding import SIZE, normalize
 
 CANVAS = 2 * SIZE
 PEN = 6.0  # the usual width of a stroke on the canvas, in pixels
 MIDDLE = (CANVAS - 1) / 2
 
+Drawing = TypeVar("Drawing", Pixels, Floats)
+
 
 def distort(
-    image: np.ndarray,
+    image: Pixels,
     label: int,
     rng: np.random.Generator,
     hardly: float = 0.2,
     lightly: float = 0.3,
-) -> np.ndarray:
+) -> Pixels:
     """Draw a digit as another hand might: turned, slanted, stretched, wobbly, thin or thick.
 
     Args:
@@ -56,7 +60,7 @@ def distort(
 # How a digit is drawn.
 
 
-def moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def moved(image: Pixels, rng: np.random.Generator) -> Pixels:
     """Turn, slant and move a digit of 28x28 a little."""
     linear = _turn(math.radians(rng.uniform(-12, 12)))
     linear = linear @ np.array([[1, rng.uniform(-0.25, 0.25)], [0, 1]])
@@ -65,7 +69,7 @@ def moved(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _sampled(image, linear, SIZE, strength, rng, rng.uniform(-2, 2, 2))
 
 
-def draw(image: np.ndarray, rng: np.random.Generator, most_turn: float = 13) -> np.ndarray:
+def draw(image: Pixels, rng: np.random.Generator, most_turn: float = 13) -> Pixels:
     """Give the digit on the canvas of 56x56: turned, slanted, stretched and wobbly."""
     linear = _turn(math.radians(rng.uniform(-most_turn, most_turn)))
     linear = linear @ np.array([[1, rng.uniform(-0.35, 0.35)], [0, 1]])
@@ -74,7 +78,14 @@ def draw(image: np.ndarray, rng: np.random.Generator, most_turn: float = 13) -> 
     return _sampled(image, linear, CANVAS, rng.uniform(0, 0.9), rng)
 
 
-def _sampled(image, linear: np.ndarray, side: int, wobble: float, rng, shift=(0.0, 0.0)):
+def _sampled(
+    image: Pixels,
+    linear: Floats,
+    side: int,
+    wobble: float,
+    rng: np.random.Generator,
+    shift: tuple[float, float] | Floats = (0.0, 0.0),
+) -> Pixels:
     """Give what lies under side x side points; linear leads from them, about the middle, to it."""
     y, x = _grid(side)
     middle = (SIZE - 1) / 2 - linear @ np.asarray(shift)
@@ -85,27 +96,29 @@ def _sampled(image, linear: np.ndarray, side: int, wobble: float, rng, shift=(0.
         across, along = across + far[0], along + far[1]
     # Both ways to sample, so that neither softness nor sharpness tells a digit.
     how = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
-    return cv2.remap(image, across.astype(np.float32), along.astype(np.float32), how)
+    found: Pixels = cv2.remap(image, across.astype(np.float32), along.astype(np.float32), how)
+    return found
 
 
 @cache
-def _grid(side: int) -> np.ndarray:
+def _grid(side: int) -> Floats:
     """Give the rows and columns of side x side points, about the middle."""
-    return np.mgrid[0:side, 0:side].astype(np.float32) - np.float32((side - 1) / 2)
+    grid: Floats = np.mgrid[0:side, 0:side].astype(np.float32) - np.float32((side - 1) / 2)
+    return grid
 
 
-def _wobble(side: int, strength: float, rng) -> np.ndarray:
+def _wobble(side: int, strength: float, rng: np.random.Generator) -> Floats:
     """Give a smooth random displacement, shape (2, side, side), of this strength in pixels."""
     coarse = rng.normal(0, strength, (2, 5, 5)).astype(np.float32)
     return np.stack([cv2.resize(c, (side, side), interpolation=cv2.INTER_CUBIC) for c in coarse])
 
 
-def _turn(angle: float) -> np.ndarray:
+def _turn(angle: float) -> Floats:
     cos, sin = math.cos(angle), math.sin(angle)
     return np.array([[cos, -sin], [sin, cos]])
 
 
-def with_other_pen(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def with_other_pen(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     """Draw with a thinner or a broader pen, from a hair to a marker."""
     chance = rng.random()
     if chance < 0.3:
@@ -115,13 +128,15 @@ def with_other_pen(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         high = blurred.max()
         cut = high * rng.uniform(0.35, 0.62)
         thin = np.clip((blurred - cut) * (255 / max(high - cut, 1) * 1.6), 0, 255)
-        return thin.astype(np.uint8)
+        thinned: Pixels = thin.astype(np.uint8)
+        return thinned
     width = rng.choice([3, 5, 7], p=[0.5, 0.35, 0.15])
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (int(width), int(width)))
-    return cv2.dilate(drawn, kernel)
+    broadened: Pixels = cv2.dilate(drawn, kernel)
+    return broadened
 
 
-def seen(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
+def seen(drawn: Pixels, rng: np.random.Generator) -> Pixels | None:
     """Give what was drawn as a camera, a scanner or a tiny file gives it.
 
     Returns:
@@ -148,7 +163,7 @@ def seen(drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray | None:
     return pixels
 
 
-def cropped(drawn: np.ndarray) -> np.ndarray:
+def cropped(drawn: Drawing) -> Drawing:
     """Give the part of a drawing that holds its ink."""
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
     if not rows.size:
@@ -156,7 +171,7 @@ def cropped(drawn: np.ndarray) -> np.ndarray:
     return drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def _tiny(drawn: np.ndarray, rng) -> np.ndarray:
+def _tiny(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     """Pass the drawing through an image of 8 to 16 pixels a side."""
     high = rng.choice([8, 8, 8, 9, 10, 12, 14, 16])
     scale = high / max(drawn.shape)
@@ -174,18 +189,20 @@ def _tiny(drawn: np.ndarray, rng) -> np.ndarray:
     if rng.random() < 0.5:  # coarse grey levels, and ink that reaches full black
         levels = rng.integers(8, 33)
         small = np.rint(small * (levels / max(int(small.max()), 1))) * (255 / levels)
-    return np.clip(small, 0, 255).astype(np.uint8)
+    tiny: Pixels = np.clip(small, 0, 255).astype(np.uint8)
+    return tiny
 
 
-def _patchy(drawn: np.ndarray, rng) -> np.ndarray:
+def _patchy(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     """Let the ink fade in places, as pencil and dry pens do."""
     height, width = drawn.shape
     coarse = rng.uniform(0.45, 1.15, (int(rng.integers(3, 9)),) * 2).astype(np.float32)
     strength = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.clip(drawn * strength, 0, 255).astype(np.uint8)
+    faded: Pixels = np.clip(drawn * strength, 0, 255).astype(np.uint8)
+    return faded
 
 
-def _with_stray(drawn: np.ndarray, rng) -> np.ndarray:
+def _with_stray(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     """Add what the finding of ink may leave beside a digit: a rule's rest, a neighbour's stroke."""
     height, width = drawn.shape
     drawn = drawn.copy()
@@ -203,29 +220,30 @@ def _with_stray(drawn: np.ndarray, rng) -> np.ndarray:
 # Digits that people write in two ways.
 
 
-def extent(drawn: np.ndarray) -> tuple[int, int, int, int]:
+def extent(drawn: Pixels) -> tuple[int, int, int, int]:
     """Give the first and last row and the first and last column of the ink."""
-    rows, columns = (drawn > 60).any(axis=1).nonzero()[0], (drawn > 60).any(axis=0).nonzero()[0]
+    ink = drawn > 60
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if not rows.size:
         return 10, 45, 10, 45
     return int(rows[0]), int(rows[-1]), int(columns[0]), int(columns[-1])
 
 
-def _ink_in_row(drawn: np.ndarray, row: int) -> tuple[int, int]:
+def _ink_in_row(drawn: Pixels, row: int) -> tuple[int, int]:
     columns = np.flatnonzero(drawn[min(max(row, 0), CANVAS - 1)] > 60)
     return (int(columns[0]), int(columns[-1])) if columns.size else (28, 28)
 
 
-def _pen_of(drawn: np.ndarray, row: int) -> int:
+def _pen_width(drawn: Pixels, row: int) -> int:
     left, right = _ink_in_row(drawn, row)
     return int(np.clip(right - left, 3, PEN + 2))
 
 
-def _one_with_flag(drawn: np.ndarray, rng) -> np.ndarray:
+def _one_with_flag(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     """Give a 1 the flag at its top that most of Europe writes, and sometimes a foot."""
     top, bottom, *_ = extent(drawn)
     high = bottom - top
-    drawn, pen = drawn.copy(), _pen_of(drawn, (top + bottom) // 2)
+    drawn, pen = drawn.copy(), _pen_width(drawn, (top + bottom) // 2)
     if rng.random() < 0.9:
         start = sum(_ink_in_row(drawn, top + 2)) // 2
         length = high * rng.uniform(0.15, 0.65)
@@ -241,7 +259,7 @@ def _one_with_flag(drawn: np.ndarray, rng) -> np.ndarray:
     return drawn
 
 
-def _seven_with_bar(drawn: np.ndarray, rng) -> np.ndarray:
+def _seven_with_bar(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     """Cross a 7's stem."""
     top, bottom, left, right = extent(drawn)
     row = round(top + (bottom - top) * rng.uniform(0.42, 0.65))
@@ -250,11 +268,11 @@ def _seven_with_bar(drawn: np.ndarray, rng) -> np.ndarray:
     tilt = int(rng.integers(-3, 4))
     drawn = drawn.copy()
     ends = (round(middle - half), row - tilt), (round(middle + half), row + tilt)
-    cv2.line(drawn, *ends, 255, _pen_of(drawn, row), cv2.LINE_AA)
+    cv2.line(drawn, *ends, 255, _pen_width(drawn, row), cv2.LINE_AA)
     return drawn
 
 
-def _closed_four(drawn: np.ndarray, rng) -> np.ndarray:
+def _closed_four(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     """Close an open 4 at its top, as print does."""
     top, bottom, *_ = extent(drawn)
     row = top + 2
@@ -266,15 +284,16 @@ def _closed_four(drawn: np.ndarray, rng) -> np.ndarray:
     return drawn
 
 
-def _broad_one(drawn: np.ndarray, rng) -> np.ndarray:
+def _broad_one(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     """Write a 1 with a pen as broad as a third of its height, as in the smallest images."""
     if rng.random() < 0.8:
         return drawn
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (int(rng.integers(4, 10)), 3))
-    return cv2.dilate(drawn, kernel)
+    broad: Pixels = cv2.dilate(drawn, kernel)
+    return broad
 
 
-def _nine_with_hook(drawn: np.ndarray, rng) -> np.ndarray:
+def _nine_with_hook(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     """Bend the stem of a 9 to the left at its foot, as print and many hands do."""
     top, bottom, left, right = extent(drawn)
     start = sum(_ink_in_row(drawn, bottom - 3)) / 2
@@ -285,8 +304,9 @@ def _nine_with_hook(drawn: np.ndarray, rng) -> np.ndarray:
     y = bottom - 3 + 4 * sag * way * (1 - way) - rise * way**2
     line = np.rint(np.stack([x, y], axis=1)).astype(np.int32)
     drawn = drawn.copy()
-    pen = min(_pen_of(drawn, (top + 3 * bottom) // 4), 6)
-    return cv2.polylines(drawn, [line], False, 255, pen, cv2.LINE_AA)
+    pen = min(_pen_width(drawn, (top + 3 * bottom) // 4), 6)
+    cv2.polylines(drawn, [line], False, 255, pen, cv2.LINE_AA)
+    return drawn
 
 
 # For each digit, strokes that some people add, and how many do.

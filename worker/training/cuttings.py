@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
+from worker.arrays import Labels, Mask, Pixels
 from worker.images.finding import normalize
 from worker.images.layout import DARK
 from worker.images.shapes import Shape
@@ -25,8 +26,8 @@ MOST_STRINGS = 1000
 
 
 def pieces_of_strings(
-    images: np.ndarray, labels: np.ndarray, count: int, not_a_digit: int, rng: np.random.Generator
-) -> tuple[list[np.ndarray], list[int]]:
+    images: Pixels, labels: Labels, count: int, not_a_digit: int, rng: np.random.Generator
+) -> tuple[list[Pixels], list[int]]:
     """Cut strings of digits that touch, and give some of the parts.
 
     Args:
@@ -39,7 +40,7 @@ def pieces_of_strings(
     Returns:
         As many uint8 images of shape (28, 28), and their labels.
     """
-    found: list[tuple[np.ndarray, int]] = []
+    found: list[tuple[Pixels, int]] = []
     for _ in range(MOST_STRINGS):
         if len(found) >= count:
             break
@@ -49,7 +50,9 @@ def pieces_of_strings(
     return list(pixels), list(names)
 
 
-def _some_parts(images, labels, not_a_digit: int, rng) -> list[tuple[np.ndarray, int]]:
+def _some_parts(
+    images: Pixels, labels: Labels, not_a_digit: int, rng: np.random.Generator
+) -> list[tuple[Pixels, int]]:
     page, digits = touching(images, rng)
     page = seen_by_camera(page, rng)
     wanted = {True: MOST_OF_EACH, False: MOST_OF_EACH}
@@ -64,7 +67,9 @@ def _some_parts(images, labels, not_a_digit: int, rng) -> list[tuple[np.ndarray,
     return some
 
 
-def _labelled_parts(page, digits, labels, not_a_digit: int) -> Iterator[tuple[Shape, int]]:
+def _labelled_parts(
+    page: Pixels, digits: list[Mask], labels: Labels, not_a_digit: int
+) -> Iterator[tuple[Shape, int]]:
     """Yield the parts that a string may be cut into, but for those that are neither digit nor none.
 
     The whole is no digit.
@@ -87,11 +92,11 @@ def _labelled_parts(page, digits, labels, not_a_digit: int) -> Iterator[tuple[Sh
             yield part, not_a_digit
 
 
-def _share(part: np.ndarray, whole: np.ndarray) -> float:
+def _share(part: Mask, whole: Mask) -> float:
     return float(part.sum()) / max(int(whole.sum()), 1)
 
 
-def touching(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
+def touching(images: Pixels, rng: np.random.Generator) -> tuple[Pixels, list[Mask]]:
     """Write digits side by side so that each touches the one before it.
 
     Args:
@@ -105,7 +110,8 @@ def touching(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, 
     shapes = [written(image, rng) for image in images]
     tall = max(map(len, shapes)) + 8
     page = np.zeros((tall, sum(shape.shape[1] for shape in shapes) + 1), np.uint8)
-    digits, right = [], 0
+    digits: list[Mask] = []
+    right = 0
     for shape in shapes:
         top = min(max(0, (tall - len(shape)) // 2 + int(rng.integers(-4, 5))), tall - len(shape))
         rows = slice(top, top + len(shape))
@@ -121,16 +127,17 @@ def touching(images: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, 
     return page, digits
 
 
-def written(image: np.ndarray, rng) -> np.ndarray:
+def written(image: Pixels, rng: np.random.Generator) -> Pixels:
     """Give a digit's ink, cropped, at about the height of the string."""
     drawn = draw(image, rng) if rng.random() < 0.4 else cv2.resize(image, None, fx=2, fy=2)
     shape = cropped(with_other_pen(drawn, rng) if rng.random() < 0.4 else drawn)
     scale = HEIGHT * rng.uniform(0.85, 1.1) / max(len(shape), shape.shape[1] / 1.6, 1)
     size = tuple(max(2, round(side * scale)) for side in shape.shape[::-1])
-    return cv2.resize(shape, size, interpolation=cv2.INTER_LINEAR)
+    ink: Pixels = cv2.resize(shape, size, interpolation=cv2.INTER_LINEAR)
+    return ink
 
 
-def _gap(page: np.ndarray, shape: np.ndarray, right: int) -> int:
+def _gap(page: Pixels, shape: Pixels, right: int) -> int:
     """Give how far a shape that stands at `right` can move left before ink meets ink."""
     ink, own = page[:, :right] > INK, shape > INK
     free = np.where(ink.any(axis=1), ink[:, ::-1].argmax(axis=1), right)
@@ -139,14 +146,15 @@ def _gap(page: np.ndarray, shape: np.ndarray, right: int) -> int:
     return int((free + inside)[both].min()) if both.any() else 0
 
 
-def seen_by_camera(page: np.ndarray, rng) -> np.ndarray:
+def seen_by_camera(page: Pixels, rng: np.random.Generator) -> Pixels:
     """Give the string as a camera or a small image gives it."""
     chance = rng.random()
+    pixels = page
     if chance < 0.3:
-        return cv2.GaussianBlur(page, (0, 0), rng.uniform(0.7, 1.8))
-    if chance < 0.5:
+        pixels = cv2.GaussianBlur(page, (0, 0), rng.uniform(0.7, 1.8))
+    elif chance < 0.5:
         scale = rng.uniform(0.35, 0.8)
         size = tuple(max(4, math.ceil(side * scale)) for side in page.shape[::-1])
         small = cv2.resize(page, size, interpolation=cv2.INTER_AREA)
-        return cv2.resize(small, page.shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return page
+        pixels = cv2.resize(small, page.shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return pixels

@@ -1,8 +1,11 @@
 """Fine-tuning on corrections, with distillation so that everything else is read as before."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
+from worker.arrays import Floats, Probabilities
 from worker.training.minibatches import AugmentedDigits
 
 
@@ -17,11 +20,11 @@ class DistillationBatches(AugmentedDigits):
     distillation: a good teacher is patient and consistent" (2022), for the blends.
     """
 
-    def __init__(self, *args, teacher: keras.Model, **kwargs):
+    def __init__(self, *args: Any, teacher: keras.Model, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.teacher = teacher
 
-    def __getitem__(self, index: int):
+    def __getitem__(self, index: int) -> tuple[Floats, Probabilities]:
         images, targets = super().__getitem__(index)
         corrected = np.flatnonzero(self.rows(index) >= self.plain)
         rng = np.random.default_rng((self.recipe.seed, self.epoch, index, 1))
@@ -32,14 +35,15 @@ class DistillationBatches(AugmentedDigits):
         return images, soft_targets
 
 
-def _blends(images: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
+def _blends(images: Floats, count: int, rng: np.random.Generator) -> Floats:
     """Return this many images, each a random blend of two."""
     one, other = rng.integers(0, len(images), (2, count))
     share = rng.random((count, 1, 1, 1), np.float32)
-    return share * images[one] + (1 - share) * images[other]
+    blends: Floats = share * images[one] + (1 - share) * images[other]
+    return blends
 
 
-def train_in_inference_mode(network: keras.Model):
+def train_in_inference_mode(network: keras.Model) -> None:
     """Set a network up to be trained without dropout and with batch normalization frozen.
 
     Where its output already equals the targets, there is then no gradient, and no drift.

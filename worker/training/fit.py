@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import keras
 import numpy as np
 
 from worker.evaluation import scoring
 from worker.files.datasets import Dataset, load_mnist
+from worker.metrics import Epoch, Measurement, Metrics
 from worker.reading import devices
 from worker.reading.bundle import ModelError, training_facts, write_bundle
 from worker.training import networks
@@ -67,7 +69,7 @@ class Progress:
     """
 
     on_step: Callable[[int, int, int], None] | None = None
-    on_epoch: Callable[[int, dict], None] | None = None
+    on_epoch: Callable[[int, Epoch], None] | None = None
 
 
 def train(
@@ -135,7 +137,12 @@ def _network(recipe: Recipe, start: keras.Model | None) -> keras.Model:
 
 
 def _fit(
-    model, batches: AugmentedDigits, done: int, validation, progress: Progress, checkpoints
+    model: keras.Model,
+    batches: AugmentedDigits,
+    done: int,
+    validation: Dataset | None,
+    progress: Progress,
+    checkpoints: Checkpoints | None,
 ) -> None:
     """Train a model through what is left of one stage, where `done` epochs of all are finished."""
     stage = batches.stage
@@ -160,7 +167,7 @@ def _fit(
     )
 
 
-def _compile(model, batches: AugmentedDigits) -> None:
+def _compile(model: keras.Model, batches: AugmentedDigits) -> None:
     recipe, stage = batches.recipe, batches.stage
     steps = len(batches) * stage.epochs
     model.compile(
@@ -182,14 +189,20 @@ def adamw(learning_rate: float, steps: int, weight_decay: float) -> keras.optimi
     return keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
 
 
-def _callbacks(model, batches: AugmentedDigits, progress: Progress, checkpoints) -> list:
+def _callbacks(
+    model: keras.Model,
+    batches: AugmentedDigits,
+    progress: Progress,
+    checkpoints: Checkpoints | None,
+) -> list[keras.callbacks.Callback]:
     first, steps = batches.stage.first_epoch, len(batches)
     epoch_now = batches.epoch
 
-    def on_step(step: int, logs) -> None:
-        progress.on_step(epoch_now, step + 1, steps)
+    def on_step(step: int, logs: Epoch | None) -> None:
+        if progress.on_step:
+            progress.on_step(epoch_now, step + 1, steps)
 
-    def on_epoch(epoch: int, logs) -> None:
+    def on_epoch(epoch: int, logs: Epoch | None) -> None:
         nonlocal epoch_now
         number = epoch_now = first + epoch + 1
         if checkpoints:
@@ -217,7 +230,7 @@ def evaluate(model: keras.Model, dataset: Dataset) -> Score:
 
 def train_on_mnist(
     recipe: Recipe, output: Path, progress: Progress | None = None, start: Path | None = None
-) -> dict:
+) -> Metrics:
     """Train on MNIST's training images and write the model with its metrics to a folder.
 
     Args:
@@ -237,12 +250,13 @@ def train_on_mnist(
     model = load_model(start) if start else None
     if model is not None and model.name != recipe.architecture:
         raise ModelError(f"expected a model of {recipe.architecture}, {start} is of {model.name}")
-    before = {"start": training_facts(start)} if start else {}
+    before = training_facts(start) if start else None
     started = time.monotonic()
-    test, epochs = load_mnist("test"), []
+    test = load_mnist("test")
+    epochs: list[Epoch] = []
     progress = progress or Progress()
 
-    def keep(epoch: int, figures: dict) -> None:
+    def keep(epoch: int, figures: Epoch) -> None:
         epochs.append({name: round(float(value), 5) for name, value in figures.items()})
         if progress.on_epoch:
             progress.on_epoch(epoch, figures)
@@ -251,11 +265,16 @@ def train_on_mnist(
     mnist = load_mnist("train")
     model = train(mnist, recipe, test, reported, start=model, distill=False)
     seconds = round(time.monotonic() - started)
-    own = {"recipe": recipe.as_dict(), "epochs": epochs, "training_seconds": seconds}
-    return write_bundle(model, measure(model) | own | before, output)
+    metrics = cast("Metrics", measure(model))  # the rest of what Metrics may hold follows
+    metrics["recipe"] = recipe.as_dict()
+    metrics["epochs"] = epochs
+    metrics["training_seconds"] = seconds
+    if before:
+        metrics["start"] = before
+    return write_bundle(model, metrics, output)
 
 
-def measure(model: keras.Model) -> dict:
+def measure(model: keras.Model) -> Measurement:
     """Give a model's figures: its size, and how it reads MNIST's test set."""
     from worker.reading.engine import Engine
 

@@ -7,6 +7,8 @@ here: no font is used.
 import cv2
 import numpy as np
 
+from worker.arrays import Floats, Pixels
+
 SIDE = 56  # of the drawing, in pixels
 FINE = 2  # drawn so many times larger, for smooth edges
 HALF = 19  # half the height of a letter
@@ -63,7 +65,7 @@ NEAR_DIGITS = ("D", "J", "Q", "Q with a flat tail", "S", "Z", "i", "i with a foo
 _NAMES = tuple(LETTERS) + 2 * NEAR_DIGITS
 
 
-def _parsed(letter: str) -> list[tuple[np.ndarray, bool]]:
+def _parsed(letter: str) -> list[tuple[Floats, bool]]:
     """Give the points of each stroke of a letter, and whether it is a curve."""
     strokes = [(part.lstrip("~").split(), part.startswith("~")) for part in letter.split("|")]
     return [(np.array([pair.split(",") for pair in pairs], float), bent) for pairs, bent in strokes]
@@ -72,7 +74,7 @@ def _parsed(letter: str) -> list[tuple[np.ndarray, bool]]:
 _STROKES = {name: _parsed(letter) for name, letter in LETTERS.items()}
 
 
-def letter(rng: np.random.Generator, name: str | None = None) -> np.ndarray:
+def letter(rng: np.random.Generator, name: str | None = None) -> Pixels:
     """Draw a letter: broad or fine, upright or slanted, with feet or without.
 
     Args:
@@ -90,7 +92,7 @@ def letter(rng: np.random.Generator, name: str | None = None) -> np.ndarray:
     return _inked(strokes, rng)
 
 
-def strokes_at_random(rng: np.random.Generator) -> np.ndarray:
+def strokes_at_random(rng: np.random.Generator) -> Pixels:
     """Draw two to five strokes that meet, straight or bent, as no letter has them."""
     points = np.array([(x, y) for x in (-0.9, 0, 0.9) for y in (-1, 0, 1)])
     strokes, joints = [], [points[rng.integers(9)]]
@@ -107,7 +109,7 @@ def strokes_at_random(rng: np.random.Generator) -> np.ndarray:
     return _inked(strokes, rng)
 
 
-def _curve(points: np.ndarray) -> np.ndarray:
+def _curve(points: Floats) -> Floats:
     """Give points along a smooth curve through these: a Catmull-Rom spline."""
     padded = np.concatenate([points[:1], points, points[-1:]])
     share = (np.arange(STEPS) / STEPS)[:, None]
@@ -119,7 +121,7 @@ def _curve(points: np.ndarray) -> np.ndarray:
     return np.concatenate([*parts, points[-1:]])
 
 
-def _inked(strokes: list[np.ndarray], rng) -> np.ndarray:
+def _inked(strokes: list[Floats], rng: np.random.Generator) -> Pixels:
     if rng.random() < 0.3:
         strokes = strokes + _feet(strokes, rng)
     wide, slant = rng.uniform(0.5, 1.0), rng.choice([0.0, rng.uniform(-0.1, 0.35)])
@@ -136,10 +138,11 @@ def _inked(strokes: list[np.ndarray], rng) -> np.ndarray:
         page = cv2.dilate(page, np.ones((1, max(1, width - pen + 1)), np.uint8))
     if rng.random() < 0.04:  # letters of which only the outline is drawn
         page = cv2.morphologyEx(page, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
-    return cv2.resize(page, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    drawing: Pixels = cv2.resize(page, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return drawing
 
 
-def _feet(strokes: list[np.ndarray], rng) -> list[np.ndarray]:
+def _feet(strokes: list[Floats], rng: np.random.Generator) -> list[Floats]:
     """Give the short level strokes at the upper and lower ends that many printed letters have."""
     reach = rng.uniform(0.15, 0.35)
     ends = [end for stroke in strokes for end in (stroke[0], stroke[-1]) if abs(end[1]) > 0.8]

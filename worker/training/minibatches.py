@@ -1,10 +1,12 @@
 """The batches that a network learns from: digits, what is no digit, and parts of strings."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 
+from worker.arrays import Floats, Integers, Labels, Pixels, Probabilities
 from worker.files.datasets import Dataset
 from worker.training import networks
 from worker.training.augmentation import distort
@@ -15,17 +17,18 @@ from worker.training.recipes import Recipe, Stage
 EVALUATION_BATCH = 256  # images read at once where nothing is learned
 
 
-def to_input(images: np.ndarray) -> np.ndarray:
+def to_input(images: Pixels) -> Floats:
     """Turn uint8 images of shape (n, 28, 28) into the networks' float32 input (n, 28, 28, 1)."""
-    return np.asarray(images, np.float32)[..., None] / np.float32(255)
+    shares: Floats = np.asarray(images, np.float32)[..., None] / np.float32(255)
+    return shares
 
 
-def one_hot(labels: np.ndarray) -> np.ndarray:
+def one_hot(labels: Labels | list[int]) -> Probabilities:
     """Give the targets of labels 0 to 10 (10 is "not a digit"): float32, shape (n, 11)."""
     return np.eye(networks.CLASSES, dtype=np.float32)[labels]
 
 
-class AugmentedDigits(keras.utils.PyDataset):
+class AugmentedDigits(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
     """Batches of distorted digits, of things that are no digits, and of what is cut from strings.
 
     An epoch shows all of the dataset, or some of it, and each correction several times. The same
@@ -38,8 +41,8 @@ class AugmentedDigits(keras.utils.PyDataset):
         recipe: Recipe,
         stage: Stage,
         corrections: Dataset | None = None,
-        **kwargs,
-    ):
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.stage = stage
         self.dataset = joined(dataset, corrections) if corrections else dataset
@@ -53,7 +56,7 @@ class AugmentedDigits(keras.utils.PyDataset):
     def __len__(self) -> int:
         return math.ceil(len(self.order) / self.digits)
 
-    def __getitem__(self, index: int):
+    def __getitem__(self, index: int) -> tuple[Floats, Probabilities]:
         rows = self.rows(index)
         rng = np.random.default_rng((self.recipe.seed, self.epoch, index))
         digits, labels = self.dataset.images[rows], self.dataset.labels[rows]
@@ -64,17 +67,20 @@ class AugmentedDigits(keras.utils.PyDataset):
         # Of MNIST alone: a 7 that was corrected because it is mirrored is a 7 when mirrored again.
         known = rows[rows < self.plain]
         known = known if known.size else rng.integers(0, self.plain, 1)
-        known = self.dataset.images[known], self.dataset.labels[known]
-        images += [not_a_digit(*known, rng) for _ in range(self.others)]
+        plain, plain_labels = self.dataset.images[known], self.dataset.labels[known]
+        images += [not_a_digit(plain, plain_labels, rng) for _ in range(self.others)]
         others = [networks.NOT_A_DIGIT] * self.others
-        parts, part_labels = self._cuttings(*known, rng)
+        parts, part_labels = self._cuttings(plain, plain_labels, rng)
         return to_input(np.stack(images + parts)), one_hot([*labels, *others, *part_labels])
 
-    def rows(self, index: int) -> np.ndarray:
+    def rows(self, index: int) -> Integers:
         """Tell which digits a batch shows; corrections are numbered from `plain` on."""
-        return self.order[index * self.digits : (index + 1) * self.digits]
+        rows: Integers = self.order[index * self.digits : (index + 1) * self.digits]
+        return rows
 
-    def _cuttings(self, digits, labels, rng):
+    def _cuttings(
+        self, digits: Pixels, labels: Labels, rng: np.random.Generator
+    ) -> tuple[list[Pixels], list[int]]:
         """Give parts of strings made of those of these images that are digits, and their labels."""
         rows = np.flatnonzero(labels != networks.NOT_A_DIGIT)
         if not rows.size:
@@ -83,10 +89,10 @@ class AugmentedDigits(keras.utils.PyDataset):
             digits[rows], labels[rows], self.cuttings, networks.NOT_A_DIGIT, rng
         )
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         self.go_to(self.epoch + 1)
 
-    def go_to(self, epoch: int):
+    def go_to(self, epoch: int) -> None:
         """Show what this epoch, counted from 0, shows."""
         self.epoch = epoch
         rng = np.random.default_rng((self.recipe.seed, epoch))

@@ -7,6 +7,7 @@ letters, filled shapes, noise and shade.
 import cv2
 import numpy as np
 
+from worker.arrays import Labels, Pixels
 from worker.images.finding import SIZE
 from worker.training import letters, objects
 from worker.training.augmentation import (
@@ -24,7 +25,7 @@ from worker.training.objects import COLUMNS, ROWS
 LEAST_INK = 40  # pixels of the canvas
 
 
-def not_a_digit(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def not_a_digit(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     """Make one thing that has ink and is no digit.
 
     Args:
@@ -41,7 +42,8 @@ def not_a_digit(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
         if (drawn > 100).sum() < LEAST_INK:
             continue
         if kind in FILLS_FRAME and rng.random() < 0.5:
-            return cv2.resize(drawn, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+            whole: Pixels = cv2.resize(drawn, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+            return whole
         if kind in MADE_OF_DIGITS:
             drawn = with_other_pen(drawn, rng)
         pixels = seen(drawn, rng)
@@ -50,24 +52,27 @@ def not_a_digit(images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
             return moved(pixels, rng) if rng.random() < 0.5 else pixels
 
 
-def _pick(images, labels, rng, wanted=None) -> np.ndarray:
+def _pick(
+    images: Pixels, labels: Labels, rng: np.random.Generator, wanted: list[int] | None = None
+) -> Pixels:
     """Give one of the images; of these digits, where there is one."""
-    rows = np.flatnonzero(np.isin(labels, wanted)) if wanted is not None else ()
-    if not len(rows):
-        rows = np.arange(len(images))
-    return images[rows[rng.integers(len(rows))]]
+    rows = np.arange(len(images))
+    if wanted is not None and np.isin(labels, wanted).any():
+        rows = np.flatnonzero(np.isin(labels, wanted))
+    image: Pixels = images[rows[rng.integers(len(rows))]]
+    return image
 
 
 # Made of digits.
 
 
-def _mirrored(images, labels, rng) -> np.ndarray:
+def _mirrored(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     """Mirror a digit that is then no digit (a mirrored 2 is an S, a mirrored 5 a Z)."""
     wanted = [3, 4, 6, 7, 9] if rng.random() < 0.7 else [2, 5]
     return draw(_pick(images, labels, rng, wanted)[:, ::-1], rng)
 
 
-def _turned(images, labels, rng) -> np.ndarray:
+def _turned(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     """Lay a digit on its side, or on its head where that makes no other digit."""
     if rng.random() < 0.7:
         image = _pick(images, labels, rng, [2, 3, 4, 5, 6, 7, 9])
@@ -75,7 +80,7 @@ def _turned(images, labels, rng) -> np.ndarray:
     return draw(_pick(images, labels, rng, [3, 4, 7])[::-1, ::-1], rng)
 
 
-def _pair(images, labels, rng) -> np.ndarray:
+def _pair(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     """Two digits that stand next to each other, or one above the other, and touch."""
     # A 1 is narrow: with one beside it, a digit still has a digit's shape.
     wanted = [[1] if rng.random() < 0.3 else None for _ in range(2)]
@@ -95,7 +100,7 @@ def _pair(images, labels, rng) -> np.ndarray:
     return objects.on_canvas(page.T if below else page)
 
 
-def _patchwork(images, labels, rng) -> np.ndarray:
+def _patchwork(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     """Two halves of different digits, one of them mirrored or turned."""
     one, other = (draw(_pick(images, labels, rng), rng) for _ in range(2))
     other = [other[:, ::-1], other[::-1], other.T, other[::-1, ::-1]][rng.integers(4)]
@@ -103,7 +108,7 @@ def _patchwork(images, labels, rng) -> np.ndarray:
     return np.where(mask, one, other)
 
 
-def _part(images, labels, rng) -> np.ndarray:
+def _part(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     """What one side of a digit looks like when the other is cut off."""
     drawn = draw(_pick(images, labels, rng, [0, 2, 3, 5, 8]), rng)
     *_, left, right = extent(drawn)
@@ -112,7 +117,7 @@ def _part(images, labels, rng) -> np.ndarray:
     return np.where(gone, 0, drawn).astype(np.uint8)
 
 
-def _ring_and_bars(images, labels, rng) -> np.ndarray:
+def _ring_and_bars(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     """A 0, or a part of one, with one or two bars, as D, Q, G, e, p and a have them."""
     ring = draw(_pick(images, labels, rng, [0]), rng)
     top, bottom, left, right = extent(ring)
@@ -124,7 +129,8 @@ def _ring_and_bars(images, labels, rng) -> np.ndarray:
         chance = rng.random()
         if chance < 0.5:  # upright, at a side or through the middle, perhaps beyond the ring
             x = columns[rng.integers(5)]
-            start, end = (x, top - rng.uniform(0, 8)), (x, bottom)
+            start: tuple[float, float] = (x, top - rng.uniform(0, 8))
+            end: tuple[float, float] = (x, bottom)
             if rng.random() < 0.3:
                 start, end = (x, top), (x, bottom + rng.uniform(0, 8))
         elif chance < 0.8:  # level
@@ -133,12 +139,12 @@ def _ring_and_bars(images, labels, rng) -> np.ndarray:
         else:  # the tail of a Q
             start = MIDDLE + rng.uniform(-3, 5), MIDDLE + rng.uniform(2, 10)
             end = right + 3, bottom + 3
-        ends = [tuple(round(float(n)) for n in point) for point in (start, end)]
-        cv2.line(ring, *ends, 255, int(rng.integers(3, 8)), cv2.LINE_AA)
+        first, last = ((round(float(x)), round(float(y))) for x, y in (start, end))
+        cv2.line(ring, first, last, 255, int(rng.integers(3, 8)), cv2.LINE_AA)
     return ring
 
 
-def _opened(ring: np.ndarray, rng) -> np.ndarray:
+def _opened(ring: Pixels, rng: np.random.Generator) -> Pixels:
     """Take a wide sector out of a 0, as in C, U and n."""
     middle = rng.choice([0, 0, 90, 180, 270]) + rng.uniform(-25, 25)
     angle = np.degrees(np.arctan2(ROWS - MIDDLE, COLUMNS - MIDDLE)) - middle
@@ -146,7 +152,7 @@ def _opened(ring: np.ndarray, rng) -> np.ndarray:
     return np.where(away < rng.uniform(35, 75), 0, ring).astype(np.uint8)
 
 
-def _open_ring(images, labels, rng) -> np.ndarray:
+def _open_ring(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     """A 0 that lacks a wide sector: C, U, n."""
     return _opened(draw(_pick(images, labels, rng, [0]), rng), rng)
 
@@ -154,41 +160,40 @@ def _open_ring(images, labels, rng) -> np.ndarray:
 # Drawn here.
 
 
-def _letter(images, labels, rng) -> np.ndarray:
+def _letter(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     return letters.letter(rng)
 
 
-def _strokes(images, labels, rng) -> np.ndarray:
+def _strokes(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     return letters.strokes_at_random(rng)
 
 
-def _scribble(images, labels, rng) -> np.ndarray:
+def _scribble(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     """A pen that wanders."""
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
     points = rng.uniform(6, CANVAS - 6, (int(rng.integers(4, 10)), 2)).astype(np.float32)
     path = cv2.resize(points[:, None], (1, len(points) * 8), interpolation=cv2.INTER_CUBIC)
-    return cv2.polylines(
-        canvas, [np.rint(path).astype(np.int32)], False, 255, int(rng.integers(2, 7))
-    )
+    cv2.polylines(canvas, [np.rint(path).astype(np.int32)], False, 255, int(rng.integers(2, 7)))
+    return canvas
 
 
-def _silhouette(images, labels, rng) -> np.ndarray:
+def _silhouette(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     return objects.silhouette(rng)
 
 
-def _garment(images, labels, rng) -> np.ndarray:
+def _garment(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     return objects.garment(rng)
 
 
-def _shoe(images, labels, rng) -> np.ndarray:
+def _shoe(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     return objects.shoe(rng)
 
 
-def _noise(images, labels, rng) -> np.ndarray:
+def _noise(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     return objects.noise(rng)
 
 
-def _shade(images, labels, rng) -> np.ndarray:
+def _shade(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
     return objects.shade(rng)
 
 

@@ -5,6 +5,7 @@ and gives float32 probabilities of shape (n, 11): of the digits 0 to 9 and, last
 Only Keras 3's own API is used, so any of its backends runs them.
 """
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import keras
@@ -89,7 +90,7 @@ def build(architecture: str, precision: str = "float32") -> keras.Model:
 
 
 @contextmanager
-def _precision(policy: str):
+def _precision(policy: str) -> Iterator[None]:
     """Build what is built within under a dtype policy."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
@@ -99,19 +100,19 @@ def _precision(policy: str):
         keras.config.set_dtype_policy(before)
 
 
-def _convolved(x, filters: int, side: int):
+def _convolved(x: keras.KerasTensor, filters: int, side: int) -> keras.KerasTensor:
     x = layers.Conv2D(filters, side, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     return layers.ReLU()(x)
 
 
-def _dense(x, units: int, dropout: float):
+def _dense(x: keras.KerasTensor, units: int, dropout: float) -> keras.KerasTensor:
     x = layers.Dense(units, use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     x = layers.ReLU()(x)
     return layers.Dropout(dropout)(x)
 
 
-def _classifier(inputs, features, name: str) -> keras.Model:
+def _classifier(inputs: keras.KerasTensor, features: keras.KerasTensor, name: str) -> keras.Model:
     outputs = layers.Dense(CLASSES, activation="softmax", dtype="float32", name=LAST_LAYER)
     return keras.Model(inputs, outputs(features), name=name)

@@ -5,13 +5,14 @@ import math
 import cv2
 import numpy as np
 
+from worker.arrays import Floats, Pixels
 from worker.images.finding import BOX
 from worker.training.augmentation import CANVAS, MIDDLE, cropped
 
 ROWS, COLUMNS = np.mgrid[0:CANVAS, 0:CANVAS].astype(np.float32)
 
 
-def on_canvas(page: np.ndarray) -> np.ndarray:
+def on_canvas(page: Pixels) -> Pixels:
     """Give what is on a page as large as a digit is drawn: uint8, shape (56, 56)."""
     scale = (2 * BOX) / max(page.shape)
     size = tuple(max(1, round(side * scale)) for side in page.shape[::-1])
@@ -22,15 +23,16 @@ def on_canvas(page: np.ndarray) -> np.ndarray:
     return canvas
 
 
-def _texture(rng) -> np.ndarray:
+def _texture(rng: np.random.Generator) -> Floats:
     """Give a smooth or coarse, striped or checked shade: float32, shape (56, 56)."""
     down, across = (int(side) for side in rng.choice([1, 2, 4, 8, 16, 28], 2))
     shade = rng.uniform(0.3, 1.0) + rng.uniform(0, 0.6) * rng.normal(0, 1, (down, across))
     how = cv2.INTER_CUBIC if rng.random() < 0.6 else cv2.INTER_NEAREST
-    return cv2.resize(shade.astype(np.float32), (CANVAS, CANVAS), interpolation=how)
+    texture: Floats = cv2.resize(shade.astype(np.float32), (CANVAS, CANVAS), interpolation=how)
+    return texture
 
 
-def silhouette(rng: np.random.Generator) -> np.ndarray:
+def silhouette(rng: np.random.Generator) -> Pixels:
     """A filled shape that is the same on both sides, or on none: clothes, bottles, stains."""
     half = CANVAS / 2 - rng.choice([0.0, 2.0, 6.0])
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
@@ -64,7 +66,7 @@ def silhouette(rng: np.random.Generator) -> np.ndarray:
     return _dyed(canvas, rng)
 
 
-def garment(rng: np.random.Generator) -> np.ndarray:
+def garment(rng: np.random.Generator) -> Pixels:
     """Shoulders, waist and hem, and sleeves of any length, as a filled shape."""
     top, bottom = rng.uniform(4, 12), CANVAS - rng.uniform(4, 10)
     high = bottom - top
@@ -92,7 +94,7 @@ def garment(rng: np.random.Generator) -> np.ndarray:
     return _dyed(canvas, rng)
 
 
-def shoe(rng: np.random.Generator) -> np.ndarray:
+def shoe(rng: np.random.Generator) -> Pixels:
     """A sole, flat or on a heel, with straps or a closed upper."""
     canvas = np.zeros((CANVAS, CANVAS), np.uint8)
     rise, heel, toe = rng.uniform(0, 26), rng.uniform(4, 10), CANVAS - rng.uniform(4, 10)
@@ -120,21 +122,24 @@ def shoe(rng: np.random.Generator) -> np.ndarray:
             strap = np.rint([ends[0], crest, ends[1]]).astype(np.int32)
             cv2.polylines(canvas, [strap], False, 255, int(rng.integers(1, 5)), cv2.LINE_AA)
         if rng.random() < 0.5:
-            back = [sole[0].tolist(), [round(heel + rng.uniform(0, 6)), max(2, round(ankle))]]
-            cv2.line(canvas, *map(tuple, back), 255, int(rng.integers(1, 4)), cv2.LINE_AA)
+            back = round(heel + rng.uniform(0, 6)), max(2, round(ankle))
+            cv2.line(
+                canvas, tuple(sole[0].tolist()), back, 255, int(rng.integers(1, 4)), cv2.LINE_AA
+            )
     if rng.random() < 0.5:
         canvas = np.ascontiguousarray(canvas[:, ::-1])
     return _dyed(canvas, rng)
 
 
-def _dyed(canvas: np.ndarray, rng) -> np.ndarray:
+def _dyed(canvas: Pixels, rng: np.random.Generator) -> Pixels:
     dye = np.clip(_texture(rng), 0, 1.2)
     if rng.random() < 0.5:  # most cloth is plain
         dye = rng.uniform(0.4, 1) + (dye - float(dye.mean())) * rng.uniform(0, 0.4)
-    return np.clip(canvas * dye, 0, 255).astype(np.uint8)
+    dyed: Pixels = np.clip(canvas * dye, 0, 255).astype(np.uint8)
+    return dyed
 
 
-def noise(rng: np.random.Generator) -> np.ndarray:
+def noise(rng: np.random.Generator) -> Pixels:
     """Dots, coarse or fine, or the largest spot among them."""
     side = int(rng.integers(4, CANVAS))
     dots = rng.uniform(-1, 1, (side, side)).astype(np.float32) + rng.uniform(-0.9, 0.2)
@@ -147,11 +152,12 @@ def noise(rng: np.random.Generator) -> np.ndarray:
             dots = cropped(np.where(spots == largest, dots, 0))
     shown = np.clip(dots * 255, 0, 255).astype(np.uint8)
     if rng.random() < 0.5:
-        return cv2.resize(shown, (CANVAS, CANVAS), interpolation=cv2.INTER_NEAREST)
+        large: Pixels = cv2.resize(shown, (CANVAS, CANVAS), interpolation=cv2.INTER_NEAREST)
+        return large
     return on_canvas(shown)
 
 
-def shade(rng: np.random.Generator) -> np.ndarray:
+def shade(rng: np.random.Generator) -> Pixels:
     """A soft spot or band, as light and shadow leave them."""
     angle = rng.uniform(0, math.pi)
     x, y = COLUMNS - MIDDLE + rng.uniform(-20, 20), ROWS - MIDDLE + rng.uniform(-20, 20)
@@ -161,4 +167,5 @@ def shade(rng: np.random.Generator) -> np.ndarray:
     if rng.random() < 0.5:
         soft = 1 / (1 + np.exp(np.minimum(-along / rng.uniform(0.5, 8), 80)))
     grain = rng.normal(0, rng.uniform(0, 0.15), soft.shape)
-    return np.clip((soft + grain) * 255, 0, 255).astype(np.uint8)
+    pixels: Pixels = np.clip((soft + grain) * 255, 0, 255).astype(np.uint8)
+    return pixels

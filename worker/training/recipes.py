@@ -1,6 +1,8 @@
 """The settings of a training. No Keras is needed to look at them."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 ARCHITECTURES = ("cnn", "mlp")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
@@ -61,7 +63,7 @@ class Recipe:
     precision: str = "auto"
     seed: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_architecture(self.architecture)
         _check_bounds(self, _BOUNDS)
         if self.precision not in PRECISIONS:
@@ -69,12 +71,12 @@ class Recipe:
             raise ValueError(f'expected a precision of {known}, received "{self.precision}"')
 
     @classmethod
-    def fine_tuning(cls, **changes) -> "Recipe":
+    def fine_tuning(cls, **changes: Any) -> "Recipe":
         """The settings for learning corrections from a trained model, within minutes."""
         return cls(**FINE_TUNING | changes)
 
     @classmethod
-    def from_dict(cls, settings: dict) -> "Recipe":
+    def from_dict(cls, settings: Mapping[str, Any]) -> "Recipe":
         """Give the recipe of what `as_dict` gave; ValueError where a setting is unknown."""
         unknown = set(settings) - {field.name for field in fields(cls)}
         if unknown:
@@ -98,7 +100,7 @@ class Recipe:
             stages.append(Stage(self.epochs, self.finishing_epochs, rate, *FINISHING_SHARES))
         return stages
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
@@ -114,7 +116,7 @@ class VerifierRecipe:
     learning_rate: float = 3e-3
     seed: int = 1
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _check_bounds(self, _VERIFIER_BOUNDS)
 
 
@@ -131,7 +133,7 @@ FINE_TUNING = {
 }
 
 
-def check_architecture(name: str):
+def check_architecture(name: str) -> None:
     """Check that there is an architecture of this name.
 
     Raises:
@@ -142,7 +144,9 @@ def check_architecture(name: str):
         raise ValueError(f'expected an architecture of {known}, received "{name}"')
 
 
-def _check_bounds(recipe, bounds):
+def _check_bounds(
+    recipe: "Recipe | VerifierRecipe", bounds: tuple[tuple[str, float, float], ...]
+) -> None:
     for name, low, high in bounds:
         value = getattr(recipe, name)
         if not low <= value <= high:

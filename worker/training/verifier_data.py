@@ -10,6 +10,7 @@ import os
 import cv2
 import numpy as np
 
+from worker.arrays import Labels, Mask, Pixels, Probabilities
 from worker.files.datasets import load_mnist
 from worker.images.layout import DARK
 from worker.images.shapes import Shape
@@ -30,7 +31,7 @@ LACK, EXTRA, NEIGHBOUR = (0.15, 0.45), (0.2, 0.5), (0.35, 0.6)
 CHUNK = 4000  # parts that one seed gives
 
 
-def make_parts(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def make_parts(count: int, seed: int) -> tuple[Pixels, Probabilities]:
     """Make parts of strings, with all cores.
 
     Args:
@@ -51,10 +52,10 @@ def make_parts(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(seen), np.concatenate(targets)
 
 
-def _chunk(seeds: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray]:
+def _chunk(seeds: tuple[int, int], count: int) -> tuple[Pixels, Probabilities]:
     cv2.setNumThreads(1)
     rng, digits = np.random.default_rng(seeds), load_mnist("train")
-    parts: list[tuple[np.ndarray, np.ndarray]] = []
+    parts: list[tuple[Pixels, Probabilities]] = []
     while len(parts) < count:
         parts += parts_of_one(digits.images, digits.labels, rng)
     seen, targets = zip(*parts[:count], strict=True)
@@ -62,8 +63,8 @@ def _chunk(seeds: tuple[int, int], count: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def parts_of_one(
-    images: np.ndarray, labels: np.ndarray, rng: np.random.Generator
-) -> list[tuple[np.ndarray, np.ndarray]]:
+    images: Pixels, labels: Labels, rng: np.random.Generator
+) -> list[tuple[Pixels, Probabilities]]:
     """Make one shape, cut it, and give some of its parts with the probabilities to learn.
 
     Args:
@@ -92,7 +93,7 @@ def parts_of_one(
     return some
 
 
-def _page(images: np.ndarray, rng) -> tuple[np.ndarray, list[np.ndarray]]:
+def _page(images: Pixels, rng: np.random.Generator) -> tuple[Pixels, list[Mask]]:
     """Give the ink of a string, or of something else, and for each digit where its ink is."""
     if len(images) > 1:
         return touching(images, rng)
@@ -105,7 +106,9 @@ def _page(images: np.ndarray, rng) -> tuple[np.ndarray, list[np.ndarray]]:
     return np.pad(cv2.resize(drawn, None, fx=scale, fy=scale), 4), []
 
 
-def _target(part: Shape, size, digits: list[np.ndarray], labels) -> np.ndarray:
+def _target(
+    part: Shape, size: tuple[int, ...], digits: list[Mask], labels: Labels
+) -> Probabilities:
     target = np.zeros(NOT_A_DIGIT + 1, np.float32)
     target[NOT_A_DIGIT] = 1
     mask = np.zeros(size, bool)

@@ -9,6 +9,8 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from worker.arrays import Floats, Pixels, Probabilities
+from worker.metrics import Epoch, VerifierFacts, VerifierTraining
 from worker.reading import devices
 from worker.reading.bundle import write_verifier
 from worker.training import networks
@@ -19,10 +21,10 @@ from worker.training.verifier_data import make_parts
 BATCH = 256
 
 
-class Parts(keras.utils.PyDataset):
+class Parts(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
     """Parts of shapes with the probabilities to learn, each epoch in another order."""
 
-    def __init__(self, seen: np.ndarray, targets: np.ndarray, seed: int):
+    def __init__(self, seen: Pixels, targets: Probabilities, seed: int) -> None:
         super().__init__()
         self.seen, self.targets = seen, targets
         self.rng = np.random.default_rng(seed)
@@ -31,16 +33,16 @@ class Parts(keras.utils.PyDataset):
     def __len__(self) -> int:
         return math.ceil(len(self.seen) / BATCH)
 
-    def __getitem__(self, index: int):
+    def __getitem__(self, index: int) -> tuple[Floats, Probabilities]:
         rows = np.sort(self.order[index * BATCH : (index + 1) * BATCH])
         return self.seen[rows].astype(np.float32) / np.float32(255), self.targets[rows]
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(len(self.seen))
 
 
 def train_verifier(
-    recipe: VerifierRecipe, on_epoch: Callable[[int, dict], None] | None = None
+    recipe: VerifierRecipe, on_epoch: Callable[[int, Epoch], None] | None = None
 ) -> keras.Model:
     """Train a verifier on strings of MNIST's training images.
 
@@ -66,21 +68,24 @@ def train_verifier(
     return trained
 
 
-def make_verifier(recipe: VerifierRecipe, output: Path, on_epoch=None) -> dict:
+def make_verifier(
+    recipe: VerifierRecipe, output: Path, on_epoch: Callable[[int, Epoch], None] | None = None
+) -> VerifierFacts:
     """Train a verifier and write verifier.keras, and verifier.json with how it was made.
 
     Returns:
         What verifier.json holds.
     """
-    epochs, started = [], time.monotonic()
+    epochs: list[Epoch] = []
+    started = time.monotonic()
 
-    def keep(epoch: int, figures: dict):
+    def keep(epoch: int, figures: Epoch) -> None:
         epochs.append({name: round(float(value), 5) for name, value in figures.items()})
         if on_epoch:
             on_epoch(epoch, epochs[-1])
 
     model = train_verifier(recipe, keep)
-    facts = {
+    facts: VerifierTraining = {
         "parameters": model.count_params(),
         "keras": keras.version(),
         "backend": keras.backend.backend(),
