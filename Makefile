@@ -28,6 +28,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/mypy
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	HTTPS=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
 
@@ -52,7 +53,7 @@ screenshots: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.screenshots var/screenshots
 
 clean:
-	rm -rf $(VENV) .pytest_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 
 $(BIN)/python:
 	@echo "Making the virtual environment in $(VENV)"
