@@ -25,7 +25,7 @@ class ImageError(ValueError):
 
 @dataclass(frozen=True)
 class Header:
-    """What an image file says of itself: its format, by Pillow's name, and its size in pixels."""
+    """The header of an image file: its format, by Pillow's name, and its size in pixels."""
 
     format: str
     width: int
@@ -36,7 +36,7 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Check an image by its header alone; no pixel is decoded.
 
     Raises:
-        ImageError: the data is empty, no image of a known format, or has too many pixels.
+        ImageError: the data is empty, is not an image of a known format, or has too many pixels.
     """
     with _open(data, max_pixels) as image:
         return Header(image.format or "", image.width, image.height)
@@ -58,8 +58,8 @@ class Picture:
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     """Decode an image.
 
-    The first frame counts. What is transparent becomes white, or black where the drawing itself is
-    light, so that it stays visible.
+    Of several frames, the first is used. Transparent pixels become white, or black where the
+    drawing itself is light, so that it stays visible.
 
     Raises:
         ImageError: as read_header, or the file is cut off or damaged.
@@ -99,7 +99,7 @@ def _reduced(image: Image.Image) -> Image.Image:
 
 
 def to_grey(image: Image.Image) -> Pixels:
-    """Give an RGB image's luminance: uint8, shape (height, width)."""
+    """Return an RGB image's luminance: uint8, shape (height, width)."""
     return np.asarray(image.convert("L"))
 
 

@@ -38,7 +38,7 @@ class Glyph:
 class Page:
     """The ink of an image, in lines from top to bottom, each with its shapes from left to right.
 
-    scale: how many pixels of the image are one of its shapes'.
+    scale: pixels of the image per pixel of its shapes.
     size: (height, width) of the image.
     """
 
@@ -47,7 +47,7 @@ class Page:
     size: tuple[int, int]
 
     def glyph(self, shape: Shape, line: int) -> Glyph:
-        """Give a shape as a digit of the image."""
+        """Return a shape as a digit of the image."""
         box = (shape.x, shape.y, shape.width, shape.height)
         return Glyph(
             _whole([length * self.scale for length in box], self.size), normalize(shape.ink), line
@@ -55,7 +55,7 @@ class Page:
 
 
 def find_ink(grey: Pixels) -> Page:
-    """Find what may be the digits in an image; an image without ink has none.
+    """Find the shapes in an image that may be digits; an image without ink has none.
 
     Args:
         grey: uint8, shape (height, width), of any polarity.
@@ -68,7 +68,7 @@ def find_ink(grey: Pixels) -> Page:
 
 
 def find_digits(grey: Pixels) -> list[Glyph]:
-    """Find the digits in an image by their ink alone: those that touch are one.
+    """Find the digits in an image by their ink alone; digits that touch are found as one.
 
     Args:
         grey: uint8, shape (height, width), of any polarity.
@@ -86,7 +86,7 @@ def _shape(ink: Pixels, labels: Integers, piece: Piece) -> Shape:
 
 
 def extract_ink(grey: Pixels) -> Pixels:
-    """Tell ink from paper, whatever the polarity and however the light falls.
+    """Separate ink from paper, for any polarity and uneven light.
 
     Args:
         grey: uint8, shape (height, width).
@@ -96,7 +96,7 @@ def extract_ink(grey: Pixels) -> Pixels:
     """
     paper, ink_sign = find_paper(grey)
     difference = (grey.astype(np.float32) - paper) * ink_sign
-    # What lies on paper's side of the surface is noise alone, however much of the image is ink.
+    # Differences on the paper's side of the surface are noise alone, even if most of it is ink.
     paper_side = -difference[difference < 0]
     noise = 1.4826 * float(np.median(paper_side)) if paper_side.size else 0.0
     smooth = cv2.GaussianBlur(difference, (3, 3), 0) if min(grey.shape) >= 64 else difference
@@ -109,8 +109,8 @@ def extract_ink(grey: Pixels) -> Pixels:
 
 
 def _is_all_shade(difference: Floats, paper: Floats) -> bool:
-    """Tell an empty page in uneven light: what differs from the paper is a little darker or lighter
-    than it, has no edge, and runs out of the image."""
+    """Return whether the image is an empty page in uneven light: the regions that differ from the
+    paper are a little darker or lighter, have no edge, and reach the rim of the image."""
     side = min(difference.shape)
     if side < LARGE:
         return False
@@ -124,7 +124,7 @@ def _is_all_shade(difference: Floats, paper: Floats) -> bool:
 
 
 def normalize(ink: Pixels) -> Pixels:
-    """Give one digit the geometry of an MNIST digit.
+    """Scale and centre one digit as MNIST's digits are.
 
     Args:
         ink: uint8, shape (height, width); 0 is paper, 255 is full ink.

@@ -100,7 +100,7 @@ def _components(ink: Pixels, threshold: int) -> tuple[Integers, list[Piece]]:
 
 
 def _is_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
-    """Tell the soft shade of a hand or a lamp along the rim from ink, which has edges."""
+    """Return whether a piece is soft shade along the rim, not ink, which has edges."""
     if min(ink.shape) < LARGE or not _is_edge(piece, ink.shape):
         return False
     area = slice(piece.y, piece.bottom), slice(piece.x, piece.right)
@@ -111,7 +111,7 @@ def _is_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
 
 
 def _is_edge(piece: Piece, shape: tuple[int, ...]) -> bool:
-    """Tell what lies along the rim of the image."""
+    """Return whether a piece lies along the rim of the image."""
     height, width = shape
     at_side = piece.x == 0 or piece.right == width
     at_end = piece.y == 0 or piece.bottom == height
@@ -119,16 +119,16 @@ def _is_edge(piece: Piece, shape: tuple[int, ...]) -> bool:
 
 
 def _without_edges(pieces: list[Piece], shape: tuple[int, ...]) -> list[Piece]:
-    """Leave out the edge of the page and the shadow at the rim, where there is other ink."""
+    """Return the pieces without page edges and shadows at the rim, if there is other ink."""
     inner = [piece for piece in pieces if not _is_edge(piece, shape)]
     tall = [piece for piece in inner if piece.side >= 0.05 * max(shape)]
     return inner if tall else pieces
 
 
 def _digit_height(pieces: list[Piece]) -> float:
-    """Give the size of the image's digits: the 60th percentile of the pieces, weighed by ink.
+    """Return the height of the image's digits: the 60th percentile of pieces, weighted by ink.
 
-    Several digits that touch are long, and no higher than one.
+    Several digits that touch form a long piece that is no higher than one digit.
     """
     sides = np.array([min(piece.side, LONGEST * piece.height) for piece in pieces])
     order = np.argsort(sides)
@@ -137,7 +137,7 @@ def _digit_height(pieces: list[Piece]) -> float:
 
 
 def _is_dirt(digit: Piece, height: float, most: float) -> bool:
-    """Tell a speck, a dash, or the edge of something else from a digit.
+    """Return whether a piece is a speck, a dash, or the edge of another object, not a digit.
 
     Args:
         height: of the image's digits.
@@ -170,7 +170,7 @@ def _pairs_to_join(pieces: list[Piece], height: float) -> Iterator[tuple[int, in
 
 
 def _are_one(a: Piece, b: Piece, height: float) -> bool:
-    """Tell whether two pieces are strokes of one digit."""
+    """Return whether two pieces are strokes of one digit."""
     small, large = sorted((a, b), key=lambda piece: piece.height)
     both, distance = a.joined(b), _distance(a, b)
     if both.height > TALLEST * height and both.height > 1.15 * large.height:
@@ -198,7 +198,7 @@ def _lines(digits: list[Piece]) -> list[list[Piece]]:
 
 
 def _continues(line: list[Piece], digit: Piece) -> bool:
-    """Tell whether a digit stands beside the last one of a line, or where its slope leads."""
+    """Return whether a digit continues a line: beside its last digit, or along its slope."""
     last = line[-1]
     if _shared(last.y, last.bottom, digit.y, digit.bottom) >= 0.3:
         return True
@@ -211,11 +211,11 @@ def _continues(line: list[Piece], digit: Piece) -> bool:
 
 
 def _distance(a: Piece, b: Piece) -> int:
-    """Give the distance of two boxes along the farther axis; 0 where they overlap."""
+    """Return the distance of two boxes along the farther axis; 0 where they overlap."""
     return max(a.x - b.right, b.x - a.right, a.y - b.bottom, b.y - a.bottom, 0)
 
 
 def _shared(start: int, end: int, other_start: int, other_end: int) -> float:
-    """Give the overlap of two spans as a share of the shorter; negative where they are apart."""
+    """Return the overlap of two spans as a share of the shorter; negative where they are apart."""
     overlap = min(end, other_end) - max(start, other_start)
     return overlap / min(end - start, other_end - other_start)

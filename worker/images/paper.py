@@ -21,8 +21,9 @@ MOST_SEGMENTS = 400
 def find_paper(grey: Pixels) -> tuple[Floats, int]:
     """Estimate the paper's grey level at each pixel, and whether the ink is lighter or darker.
 
-    A quadratic surface under the ink is enough for a slope of light and a vignette. Where it leaves
-    much that is dark and no stroke, as in a shadow with an edge, paper is looked for nearby.
+    A quadratic surface under the ink is enough for a gradient of light and a vignette. Where large
+    dark regions remain that are not strokes, as in a shadow with an edge, the paper is estimated
+    from nearby pixels.
 
     Args:
         grey: uint8, shape (height, width).
@@ -47,14 +48,14 @@ def find_paper(grey: Pixels) -> tuple[Floats, int]:
 
 
 def _ink_sign(grey: Pixels) -> int:
-    """Tell light ink (1) from dark ink (-1): strokes are narrow, and stand out from their place."""
+    """Return 1 for light ink, -1 for dark ink: strokes are narrow, and differ from nearby."""
     small = _reduced(grey, 400)
     nearby = cv2.GaussianBlur(small, (0, 0), min(small.shape) / 8)
     return 1 if float(((small - nearby) ** 3).sum()) > 0 else -1
 
 
 def _reduced(grey: Pixels | Floats, side: int) -> Floats:
-    """Give a copy of at most this side, float32."""
+    """Return a copy of at most this side, float32."""
     scale = min(1.0, side / max(grey.shape))
     size = tuple(max(1, round(length * scale)) for length in grey.shape[::-1])
     small: Floats = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32)
@@ -62,11 +63,11 @@ def _reduced(grey: Pixels | Floats, side: int) -> Floats:
 
 
 def _without_shadow(grey: Pixels, surface: Floats, ink_sign: int) -> Floats:
-    """Give a closer estimate of the paper than the surface, where there is a shadow on it.
+    """Return a closer estimate of the paper than the surface, where there is a shadow on it.
 
-    Dark structures narrower than some width are closed: of rising widths, the first that takes all
-    of the strokes, so that a wider one finds little more. If the surface finds much more, that is
-    no ink.
+    A morphological closing removes dark structures up to some width. Of rising widths, the first is
+    taken that removes all strokes, so that a wider one removes little more. If far more lies under
+    the surface than under the closed image, the difference is shadow, not ink.
     """
     small = _reduced(grey, 400) * -ink_sign
     under = _reduced(surface, 400) * -ink_sign - small
@@ -122,12 +123,12 @@ def _basis(height: int, width: int) -> Floats:
 
 
 def rim(grey: Pixels | Floats) -> list[Pixels | Floats]:
-    """Give the outermost rows and columns of an image."""
+    """Return the outermost rows and columns of an image."""
     return [grey[0], grey[-1], grey[:, 0], grey[:, -1]]
 
 
 def without_rules(ink: Pixels) -> Pixels:
-    """Take the lines of ruled and squared paper out of the ink; what crosses them stays.
+    """Remove the lines of ruled and squared paper from the ink; ink that crosses them stays.
 
     Args:
         ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
@@ -138,7 +139,7 @@ def without_rules(ink: Pixels) -> Pixels:
     if not rules.any():
         return ink
     rest = np.where(rules, 0, ink).astype(np.uint8)
-    # Where all is a line, the lines are what was written.
+    # If nearly all ink is lines, the lines themselves were written.
     return rest if (rest > 110).sum() > 0.1 * (ink > 110).sum() else ink
 
 
@@ -153,13 +154,13 @@ def _rules(ink: Pixels) -> Mask:
     rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
     for slope, start in _straight_lines(thin, width):
         near = (np.abs(rows - (start + slope * columns)) <= BEND + thick / 2) & (thin > 0)
-        # What is much darker than the line is ink that lies along it.
+        # Pixels that are much darker than the line are ink along it.
         found |= near & (ink <= 1.5 * np.median(ink[near]) + 20)
     return found
 
 
 def _straight_lines(thin: Pixels, width: int) -> list[tuple[float, float]]:
-    """Give the (slope, row at column 0) of lines that most of the way across are there."""
+    """Return (slope, row at column 0) of the lines that run most of the way across."""
     broad = cv2.dilate(thin, np.ones((2 * BEND + 1, 5), np.uint8))
     level = cv2.morphologyEx(broad, cv2.MORPH_OPEN, np.ones((1, SPAN), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(level)
@@ -188,9 +189,9 @@ def _collinear(
     points: dict[int, tuple[Integers, Integers]],
     lines: list[tuple[float, float, float]],
 ) -> tuple[list[int], tuple[float, float]]:
-    """Give the segments that lie on one line with the first, and the line's slope and start."""
+    """Return the segments on one line with the first, and the line's slope and start."""
     x, y = points[order[0]]
-    if lines:  # a short segment tells its slope less well than the nearest line does
+    if lines:  # the nearest line's slope is more exact than that of a short segment
         slope = min(lines, key=lambda line: abs(line[0] * x.mean() + line[1] - y.mean()))[0]
         start = float((y - slope * x).mean())
     else:

@@ -39,7 +39,7 @@ class Shape:
         return Shape(x, y, ink)
 
     def masked(self, mask: Mask) -> "Shape | None":
-        """Give the part of it where mask is true; None where there is no ink."""
+        """Return the part where mask is true; None where there is no ink."""
         ink = np.where(mask, self.ink, 0).astype(np.uint8)
         rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
         if not rows.size:

@@ -1,4 +1,4 @@
-"""The model that ships, and what was measured of it. No Keras is needed to look at it."""
+"""The model that ships, and its metrics. This module does not import Keras."""
 
 import hashlib
 import json
@@ -21,11 +21,11 @@ VERIFIER_FACTS = BUNDLED_DIR / "verifier.json"
 
 
 class ModelError(RuntimeError):
-    """A model file is missing, damaged, or is no digit model."""
+    """A model file is missing, damaged, or is not a digit model."""
 
 
 def file_sha256(path: Path) -> str:
-    """Give a file's SHA-256 in hexadecimal."""
+    """Return a file's SHA-256 in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -61,7 +61,7 @@ def _write_model(model: "keras.Model", path: Path) -> FileFacts:
 
 
 def training_facts(model: Path) -> TrainingFacts:
-    """Give how a model file was trained, by the metrics.json beside it, and the file's SHA-256."""
+    """Return how a model file was trained, by the metrics.json beside it, and its SHA-256."""
     sha256 = file_sha256(model)
     beside = model.with_name(BUNDLED_METRICS.name)
     metrics = json.loads(beside.read_text()) if beside.exists() else {}

@@ -45,7 +45,7 @@ def pin_all(gpus: list[str]) -> None:
 
 
 def training_scope() -> contextlib.AbstractContextManager[object]:
-    """Give the context to build and train a model in: on all GPUs, where there are several."""
+    """Return the context to build and train a model in: on all GPUs, where there are several."""
     if count_gpus() < 2:
         return contextlib.nullcontext()
     import keras
@@ -92,14 +92,14 @@ def _quiet_unless_it_fails() -> Iterator[None]:
 
 
 def describe(pinned: str | None) -> str:
-    """Say where this process really computes: "GPU 1", or "CPU" and why."""
+    """Return where this process really computes: "GPU 1", or "CPU" and why."""
     if pinned is None:
         return "CPU"
     return f"GPU {pinned}" if count_gpus() else f"CPU (GPU {pinned} cannot be used)"
 
 
 def backend_version() -> BackendVersion:
-    """Give the version of Keras's backend under its name, as {"tensorflow": "2.21.0"}."""
+    """Return the version of Keras's backend under its name, as {"tensorflow": "2.21.0"}."""
     import keras
 
     name = keras.backend.backend()
@@ -116,7 +116,7 @@ def count_gpus() -> int:
 
 
 def fast_precision() -> str:
-    """Give the Keras dtype policy that trains fastest here: bfloat16 needs hardware that has it."""
+    """Return the Keras dtype policy that trains fastest here; bfloat16 needs hardware support."""
     cpu = Path("/proc/cpuinfo")
     flags = cpu.read_text() if cpu.exists() else ""
     return "mixed_bfloat16" if count_gpus() or "avx512_bf16" in flags else "float32"

@@ -1,4 +1,4 @@
-"""What was found in one image tells of the rest: digits stand among digits, dirt among dirt."""
+"""Adjust probabilities by their neighbours: digits stand among digits, dirt among dirt."""
 
 import numpy as np
 
@@ -14,17 +14,17 @@ IN_TINY = 0.05  # and "not a digit" is that much less probable: what it lacks is
 
 
 def is_sure(row: Probabilities) -> bool:
-    """Tell whether these probabilities are those of a digit beyond doubt."""
+    """Return whether the probability of a digit is at least SURE."""
     return float(row[:-1].max()) >= SURE
 
 
 def adjust_for_neighbours(lines: list[Probabilities], side: int) -> list[Probabilities]:
-    """Give the probabilities of all that one image holds, with regard for each other.
+    """Adjust the probability of "not a digit" by the other shapes of the image.
 
-    In a line with sure digits, at least as many as things that are none, "not a digit" is less
-    probable. Elsewhere, where most of the image is no digit, it is as much more probable as that
-    share says. In a tiny image, what a digit is written with is as broad as the gaps in it, and
-    hard to tell from a stain: there, "not a digit" is less probable.
+    In a line with sure digits, at least as many as shapes that are not digits, it is lowered. In
+    other lines it is raised where most shapes of the image are not digits, in proportion to their
+    share. In a tiny image, strokes are as broad as the gaps between them, so that a digit looks
+    like a stain: there it is lowered.
 
     Args:
         lines: for each line the probabilities, float32, shape (n, 11); the last is "not a digit".
@@ -46,7 +46,7 @@ def _holds_digits(line: Probabilities) -> bool:
 
 
 def _odds_of_dirt(others: int, total: int) -> float:
-    """Give how many times likelier than usual it is that something is no digit."""
+    """Return the odds that a shape is not a digit, relative to the usual odds."""
     share = (others + STRENGTH * EXPECTED) / (total + STRENGTH)
     return share / (1 - share) * (1 - EXPECTED) / EXPECTED
 

@@ -24,13 +24,13 @@ from worker.reading.verifier import in_context
 if TYPE_CHECKING:
     from worker.reading.engine import Engine
 
-# "Not a digit" is what is no digit with at least this probability, against that of the best digit.
+# A shape is read as "not a digit" from this probability on, relative to that of the best digit.
 REJECT_FROM = 0.5
 
 
 @dataclass(frozen=True)
 class ReadDigit:
-    """One digit and what the model said of it.
+    """One digit and the model's probabilities for it.
 
     value: 0 to 9, or None for "not a digit".
     confidence: the probability of the value.
@@ -66,8 +66,8 @@ class Reading:
 
     @property
     def confidence(self) -> float | None:
-        """The confidence of the least sure digit; where there are none, that what was found is
-        "not a digit"; None where nothing was found."""
+        """The confidence of the least sure digit; without digits, the least confidence of "not a
+        digit"; None where nothing was found."""
         read = [digit for digit in self.digits if digit.value is not None]
         return min((digit.confidence for digit in read or self.digits), default=None)
 
@@ -75,14 +75,15 @@ class Reading:
 def read_images(
     engine: "Engine", files: list[bytes], max_pixels: int = MAX_PIXELS
 ) -> list[Reading]:
-    """Read image files in two batches: what was found, and then what it may be cut into.
+    """Read image files in two batches: the shapes found, and then the parts they may be cut into.
 
     Args:
         files: the contents of image files.
         max_pixels: images with more pixels are refused.
 
     Returns:
-        One reading a file, in order. A file that cannot be read has an error, and spoils no other.
+        One reading a file, in order. A file that cannot be read has an error, and does not affect
+        the others.
     """
     looks = [_look(data, max_pixels) for data in files]
     pages = [look.page for look in looks if isinstance(look, _Look)]
@@ -103,7 +104,7 @@ def read_images(
 def read_again(
     engine: "Engine", images: list[list[list[bytes]]], sides: list[int]
 ) -> list[tuple[int | None, float, Probabilities]]:
-    """Read digits that were found before, with the same regard for their neighbours.
+    """Read digits that were found before, with the same adjustment for their neighbours.
 
     Args:
         images: for each image its lines, and for each of those its digits: 28x28 bytes each; 0 is
@@ -142,7 +143,7 @@ def _look(data: bytes, max_pixels: int) -> _Look | ImageError:
 
 
 def _candidates(page: Page, read: Iterator[Probabilities]) -> list[list[Candidate]]:
-    """Give what may be the digits of each line; read gives the next shape's probabilities."""
+    """Return the candidates of each line; read yields the probabilities of the next shape."""
     found, left = [], MOST_PARTS
     for line in page.lines:
         found.append(candidates(line, np.stack([next(read) for _ in line]), left))
@@ -151,9 +152,9 @@ def _candidates(page: Page, read: Iterator[Probabilities]) -> list[list[Candidat
 
 
 def _verified(engine: "Engine", lines: list[list[Candidate]]) -> list[list[Candidate]]:
-    """Tell each part of a shape that was cut what the verifier says of it; leave out the hopeless.
+    """Set the verifier's probabilities on each part of a shape that was cut; drop rejected parts.
 
-    A shape that was not cut needs no verifying.
+    A shape that was not cut is not verified.
     """
     cut = {id(one.within) for line in lines for one in line if one.within and not one.is_found}
     parts = [
@@ -186,7 +187,7 @@ def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
 
 
 def _in_whole_image(glyph: Glyph, picture: Picture) -> Glyph:
-    """Give the box in pixels of the image as it was sent, where a smaller one was looked at."""
+    """Return the glyph with its box in pixels of the image as sent, not of a reduced one."""
     across = picture.width / picture.image.width
     along = picture.height / picture.image.height
     x, y, width, height = glyph.box
@@ -195,7 +196,7 @@ def _in_whole_image(glyph: Glyph, picture: Picture) -> Glyph:
 
 
 def decide(probabilities: Probabilities) -> tuple[int | None, float]:
-    """Give the value that 11 probabilities mean, None for "not a digit", and its probability."""
+    """Return the value that 11 probabilities mean, None for "not a digit", and its probability."""
     other, value = float(probabilities[-1]), int(probabilities[:-1].argmax())
     digit = float(probabilities[value])
     if other >= REJECT_FROM * (other + digit):

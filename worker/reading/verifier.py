@@ -1,7 +1,7 @@
-"""A part of a shape, seen among the rest of it: what the verifier looks at.
+"""The verifier's input: a part of a shape, in the context of the rest of the shape.
 
-A slice of a 7 is a 1, and half an 8 a 3, to whoever sees nothing else. What the cuts left on either
-side tells a digit from a slice.
+Alone, a slice of a 7 looks like a 1, and half an 8 like a 3. The ink on both sides of the cuts
+shows whether the part is a digit or a slice of one.
 """
 
 import cv2
@@ -14,7 +14,7 @@ ROWS, COLUMNS = 24, 48  # the height of the shape fills the rows; the part is in
 
 
 def in_context(part: Shape, whole: Shape) -> Pixels:
-    """Give a part of a shape, and what lies around it.
+    """Return a part of a shape and the ink around it, as the verifier's input.
 
     Args:
         part: some of the ink of `whole`, or all of it, where it lies there.
@@ -36,7 +36,7 @@ def in_context(part: Shape, whole: Shape) -> Pixels:
 
 
 def _lay(page: Pixels, shape: Shape, left: int, top: int) -> None:
-    """Lay a shape on a page whose upper corner is at (left, top); what is beside it is left out."""
+    """Lay a shape on a page whose upper corner is at (left, top); ink outside of it is left out."""
     start, end = max(shape.x, left), min(shape.x + shape.width, left + page.shape[1])
     rows = slice(shape.y - top, shape.y - top + shape.height)
     page[rows, start - left : end - left] = shape.ink[:, start - shape.x : end - shape.x]
