@@ -164,7 +164,7 @@ def _verified(engine: "Engine", lines: list[list[Candidate]]) -> list[list[Candi
         seen = np.stack([in_context(part.shape, whole) for part, whole in parts])
         for (part, _), row in zip(parts, engine.verify(seen), strict=True):
             part.verified = row
-    return [[one for one in line if not one.is_hopeless] for line in lines]
+    return [[one for one in line if not one.is_rejected] for line in lines]
 
 
 def _predict(engine: "Engine", shapes: list[Shape]) -> Probabilities:

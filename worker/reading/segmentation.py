@@ -1,8 +1,8 @@
-"""Digits that touch, and digits in pieces: cut where ink is thin, and let two networks judge.
+"""Digits that touch, and digits in pieces: over-segmentation, recognition and verification.
 
-A line of ink is over-segmented; what lies between two cuts, or in two neighbouring pieces, may be a
-digit. The best path through these candidates is the reading: by what the recogniser says of each
-alone, and the verifier of each part beside the rest of the shape that it was cut from.
+A line of ink is cut where ink is thin. The ink between two cuts, or of two neighbouring pieces, is
+a candidate for a digit. The best path through the candidates is the reading. The recogniser scores
+each candidate alone, and the verifier scores each part in the context of the shape it was cut from.
 
 Source: Oliveira, Sabourin, Bortolozzi and Suen, "Automatic recognition of handwritten numerical
 strings: a recognition and verification strategy" (2002).
@@ -19,28 +19,39 @@ from worker.images.layout import DARK
 from worker.images.shapes import Shape
 from worker.reading.neighbours import is_sure
 
-SIDE = 48  # cuts are looked for at this height
-SIDEWAYS = 0.35  # what a step of a cut to the side costs, in pixels of ink crossed
-DEAREST = 0.5  # a cut that crosses more ink than this, as a share of the height, is none
-APART = 0.08  # of a digit's ink: cuts with less between them are one
-MOST_CUTS = 11  # of a shape that is as wide as high
-WIDEST = 2.0  # width to height of a part that may be a digit: some have a long bar or tail
-MOST_PARTS = 1500  # of an image: a picture full of noise is not cut without end
-CERTAIN = 0.99  # a shape that is read with this probability is not cut
-WIDE = 1.0  # and so is one that is wider than this share of its height
-# What a reading by other pieces must be better by: its probability counts only so much.
-CUT_ALONE, JOINED = 0.06, 0.3
-BROAD = 1.6  # width to height of what is no single letter, though it stands alone
-CRUMB = 0.1  # of the ink of a part: pieces that are smaller are no part of its digit
-NARROWEST = 0.28  # width to height of what may be two digits
-# How sure a reading is counts beyond its probability, which is near 1 for many a wrong part: its
-# log-odds, up to SUREST. Weighed by width, they favour neither few digits nor many.
+# The constants below were set while generated pages, letters and noise (benchmarks.collections with
+# seed 1) were looked at. docs/decisions/segmentation-constants.md holds what is known of each, and
+# the values that were replaced.
+
+# How cuts are found. The first three have their first values.
+SIDE = 48  # rows of the image in which cuts are searched
+SIDE_STEP_COST = 0.35  # of a step of a cut to the side, in pixels of ink crossed
+MOST_COST = 0.5  # of a cut: the ink that it crosses, as a share of the height
+APART = 0.08  # of a digit's ink: cuts with less ink between them count as one
+MOST_CUTS = 11  # of a shape that is as wide as high; 9 before the verifier
+
+# Which shapes are cut, and which parts are kept.
+CERTAIN = 0.99  # a shape that is read with this probability is not cut,
+WIDE = 1.0  # unless it is wider than this share of its height; 0.9 and 1.2 before
+NARROWEST = 0.28  # width to height of a shape that may be two digits; 0.5 to 1.1 before
+WIDEST = 2.0  # width to height of a part that may be a digit, as some have a long bar or tail
+FRAGMENT = 0.1  # of a part's ink: smaller pieces are fragments of its neighbours
+MOST_PARTS = 1500  # of an image, so that the time for a picture full of noise is bounded
+
+# How much a reading by other pieces counts: factors of its probability.
+CUT_ALONE = 0.06  # for each cut of a shape that stands alone (a letter?); 0.1 and 0.2 before
+BROAD = 1.6  # width to height from which a shape that stands alone is not a single letter
+JOINED = 0.3  # for each joining of two neighbours
+UNREAD = 0.05  # for the whole shape as "not a digit"; 0.003 and 0.15 before
+
+# The log-odds of a reading count too, up to SUREST, as the probability of many a wrong part is near
+# 1. Weighted by width, they favour neither few digits nor many.
 SURENESS, SUREST = 0.025, 9.0
-UNREAD = 0.05  # and "not a digit" counts this much against any reading by cuts
-# The verifier's word counts half as much as the recogniser's, and what it has never seen the like
-# of it may be wrong about.
-VERIFIED, UNHEARD_OF = 0.5, 0.1
-HOPELESS = 0.98  # a part that is no digit with this probability, by the verifier, is not read
+
+# The verifier counts half as much as the recogniser. Its factor is never below about TRUST_FLOOR,
+# because it may be wrong about shapes unlike those that it was trained on.
+VERIFIED, TRUST_FLOOR = 0.5, 0.1
+REJECTED = 0.98  # parts that the verifier calls "not a digit" with more than this are not read
 
 
 @dataclass(eq=False)
@@ -49,7 +60,7 @@ class Candidate:
 
     within: the shape that was cut, where this is a part of it, or the whole.
     breadth: its width in heights of the line.
-    probabilities, verified: what the recogniser and the verifier say, float32, shape (11,).
+    probabilities, verified: by the recogniser and by the verifier, float32, shape (11,).
     """
 
     start: int
@@ -63,14 +74,15 @@ class Candidate:
 
     @property
     def is_found(self) -> bool:
-        """Tell whether the shape is one that was found, and was neither cut nor joined."""
+        """Whether the shape was found as it is, neither cut nor joined."""
         return self.within is self.shape
 
     @property
-    def is_hopeless(self) -> bool:
+    def is_rejected(self) -> bool:
+        """Whether the verifier rejects a part that was not read yet."""
         if self.probabilities is not None or self.verified is None:
             return False
-        return float(self.verified[-1]) > HOPELESS
+        return float(self.verified[-1]) > REJECTED
 
     @property
     def reading(self) -> Probabilities:
@@ -81,25 +93,26 @@ class Candidate:
 
     @property
     def score(self) -> float:
+        """How much the candidate adds to the score of a path: a logarithm."""
         value, other = int(self.reading[:-1].argmax()), float(self.reading[-1])
         digit = float(self.reading[value])
         if self.is_found and other >= digit:
             return float(np.log(UNREAD * other)) + self.weight
         log_odds = np.log(max(digit, 1e-9)) - np.log(max(1 - digit, 1e-9))
         doubt = (SUREST - min(float(log_odds), SUREST)) * self.breadth
-        borne_out = VERIFIED * np.log(self._trust(value))
-        return float(np.log(max(digit, 1e-9)) + borne_out) + self.weight - SURENESS * doubt
+        trust = VERIFIED * np.log(self._trust(value))
+        return float(np.log(max(digit, 1e-9)) + trust) + self.weight - SURENESS * doubt
 
     def _trust(self, value: int) -> float:
-        """Tell how far the verifier bears out that this is one whole digit, and of this value."""
+        """Return how far the verifier agrees with this value, as one whole digit: up to 1."""
         if self.verified is None:
             return 1.0
         whole, same = 1 - float(self.verified[-1]), float(self.verified[value])
-        return (float(np.sqrt(whole * same)) + UNHEARD_OF) / (1 + UNHEARD_OF)
+        return (float(np.sqrt(whole * same)) + TRUST_FLOOR) / (1 + TRUST_FLOOR)
 
 
 def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -> list[Candidate]:
-    """Give what may be the digits of a line.
+    """Return the candidates for the digits of a line.
 
     Args:
         line: its shapes from left to right, as they were found.
@@ -136,7 +149,7 @@ def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -
 
 
 def best_path(found: list[Candidate]) -> list[Candidate]:
-    """Give the candidates, from left to right, that read a line best together."""
+    """Return the candidates of the path with the best score, from left to right."""
     best: dict[int, tuple[float, list[Candidate]]] = {0: (0.0, [])}
     for candidate in sorted(found, key=lambda candidate: (candidate.start, candidate.end)):
         if candidate.start not in best:
@@ -153,10 +166,10 @@ def _is_doubtful(shape: Shape, row: Probabilities) -> bool:
 
 
 def _parts(shape: Shape, height: float, *, alone: bool) -> list[Candidate]:
-    """Give the parts of a shape between any two of its cuts; the nodes count from 0."""
+    """Return the parts of a shape between any two of its cuts; the nodes count from 0."""
     if shape.width < NARROWEST * shape.height or shape.height < 8:
         return []
-    # What stands alone may be a letter; in a line, it is rather several digits.
+    # A shape that stands alone may be a letter; in a line, several digits are more likely.
     odds = CUT_ALONE if alone and shape.width < BROAD * shape.height else 1.0
     price = float(np.log(odds)) / 2
     last, found = cut_parts(shape, height)
@@ -170,16 +183,17 @@ def _parts(shape: Shape, height: float, *, alone: bool) -> list[Candidate]:
 def cut_parts(
     shape: Shape, height: float, most: int = MOST_CUTS
 ) -> tuple[int, list[tuple[int, int, Shape]]]:
-    """Cut a shape in all ways.
+    """Cut a shape at every pair of its cuts.
 
     Args:
-        shape: what may be several digits that touch.
+        shape: ink that may be several digits that touch.
         height: the usual height of a digit beside it.
         most: how many cuts a shape as wide as high may have.
 
     Returns:
         The number of its right end, where its left end is 0 and its cuts are between; and, for
-        each part that may be a digit, where it starts and ends, and the part. The whole is none.
+        each part that may be a digit, where it starts and ends, and the part. The whole shape is
+        not among them.
     """
     cuts = find_cuts(shape.ink, most)
     ends = [np.zeros((1, shape.height), int), cuts, np.full((1, shape.height), shape.width)]
@@ -190,20 +204,20 @@ def cut_parts(
         if (i, j) == (0, last) or middle[j] - middle[i] > 1.25 * WIDEST * shape.height:
             continue
         between = (column >= edges[i][:, None]) & (column < edges[j][:, None])
-        part = shape.masked(between & _without_crumbs(shape.ink, between))
+        part = shape.masked(between & _without_fragments(shape.ink, between))
         if part is not None and _may_be_digit(part, shape, height):
             found.append((i, j, part))
     return last, found
 
 
-def _without_crumbs(ink: Pixels, mask: Mask) -> Mask:
-    """Tell what is left of a part without the bits of its neighbours that the cuts left on it."""
+def _without_fragments(ink: Pixels, mask: Mask) -> Mask:
+    """Return the mask of a part without the fragments of neighbours that the cuts left on it."""
     own = ((ink > 24) & mask).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(own)
     if count <= 2:
         return mask
     areas = stats[1:, cv2.CC_STAT_AREA]
-    small = np.flatnonzero(areas < CRUMB * areas.max()) + 1
+    small = np.flatnonzero(areas < FRAGMENT * areas.max()) + 1
     return ~np.isin(labels, small)
 
 
@@ -214,7 +228,7 @@ def _may_be_digit(part: Shape, whole: Shape, height: float) -> bool:
 
 
 def find_cuts(ink: Pixels, most: int = MOST_CUTS) -> Integers:
-    """Find where joined digits may be cut: the paths from top to bottom that cross least ink.
+    """Find where joined digits may be cut: the paths from top to bottom that cross the least ink.
 
     Args:
         ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
@@ -227,15 +241,15 @@ def find_cuts(ink: Pixels, most: int = MOST_CUTS) -> Integers:
     height, width = ink.shape
     columns = max(4, round(width * SIDE / height))
     small = cv2.resize(ink, (columns, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    down, from_above = _descend(small)
-    up, from_below = _descend(small[::-1])
+    down, from_above = _cheapest_paths(small)
+    up, from_below = _cheapest_paths(small[::-1])
     through = down + up[::-1] - small
     digit = float(small.sum()) / max(1, columns / SIDE)  # about the ink of one digit
-    # The ink to the left of each column: so two cuts are compared by what lies between them.
+    # The ink to the left of each column: the difference of two cuts is the ink between them.
     before = np.pad(np.cumsum(small, axis=1), ((0, 0), (1, 0)))
     rows = np.arange(SIDE)
     paths, lefts = [], [before[:, 0], before[:, -1]]
-    for row, start in _passages(through):
+    for row, start in _crossings(through):
         above = _follow(from_above, row, start)
         below = _follow(from_below, SIDE - 1 - row, start)
         path = np.array([*above[::-1], *below[1:]])
@@ -253,21 +267,21 @@ def find_cuts(ink: Pixels, most: int = MOST_CUTS) -> Integers:
     return cuts
 
 
-def _passages(through: Floats) -> list[tuple[int, int]]:
-    """Give the places in some rows where a cut may pass, the cheapest first."""
+def _crossings(through: Floats) -> list[tuple[int, int]]:
+    """Return where cuts may cross a quarter, half and three quarters of the height, by cost."""
     rows = [SIDE // 4, SIDE // 2, 3 * SIDE // 4]
     order = np.argsort(through[rows], axis=None, kind="stable")
     places = zip(*np.unravel_index(order, (len(rows), through.shape[1])), strict=True)
-    return [(rows[r], int(c)) for r, c in places if through[rows[r], c] <= DEAREST * SIDE]
+    return [(rows[r], int(c)) for r, c in places if through[rows[r], c] <= MOST_COST * SIDE]
 
 
-def _descend(ink: Floats) -> tuple[Floats, Integers]:
-    """Give the least cost of a path from the top to each pixel, and the step that led there."""
+def _cheapest_paths(ink: Floats) -> tuple[Floats, Integers]:
+    """Return the least cost of a path from the top to each pixel, and its last step."""
     cost, step = np.empty_like(ink), np.zeros(ink.shape, np.int8)
     cost[0] = ink[0]
     for row in range(1, len(ink)):
         padded = np.pad(cost[row - 1], 1, constant_values=np.inf)
-        ways = np.stack([padded[1:-1], padded[:-2] + SIDEWAYS, padded[2:] + SIDEWAYS])
+        ways = np.stack([padded[1:-1], padded[:-2] + SIDE_STEP_COST, padded[2:] + SIDE_STEP_COST])
         way = ways.argmin(axis=0)
         cost[row] = ink[row] + ways[way, np.arange(ink.shape[1])]
         step[row] = np.array([0, -1, 1])[way]
@@ -275,7 +289,7 @@ def _descend(ink: Floats) -> tuple[Floats, Integers]:
 
 
 def _follow(steps: Integers, row: int, column: int) -> list[int]:
-    """Give the columns of the path that ends here, from this row back to the first."""
+    """Return the columns of the path that ends here, from this row back to the first."""
     path = [column]
     for above in range(row, 0, -1):
         column += int(steps[above, column])
