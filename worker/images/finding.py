@@ -14,10 +14,12 @@ from worker.images.shapes import Shape
 SIZE = 28
 BOX = 20
 WORKING_SIDE = 800  # ink is looked for at this size at most
+# Developed while generated pages, letters and noise were looked at (benchmarks.collections, seed
+# 1). The version history holds no other values, and not what each was set on.
 CLEAR = 24  # ink above this, of 255, belongs to a stroke
-SHADED_RIM = 0.05  # of the rim lies in shade, where there is nothing else
-DEEPEST_SHADE = 0.45  # of the paper's lightness
-FAINT = 4  # in a small picture, which is all edge: keep its faint ink
+SHADED_RIM = 0.05  # the share of the rim in shade from which a page may be empty
+DEEPEST_SHADE = 0.45  # of the paper's lightness: a darker region is ink, not shade
+FAINT = 4  # the same in images below 64 pixels, where faint ink is kept
 
 
 @dataclass(frozen=True)

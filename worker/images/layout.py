@@ -8,21 +8,24 @@ import numpy as np
 
 from worker.arrays import Integers, Pixels
 
+# The finding of digits was developed while generated pages, letters and noise were looked at
+# (benchmarks.collections with seed 1). The version history does not tell which of them each value
+# was set on, and holds no other values than those named here.
 DARK = 110  # a piece must be this dark somewhere, of 255, to count as ink
 # Lengths below are shares of the height of the image's digits.
 DUST = 0.06  # smaller pieces are dropped before strokes are joined
 SPECK = 0.22  # smaller digits are dropped after it
 LOWEST = 0.3  # digits that are less high are dashes
-NEAR = 0.14  # a small piece this near to another is a part of its broken stroke
+NEAR = 0.14  # a small piece this near to another is a part of its broken stroke; 0.12 before
 STACKED = 0.3  # a piece this near above another is a part of it, as the bar of a 5
-EDGE = 0.25  # of the image: a piece along its rim that is longer is no digit
-SMALLEST = 0.012  # of the image: what is smaller is no digit
+EDGE = 0.25  # of the image: a longer piece along its rim is not a digit
+SMALLEST = 0.012  # of the image: a smaller piece is not a digit
 SOFT = 0.06  # of the image: ink along its rim whose edges are wider is shade
 LARGE = 100  # pixels: in smaller images, all edges are soft
 MOST_PIECES = 200  # of a picture full of noise, the largest
 ASTRAY = 0.5  # a digit this far off the slope of a line does not belong to it
 LONGEST = 1.2  # width to height of one digit
-TALLEST = 1.6  # what would be higher is two digits, one above the other
+TALLEST = 1.6  # a higher piece is two digits, one above the other; 1.35 before the bars of 5s
 
 
 @dataclass(eq=False)

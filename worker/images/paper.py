@@ -7,15 +7,17 @@ import numpy as np
 
 from worker.arrays import Floats, Integers, Mask, Pixels
 
-LEAST_CONTRAST = 16  # grey levels between paper and ink; less is called blank
+# Developed while generated pages, letters and noise were looked at (benchmarks.collections, seed
+# 1). The version history holds no other values, and not what each was set on.
+LEAST_CONTRAST = 16  # grey levels between paper and ink; an image with less is blank
 STROKE_WIDTHS = (0.03, 0.06, 0.12, 0.24)  # of the image's longer side
-RULE = 0.4  # of a printed line at least so much shows, as a share of the image's side,
-SOLE = 0.8  # and so much where there are no others;
-THIN = 0.01  # and it is at most this thick
-STEEPEST = 0.12  # rows a column
-BEND = 2  # rows by which it may stray from straight
-SPAN = 24  # columns without a break, to count as a part of a line
-MOST_SEGMENTS = 400
+RULE = 0.4  # the least visible part of a printed line, as a share of the image's side,
+SOLE = 0.8  # and of one without parallel lines
+THIN = 0.01  # the greatest thickness of a printed line, as a share of the shorter side
+STEEPEST = 0.12  # the greatest slope of a printed line, in rows per column
+BEND = 2  # rows by which a printed line may deviate from straight
+SPAN = 24  # columns without a break that a segment of a line has at least
+MOST_SEGMENTS = 400  # the longest, so that the time is bounded
 
 
 def find_paper(grey: Pixels) -> tuple[Floats, int]:

@@ -4,13 +4,15 @@ import numpy as np
 
 from worker.arrays import Probabilities
 
-SURE = 0.9  # a digit that is read with this probability is one beyond doubt
-AMONG_DIGITS = 0.15  # how much less probable "not a digit" is in a line with such digits
-FEWEST = 3  # things that are no digits, before they count
-EXPECTED = 0.15  # the share of what is found in people's images that is no digit,
-STRENGTH = 4  # and how many things it is worth
-TINY = 16  # pixels: an image of no longer side was cut out around one character by a program,
-IN_TINY = 0.05  # and "not a digit" is that much less probable: what it lacks is pixels
+# The version history does not tell what these were set on; the one other value that it holds is
+# 0.08 for EXPECTED.
+SURE = 0.9  # a digit that is read with this probability counts as sure
+AMONG_DIGITS = 0.15  # factor of "not a digit" in a line with sure digits
+FEWEST = 3  # shapes that are not digits, before their share counts
+EXPECTED = 0.15  # the usual share of shapes in people's images that are not digits
+STRENGTH = 4  # how many shapes that prior share is worth
+TINY = 16  # pixels: an image with no longer side was cut out around one character by a program
+IN_TINY = 0.05  # factor of "not a digit" in such an image, which lacks pixels
 
 
 def is_sure(row: Probabilities) -> bool:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from worker.reading.engine import Engine
 
 # A shape is read as "not a digit" from this probability on, relative to that of the best digit.
-REJECT_FROM = 0.5
+REJECT_FROM = 0.5  # the more probable of the two; the value since there is this class
 
 
 @dataclass(frozen=True)
