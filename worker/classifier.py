@@ -59,11 +59,11 @@ class DigitClassifier:
         Each is a PNG of 28x28 pixels, named by its index from 0; the labels go to labels.csv.
 
         Returns:
-            How many images were written of each.
+            The number of images of each.
 
         Raises:
-            DatasetError: a file is no table of digits, or train.csv has no labels; with the number
-                of the row that is wrong.
+            DatasetError: a file is not a table of digits, or train.csv has no labels; with the
+                number of the row that is wrong.
         """
         counts = (
             export_images(Path(train_csv), Path(train_dir)),
@@ -111,8 +111,8 @@ class DigitClassifier:
         """Read the test images.
 
         Writes predicted.csv, `ImageID,Label` with numbers from 1 as Kaggle counts them (image
-        0.png is 1), and gallery.png: what is read wrong, the surest first, then right ones, the
-        least sure first; of images whose truth is known.
+        0.png is 1), and gallery.png: wrong readings, the surest first, then right ones, the
+        least sure first; of images whose label is known.
 
         Returns:
             The most probable digit of each: uint8, shape (n,).
@@ -146,7 +146,7 @@ class DigitClassifier:
             A worker.reading.reading.Reading: `text`, `confidence`, and `digits`, each with its box.
 
         Raises:
-            ImageError: the file is no image that can be read.
+            ImageError: the file is not an image that can be read.
         """
         from worker.reading.engine import Engine
         from worker.reading.reading import read_images
@@ -170,7 +170,7 @@ class DigitClassifier:
         """Load a model, by default the one that ships, and go on with it.
 
         Raises:
-            ModelError: the file is missing, damaged, or is no digit model.
+            ModelError: the file is missing, damaged, or is not a digit model.
         """
         from worker.reading.engine import load_model
 
@@ -179,14 +179,14 @@ class DigitClassifier:
 
     @property
     def _known(self) -> Dataset:
-        """What is learned: all training images, or those that are not held out."""
+        """The images to train on: all training images, or those that are not held out."""
         if self.test.labels is not None:
             return self.training
         return self._chosen(np.arange(len(self.training)) % HELD_OUT != 0)
 
     @property
     def _judged(self) -> Dataset:
-        """What a model is measured on."""
+        """The images that a model is measured on."""
         if self.test.labels is not None:
             return Dataset(self.test.images, self.test.labels)
         return self._chosen(np.arange(len(self.training)) % HELD_OUT == 0)

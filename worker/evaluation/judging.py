@@ -1,4 +1,4 @@
-"""A candidate beside the active model: how both read the same images, and which is better."""
+"""Judge a candidate against the active model: how well both read the same images."""
 
 import base64
 from typing import TYPE_CHECKING
@@ -13,19 +13,20 @@ if TYPE_CHECKING:
     from worker.reading.engine import Engine
 
 WORST = 24  # images that a report shows
-TOLERANCE = 0.0005  # of MNIST's accuracy, that a better reading of corrections may cost
+TOLERANCE = 0.0005  # of MNIST's accuracy that a better reading of corrections may cost
 
 
 def judge(candidate: "Engine", active: "Engine | None", held_out: Dataset) -> Report:
-    """Measure a candidate beside the active model, on MNIST's test set and held-out corrections.
+    """Measure a candidate and the active model on MNIST's test set and held-out corrections.
 
     Args:
         candidate, active: engines; active may be None.
         held_out: corrections that neither learned from.
 
     Returns:
-        What the page of a version shows: accuracy and loss of both on each set, the candidate's
-        confusion matrix and accuracy per digit on MNIST, and the images it most disagrees with.
+        The report that the page of a version shows: accuracy and loss of both on each set, the
+        candidate's confusion matrix and accuracy per digit on MNIST, and the images whose reading
+        differs from their label, the surest first.
     """
     test = load_mnist("test")
     sets: dict[str, SetScores] = {}
@@ -61,15 +62,15 @@ def judge(candidate: "Engine", active: "Engine | None", held_out: Dataset) -> Re
 
 
 def judge_alone(engine: "Engine") -> Report:
-    """Measure a model on MNIST's test set, beside no other; as `judge`."""
+    """Measure a model on MNIST's test set, without an active model; as `judge`."""
     return judge(engine, None, Dataset(np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.uint8)))
 
 
 def is_better(report: Report) -> bool:
-    """Tell whether a candidate may replace the active version.
+    """Return whether a candidate may replace the active version.
 
-    It reads held-out corrections better at no more than TOLERANCE of MNIST's accuracy; where it
-    reads them alike, or there are none, it reads MNIST better.
+    It may if it reads held-out corrections better and loses at most TOLERANCE of MNIST's accuracy;
+    or, if it reads them equally well or there are none, if it reads MNIST better.
     """
     mnist, held_out = report["sets"]["mnist"], report["sets"]["corrections"]
     if "active" not in mnist:
@@ -103,7 +104,7 @@ def _scores(probabilities: Probabilities, labels: Labels) -> Scores:
 def _disagreements(
     name: str, own: Probabilities, other: Probabilities | None, dataset: Dataset
 ) -> list[Disagreement]:
-    """Give the images that the model reads otherwise than they are labelled, surest first."""
+    """Return the images whose reading differs from their label, the surest first."""
     if not len(dataset):
         return []
     read, sure = own.argmax(axis=1), own.max(axis=1)

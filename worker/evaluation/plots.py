@@ -73,7 +73,7 @@ def _reliability(answers: list[Answer]) -> Figure:
 
 
 def _gallery(answers: list[Answer]) -> Figure:
-    """Show wrong readings, the surest first, then right ones, the least sure first."""
+    """Return a figure of wrong readings, surest first, then right ones, least sure first."""
     rows, columns = GALLERY
     seen = [(answer, answer.pixels) for answer in answers if answer.pixels is not None]
     wrong = [one for one in seen if not one[0].is_right]

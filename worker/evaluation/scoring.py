@@ -26,9 +26,9 @@ LABELLED = re.compile(r"^([0-9]*(?:-[0-9]+)*)_")
 
 @dataclass(frozen=True)
 class Sample:
-    """An image file with what is written in it.
+    """An image file with the digits written in it.
 
-    truth: its digits; a space stands between two lines; empty where there is no digit.
+    truth: its digits; a space stands between two lines; empty for an image without digits.
     """
 
     name: str
@@ -38,9 +38,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class Answer:
-    """What was read in one image, beside the truth.
+    """The reading of one image, and the truth.
 
-    confidence: that of the least sure digit; None where no digit was found.
+    confidence: that of the least sure digit; None if no digit was found.
     pixels: the first digit as the model saw it, uint8, shape (28, 28); None where there is none.
     probable: the most probable digit, even where it was read as "not a digit"; None of files.
     """
@@ -64,7 +64,7 @@ def answers_of_pixels(
 
     Args:
         dataset: the images.
-        truths: what is right where that is not the dataset's labels.
+        truths: the right readings, if they are not the dataset's labels.
 
     Returns:
         One Answer an image, in order.
@@ -134,7 +134,7 @@ def load_answers(
     holds_digits: bool = True,
     on_progress: Callable[[int], None] | None = None,
 ) -> list[Answer]:
-    """Read what a source holds.
+    """Read the images of a source.
 
     Args:
         source: a folder of images named `<digits>_anything.png` (`12-34_...` has two lines, `_...`
@@ -144,7 +144,7 @@ def load_answers(
         on_progress: called with the number of files each time that some were read.
 
     Raises:
-        DatasetError: the source is not what it should be.
+        DatasetError: the source is not of the expected form.
     """
     source = Path(source)
     if source.is_dir():
@@ -163,7 +163,7 @@ def load_answers(
 
 
 def labelled_files(folder: Path) -> Iterator[Sample]:
-    """Give the images of a folder whose names tell their digits, in order of their names.
+    """Yield the images of a folder whose names begin with their digits, in order of names.
 
     Raises:
         DatasetError: a name does not begin with digits and an underscore, or there is no file.
@@ -190,7 +190,7 @@ def figures(answers: list[Answer]) -> Figures:
             pixels through the network alone.
         accepted: the share in which at least one digit was read.
         digits: how many there truly are, with digits_right (found and read right, in order), and
-            digits_false (read where there is none).
+            digits_false (read where there are none).
         calibration_error: of 15 bins, over images with one digit; None where there are none.
     """
     aligned = [align(answer.truth, answer.text) for answer in answers]
@@ -213,7 +213,7 @@ def figures(answers: list[Answer]) -> Figures:
 
 
 def align(truth: str, text: str) -> tuple[int, int]:
-    """Lay a reading beside the truth with the fewest edits.
+    """Align a reading with the truth by the fewest edits.
 
     Returns:
         How many digits agree, and how many are paired, right or wrong.
@@ -221,7 +221,7 @@ def align(truth: str, text: str) -> tuple[int, int]:
     Source: Levenshtein distance, by dynamic programming.
     """
     truth, text = truth.replace(" ", ""), text.replace(" ", "")
-    # Of the same cost, what has more agreeing digits is better: (cost, -agreeing, -paired).
+    # Of the same cost, more agreeing digits are better: (cost, -agreeing, -paired).
     row = [(j, 0, 0) for j in range(len(text) + 1)]
     for i, wanted in enumerate(truth, 1):
         previous, row = row, [(i, 0, 0)]
@@ -239,9 +239,9 @@ def align(truth: str, text: str) -> tuple[int, int]:
 
 
 def reliability(answers: list[Answer]) -> list[tuple[int, float, float]]:
-    """Give, for each of 15 equal bins of confidence: how many, mean confidence, share right.
+    """Return, for each of 15 equal bins of confidence: count, mean confidence, share right.
 
-    What was read as "not a digit" or not found at all is left out: it is no reading of a digit.
+    Images read as "not a digit" or without a find are left out.
     """
     read = [(a.confidence, a.is_right) for a in answers if a.text and a.confidence is not None]
     confidence = np.array([c for c, _ in read])
@@ -257,7 +257,7 @@ def reliability(answers: list[Answer]) -> list[tuple[int, float, float]]:
 
 
 def calibration_error(answers: list[Answer]) -> float | None:
-    """Give the expected calibration error: the mean distance of confidence and share right.
+    """Return the expected calibration error: the mean distance of confidence and share right.
 
     Source: Naeini, Cooper and Hauskrecht, "Obtaining well calibrated probabilities using Bayesian
     binning" (2015).

@@ -20,10 +20,10 @@ def try_out(engine: Engine) -> float:
         The share that is read right.
 
     Raises:
-        ModelError: it gives no probabilities, or reads less than half of the sample right.
+        ModelError: its outputs are not probabilities, or it reads less than half of them right.
     """
     digits = sample()
-    # What is read are means over views, which look like probabilities whatever the model returns.
+    # predict() normalizes means over views: checked are the model's own outputs.
     for some in np.split(digits.images, IMAGES // BATCH_SIZES[-1]):
         check(engine.view_probabilities(some))
     right = float((engine.predict(digits.images).argmax(1) == digits.labels).mean())

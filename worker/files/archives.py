@@ -1,4 +1,4 @@
-"""ZIP archives of images that strangers send: checked as a whole before anything is unpacked."""
+"""ZIP archives of images from untrusted senders: checked as a whole before unpacking."""
 
 import stat
 import struct
@@ -11,7 +11,7 @@ STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 END, END_SIZE, LONGEST_COMMENT = b"PK\x05\x06", 22, 65535
 LOCATOR_64, LOCATOR_64_SIZE = b"PK\x06\x07", 20
 LONGEST_ENTRY = 1024  # bytes that the directory may have for each file, on average
-# What programs add by themselves.
+# Files that programs add by themselves.
 LITTER = ("__MACOSX/", "Thumbs.db", "desktop.ini")
 ARCHIVES = (
     (0, b"PK\x03\x04"),
@@ -33,7 +33,7 @@ class ArchiveError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may hold.
+    """The limits of an archive.
 
     files: how many.
     file_bytes, total_bytes: how much one of them, and all of them together, may be unpacked.
@@ -47,10 +47,10 @@ class Limits:
 
 
 def open_archive(file: BinaryIO, limits: Limits) -> zipfile.ZipFile:
-    """Open a ZIP, after its directory was found to be of a size that can be read.
+    """Open a ZIP after checking that its directory is not too large to be read.
 
     Raises:
-        ArchiveError: it is no ZIP, is damaged, or names more files than it may.
+        ArchiveError: the file is not a ZIP, is damaged, or names more files than it may.
     """
     size = _directory_size(file)
     if size > limits.files * LONGEST_ENTRY:
@@ -62,16 +62,16 @@ def open_archive(file: BinaryIO, limits: Limits) -> zipfile.ZipFile:
 
 
 def images(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
-    """The files of an archive in its own order, without folders and what programs add."""
+    """Return the files of an archive in its order, without folders and files that programs add."""
     return [one for one in archive.infolist() if not one.is_dir() and not _is_litter(one.filename)]
 
 
 def check(archive: zipfile.ZipFile, archive_bytes: int, limits: Limits) -> list[zipfile.ZipInfo]:
-    """Check all that an archive says of itself; nothing but each file's beginning is unpacked.
+    """Check the directory of an archive; of each file, only the beginning is unpacked.
 
     Raises:
-        ArchiveError: it holds nothing, or too much; or something that no picture needs: a path
-            that climbs out, a link, another archive, a password.
+        ArchiveError: the archive is empty or too large, or holds an entry that images do not need:
+            a path that leads out, a link, another archive, a password.
     """
     files = images(archive)
     if not files:
@@ -101,7 +101,7 @@ def check(archive: zipfile.ZipFile, archive_bytes: int, limits: Limits) -> list[
 
 
 def read(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
-    """Unpack one file, but never more than its limit, whatever the archive says of its size.
+    """Unpack one file, but never more than its limit, whatever size the directory states.
 
     Raises:
         ArchiveError: it is damaged or larger.
@@ -160,7 +160,7 @@ def _climbs_out(name: str) -> bool:
 
 
 def _peek(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
-    """Read a file's beginning; one that is damaged says so when its turn to be read comes."""
+    """Read a file's beginning; a damaged file raises its error later, when all of it is read."""
     try:
         with archive.open(entry) as file:
             return file.read(PEEK)

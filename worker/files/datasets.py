@@ -15,7 +15,7 @@ LABELS_MAGIC = 2049
 
 
 class DatasetError(ValueError):
-    """A data file is not what it should be; the message says what was expected and received."""
+    """A data file is not of the expected form; the message names what was expected and received."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def load_mnist(split: str = "train", directory: Path = MNIST_DIR) -> Dataset:
     """Load MNIST's training ("train", 60,000) or test ("test", 10,000) images.
 
     Raises:
-        DatasetError: a file is missing or is not what its header says.
+        DatasetError: a file is missing or does not match its header.
     """
     prefix = {"train": "train", "test": "t10k"}.get(split)
     if prefix is None:

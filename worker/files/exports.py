@@ -23,11 +23,11 @@ def export_images(
 
     Args:
         table: a CSV as worker.files.tables reads them, gzipped or not.
-        folder: where the images go; it is made where it is not there.
+        folder: where the images go; it is created if it does not exist.
         on_rows: called with how many rows were written since its last call.
 
     Returns:
-        How many images that are.
+        The number of images.
 
     Raises:
         DatasetError: the CSV cannot be read; with the number of the row that is wrong, from 1.

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Item:
-    """What was read in one row or image.
+    """The reading of one row or image.
 
     number: its place in the bulk, from 1.
-    reading: its digits; empty where there is none, and for "not a digit".
+    reading: its digits; empty if there are none, and for "not a digit".
     confidence: that of the least sure digit; None where nothing was found.
     probabilities: of 0 to 9, where it holds one thing; what they lack to 1 is "not a digit".
-    truth: its label, where the bulk tells one.
+    truth: its label, if the bulk has labels.
     error: why it could not be read.
     """
 
@@ -52,7 +52,8 @@ def read_part(
     """Read one part of a planned file.
 
     Returns:
-        One item for each of its rows, in order; one that is bad says why, and spoils no other.
+        One item for each of its rows, in order; a row that cannot be read has an error, and does
+        not affect the others.
     """
     if kind == ZIP:
         return read_files(engine, _files(file, part, limits or Limits()), max_pixels)

@@ -1,7 +1,7 @@
-"""Many images in one file: what it holds, and how its work is divided.
+"""Many images in one file: its kind, its limits, and its division into parts.
 
-A file is planned once: its kind is told by its content, and it is divided into parts that are read
-one by one, in any order, by any process, as often as one likes: see worker.files.part_reading.
+A file is planned once: its kind is detected from its content, and it is divided into parts. Each
+part can be read by any process, in any order, and more than once: see worker.files.part_reading.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from worker.files.tables import PIXELS
 ROWS_A_PART = 256
 IMAGES_A_PART, BYTES_A_PART = 64, 4 * 1024 * 1024
 CSV, IDX, ZIP = "csv", "idx", "zip"
-LABELS, GZIPPED = "labels", "gzip"  # what a file may be besides
+LABELS, GZIPPED = "labels", "gzip"  # other kinds of file
 OF_PIXELS = (CSV, IDX)  # kinds whose rows are 28x28 pixels: they go through the network as they are
 GZIP = b"\x1f\x8b"
 _MIB = 1024 * 1024
@@ -32,7 +32,7 @@ class BulkError(ValueError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What a bulk may hold: rows of pixels, and what an archive of images may."""
+    """The limits of a bulk: rows of pixels, and those of an archive of images."""
 
     rows: int = 100_000
     archive: archives.Limits = field(default_factory=archives.Limits)
@@ -50,7 +50,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a file holds: its kind, whether it tells the truth of each row, and its parts."""
+    """The plan of a file: its kind, whether its rows are labelled, and its parts."""
 
     kind: str
     labelled: bool
@@ -62,7 +62,7 @@ class Plan:
 
 
 def kind_of(file: BinaryIO) -> str:
-    """Tell by its content what a file is: ZIP, IDX, LABELS, GZIPPED, or else CSV."""
+    """Return the kind of a file by its content: ZIP, IDX, LABELS, GZIPPED, or else CSV."""
     file.seek(0)
     magic = file.read(4)
     file.seek(0)
@@ -75,7 +75,7 @@ def kind_of(file: BinaryIO) -> str:
 
 
 def unpacked(file: BinaryIO, packed_bytes: int, limits: Limits) -> BinaryIO:
-    """Unpack a gzipped file to a temporary one, which its end of use deletes.
+    """Unpack a gzipped file to a temporary one, which is deleted when it is closed.
 
     Raises:
         BulkError: it is damaged, or larger than a ZIP's content may be.
@@ -84,7 +84,7 @@ def unpacked(file: BinaryIO, packed_bytes: int, limits: Limits) -> BinaryIO:
     with contextlib.ExitStack() as undone:
         target = undone.enter_context(tempfile.TemporaryFile())
         _unpack(file, target, most)
-        undone.pop_all()  # whoever uses it closes it
+        undone.pop_all()  # the caller closes it
     target.seek(0)
     return target
 
@@ -104,10 +104,10 @@ def _unpack(file: BinaryIO, target: BinaryIO, most: int) -> None:
 
 
 def plan(file: BinaryIO, labels: BinaryIO | None, limits: Limits) -> Plan:
-    """Look at a file, and at the labels of an IDX file, and divide it into parts.
+    """Check a file, and the labels of an IDX file, and divide it into parts.
 
     Raises:
-        BulkError: it is no bulk, or holds more than it may.
+        BulkError: the file is not a bulk, or exceeds a limit.
     """
     kind = kind_of(file)
     if labels is not None and kind != IDX:

@@ -1,4 +1,4 @@
-"""The results of a bulk as CSV: as Kaggle's "Digit Recognizer" wants them, or with all there is."""
+"""The results of a bulk as CSV: in the format of Kaggle's "Digit Recognizer", or with details."""
 
 import csv
 import io
@@ -35,7 +35,7 @@ class Result(Protocol):
 
 
 def label_of(item: Result, kind: str) -> str:
-    """Give an item's answer: a row of pixels always has one, its most probable digit."""
+    """Return an item's label: of a row of pixels always a digit, the most probable one."""
     if kind in OF_PIXELS and item.probabilities:
         shares = item.probabilities
         return str(max(range(10), key=lambda digit: shares[digit]))
@@ -43,7 +43,7 @@ def label_of(item: Result, kind: str) -> str:
 
 
 def kaggle(items: Iterable[Result], kind: str, *, id_name: str = "ImageId") -> Iterator[str]:
-    """Give `ImageId,Label`, some lines at once: a number from 1, or an image's name."""
+    """Yield `ImageId,Label` in chunks of lines; the id is a number from 1, or an image's name."""
     yield from _csv(
         (id_name, "Label"),
         ((item.name or item.number, label_of(item, kind)) for item in items),
@@ -51,7 +51,7 @@ def kaggle(items: Iterable[Result], kind: str, *, id_name: str = "ImageId") -> I
 
 
 def detailed(items: Iterable[Result]) -> Iterator[str]:
-    """Give all that is known of each item, some lines at once."""
+    """Yield all fields of each item, in chunks of lines."""
     yield from _csv(DETAILED, (_details(item) for item in items))
 
 

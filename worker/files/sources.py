@@ -19,9 +19,9 @@ FOLDER = "folder"
 
 @dataclass(frozen=True)
 class Source:
-    """Many images: of which kind, how many, and whether the truth of each is told.
+    """Many images: their kind, their number, and whether they are labelled.
 
-    read: given an engine.Engine, gives the items of one part after the other, in order.
+    read: reads the images with an engine; yields the items of one part after the other, in order.
     """
 
     kind: str
@@ -40,7 +40,7 @@ def open_source(
     """Open a CSV, IDX (gzipped or not) or ZIP file, or a folder of images.
 
     Raises:
-        BulkError: it is none of these, is damaged, or holds more than it may.
+        BulkError: the file is of another kind, is damaged, or exceeds a limit.
     """
     limits = limits or Limits()
     if path.is_dir():

@@ -31,7 +31,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Row:
-    """One row: its number from 1, its label where it has one, and its pixels, or what is wrong.
+    """One row: its number from 1, its label if it has one, and its pixels, or its error.
 
     pixels: 784 bytes; 0 is paper, 255 is full ink.
     """
@@ -65,7 +65,7 @@ def read_layout(file: BinaryIO) -> Layout:
 
 
 def lines(file: BinaryIO, start: int, end: int | None = None) -> Iterator[tuple[int, bytes]]:
-    """Give a CSV's lines between two offsets, each with where it begins; blank ones are left out.
+    """Yield a CSV's lines between two offsets, each with its offset; blank lines are left out.
 
     Raises:
         DatasetError: a line is longer than any row can be.
@@ -83,7 +83,7 @@ def lines(file: BinaryIO, start: int, end: int | None = None) -> Iterator[tuple[
 
 
 def parse(line: bytes, has_labels: bool) -> tuple[int | None, bytes]:
-    """Give a row's label (None where it has none) and its 784 pixels.
+    """Return a row's label (None if it has none) and its 784 pixels.
 
     Raises:
         DatasetError: it has more or fewer values, or one of another kind.
@@ -104,9 +104,9 @@ def parse(line: bytes, has_labels: bool) -> tuple[int | None, bytes]:
 
 
 def rows(file: BinaryIO, layout: Layout, first: int = 1, end: int | None = None) -> Iterator[Row]:
-    """Give the rows from where the layout says, the first one under this number.
+    """Yield the rows from the offset of the layout on, numbered from `first`.
 
-    A row that is wrong says so; the others are none the worse.
+    A row that is wrong has an error, and does not affect the others.
     """
     for number, (_, line) in enumerate(lines(file, layout.start, end), first):
         try:
