@@ -9,7 +9,7 @@ import numpy as np
 from worker.arrays import Integers, Pixels
 
 # The finding of digits was developed while generated pages, letters and noise were looked at
-# (benchmarks.collections with seed 1). The version history does not tell which of them each value
+# (benchmarks.collections with seed 1). The version history does not show which of them each value
 # was set on, and holds no other values than those named here.
 DARK = 110  # a piece must be this dark somewhere, of 255, to count as ink
 # Lengths below are shares of the height of the image's digits.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BATCH_SIZES = (1, 8, 64)
 # Each digit is read as it is, and scaled and slanted in two ways: (scale, columns that a row moves
-# aside for each row that it is higher). The version history does not tell how they were chosen.
+# aside for each row that it is higher). The version history does not show how they were chosen.
 VIEWS = ((1.0, 0.0), (1.1, 0.12), (0.9, -0.12))
 LEAST = 1e-9  # lower probabilities of a view are raised to this
 MIDDLE = SIZE // 2  # where a digit has its centre of mass

@@ -4,7 +4,7 @@ import numpy as np
 
 from worker.arrays import Probabilities
 
-# The version history does not tell what these were set on; the one other value that it holds is
+# The version history does not show what these were set on; the one other value that it holds is
 # 0.08 for EXPECTED.
 SURE = 0.9  # a digit that is read with this probability counts as sure
 AMONG_DIGITS = 0.15  # factor of "not a digit" in a line with sure digits

@@ -1,4 +1,4 @@
-"""Digits as other hands, pens and cameras would make them.
+"""Augmentation: digits as other hands, pens and cameras would make them.
 
 Everything is made from MNIST's digits alone. Digits are drawn at twice their size and brought back
 by the same `normalize` that the reading of a photo ends with.
@@ -70,7 +70,7 @@ def moved(image: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def draw(image: Pixels, rng: np.random.Generator, most_turn: float = 13) -> Pixels:
-    """Give the digit on the canvas of 56x56: turned, slanted, stretched and wobbly."""
+    """Return the digit on the canvas of 56x56: turned, slanted, stretched and wobbly."""
     linear = _turn(math.radians(rng.uniform(-most_turn, most_turn)))
     linear = linear @ np.array([[1, rng.uniform(-0.35, 0.35)], [0, 1]])
     stretch = math.exp(rng.uniform(-0.25, 0.25))
@@ -86,7 +86,7 @@ def _sampled(
     rng: np.random.Generator,
     shift: tuple[float, float] | Floats = (0.0, 0.0),
 ) -> Pixels:
-    """Give what lies under side x side points; linear leads from them, about the middle, to it."""
+    """Sample an image at side x side points, which `linear` maps to it, about the middle."""
     y, x = _grid(side)
     middle = (SIZE - 1) / 2 - linear @ np.asarray(shift)
     across = linear[0, 0] * x + linear[0, 1] * y + middle[0]
@@ -94,7 +94,7 @@ def _sampled(
     if wobble > 0.1:
         far = _wobble(side, wobble, rng)
         across, along = across + far[0], along + far[1]
-    # Both ways to sample, so that neither softness nor sharpness tells a digit.
+    # Both interpolations, so that neither softness nor sharpness marks an image as a digit.
     how = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
     found: Pixels = cv2.remap(image, across.astype(np.float32), along.astype(np.float32), how)
     return found
@@ -102,13 +102,13 @@ def _sampled(
 
 @cache
 def _grid(side: int) -> Floats:
-    """Give the rows and columns of side x side points, about the middle."""
+    """Return the rows and columns of side x side points, about the middle."""
     grid: Floats = np.mgrid[0:side, 0:side].astype(np.float32) - np.float32((side - 1) / 2)
     return grid
 
 
 def _wobble(side: int, strength: float, rng: np.random.Generator) -> Floats:
-    """Give a smooth random displacement, shape (2, side, side), of this strength in pixels."""
+    """Return a smooth random displacement, shape (2, side, side), of this strength in pixels."""
     coarse = rng.normal(0, strength, (2, 5, 5)).astype(np.float32)
     return np.stack([cv2.resize(c, (side, side), interpolation=cv2.INTER_CUBIC) for c in coarse])
 
@@ -123,7 +123,7 @@ def with_other_pen(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     chance = rng.random()
     if chance < 0.3:
         return drawn
-    if chance < 0.55:  # thinner: what is left of a blurred stroke's crest
+    if chance < 0.55:  # thinner: the crest of a blurred stroke
         blurred = cv2.GaussianBlur(drawn, (0, 0), 1.5).astype(np.float32)
         high = blurred.max()
         cut = high * rng.uniform(0.35, 0.62)
@@ -137,7 +137,7 @@ def with_other_pen(drawn: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def seen(drawn: Pixels, rng: np.random.Generator) -> Pixels | None:
-    """Give what was drawn as a camera, a scanner or a tiny file gives it.
+    """Return a drawing as a camera, a scanner or a tiny file would show it.
 
     Returns:
         uint8, shape (28, 28); None where too little ink is left.
@@ -164,7 +164,7 @@ def seen(drawn: Pixels, rng: np.random.Generator) -> Pixels | None:
 
 
 def cropped(drawn: Drawing) -> Drawing:
-    """Give the part of a drawing that holds its ink."""
+    """Return the part of a drawing that holds its ink."""
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
     if not rows.size:
         return drawn
@@ -203,7 +203,7 @@ def _patchy(drawn: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _with_stray(drawn: Pixels, rng: np.random.Generator) -> Pixels:
-    """Add what the finding of ink may leave beside a digit: a rule's rest, a neighbour's stroke."""
+    """Add ink that may be left beside a digit: the rest of a ruled line, a neighbour's stroke."""
     height, width = drawn.shape
     drawn = drawn.copy()
     ink = int(rng.integers(60, 200))
@@ -221,7 +221,7 @@ def _with_stray(drawn: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def extent(drawn: Pixels) -> tuple[int, int, int, int]:
-    """Give the first and last row and the first and last column of the ink."""
+    """Return the first and last row and the first and last column of the ink."""
     ink = drawn > 60
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     if not rows.size:
@@ -240,7 +240,7 @@ def _pen_width(drawn: Pixels, row: int) -> int:
 
 
 def _one_with_flag(drawn: Pixels, rng: np.random.Generator) -> Pixels:
-    """Give a 1 the flag at its top that most of Europe writes, and sometimes a foot."""
+    """Add the flag at the top of a 1 that most of Europe writes, and sometimes a foot."""
     top, bottom, *_ = extent(drawn)
     high = bottom - top
     drawn, pen = drawn.copy(), _pen_width(drawn, (top + bottom) // 2)

@@ -1,4 +1,4 @@
-"""Make a network as sure as it is right."""
+"""Calibrate a network: its confidence is to equal its accuracy."""
 
 import math
 
@@ -13,11 +13,12 @@ CALIBRATION_BATCHES = 64
 
 
 def calibrate(model: keras.Model, batches: AugmentedDigits) -> tuple[float, float]:
-    """Make the model as sure as it is right, on digits drawn anew.
+    """Calibrate the model on newly augmented digits.
 
-    In training far more is no digit than among what people send: the logit of "not a digit" is
-    lowered by as much. Then a temperature is found for all logits. Both are folded into the last
-    layer, so that a model file holds all there is.
+    The share of images that are not digits is far larger in training than in the images that people
+    send: the logit of "not a digit" is lowered by the difference in log-odds. Then a temperature is
+    found for all logits. Both are folded into the last layer, so that the model file needs nothing
+    beside it.
 
     Returns:
         The temperature, and by how much the logit of "not a digit" was lowered before it.

@@ -1,4 +1,4 @@
-"""What is left when touching digits are cut: good pieces to read, and bad ones to refuse.
+"""Training data from cut strings: parts that are digits, and parts that are not.
 
 Strings are made of MNIST's digits, and cut by the same code that cuts them in people's images.
 """
@@ -17,24 +17,24 @@ from worker.reading.segmentation import cut_parts
 from worker.training.augmentation import cropped, draw, with_other_pen
 
 HEIGHT = 44  # of the digits in a string, in pixels
-INK = 100  # what is darker than this belongs to a digit
-SAME, OTHER = 0.8, 0.6  # from this overlap on a part is that digit; up to this it is none
-LITTLE, MUCH = 0.35, 0.5  # of a neighbour: so much may be on a digit; with more it is none
+INK = 100  # darker pixels belong to a digit
+SAME, OTHER = 0.8, 0.6  # overlap from which a part is that digit, and up to which it is not
+LITTLE, MUCH = 0.35, 0.5  # of a neighbour: up to which a part is a digit, and above which not
 MOST_CUTS = 5  # fewer than in reading: training has to be quick
-MOST_OF_EACH = 4  # parts of one string that are digits, and that are none
+MOST_OF_EACH = 4  # parts of one string that are digits, and that are not
 MOST_STRINGS = 1000
 
 
 def pieces_of_strings(
     images: Pixels, labels: Labels, count: int, not_a_digit: int, rng: np.random.Generator
 ) -> tuple[list[Pixels], list[int]]:
-    """Cut strings of digits that touch, and give some of the parts.
+    """Cut strings of digits that touch, and return some of the parts.
 
     Args:
         images: uint8, shape (n, 28, 28): digits to make strings of; 0 is paper.
         labels: which digits they are, shape (n,).
-        count: how many parts to give.
-        not_a_digit: the label of a part that is no digit.
+        count: how many parts to return.
+        not_a_digit: the label of a part that is not a digit.
         rng: the source of chance.
 
     Returns:
@@ -70,9 +70,9 @@ def _some_parts(
 def _labelled_parts(
     page: Pixels, digits: list[Mask], labels: Labels, not_a_digit: int
 ) -> Iterator[tuple[Shape, int]]:
-    """Yield the parts that a string may be cut into, but for those that are neither digit nor none.
+    """Yield the parts that a string may be cut into, without parts that are ambiguous.
 
-    The whole is no digit.
+    The whole string is labelled "not a digit".
     """
     whole = Shape(0, 0, page).masked(page > 0)
     if whole is None or whole.ink.max() < DARK:
@@ -128,7 +128,7 @@ def touching(images: Pixels, rng: np.random.Generator) -> tuple[Pixels, list[Mas
 
 
 def written(image: Pixels, rng: np.random.Generator) -> Pixels:
-    """Give a digit's ink, cropped, at about the height of the string."""
+    """Return a digit's ink, cropped, at about the height of the string."""
     drawn = draw(image, rng) if rng.random() < 0.4 else cv2.resize(image, None, fx=2, fy=2)
     shape = cropped(with_other_pen(drawn, rng) if rng.random() < 0.4 else drawn)
     scale = HEIGHT * rng.uniform(0.85, 1.1) / max(len(shape), shape.shape[1] / 1.6, 1)
@@ -138,7 +138,7 @@ def written(image: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _gap(page: Pixels, shape: Pixels, right: int) -> int:
-    """Give how far a shape that stands at `right` can move left before ink meets ink."""
+    """Return how far a shape that stands at `right` can move left before ink meets ink."""
     ink, own = page[:, :right] > INK, shape > INK
     free = np.where(ink.any(axis=1), ink[:, ::-1].argmax(axis=1), right)
     inside = np.where(own.any(axis=1), own.argmax(axis=1), shape.shape[1])
@@ -147,7 +147,7 @@ def _gap(page: Pixels, shape: Pixels, right: int) -> int:
 
 
 def seen_by_camera(page: Pixels, rng: np.random.Generator) -> Pixels:
-    """Give the string as a camera or a small image gives it."""
+    """Return the string as a camera or a small image would show it."""
     chance = rng.random()
     pixels = page
     if chance < 0.3:

@@ -46,7 +46,7 @@ class Checkpoints:
             path.unlink(missing_ok=True)
 
     def load(self) -> tuple[int, keras.Model | None]:
-        """Give how many epochs are finished, and the model as it was then; (0, None) for none."""
+        """Return the number of finished epochs, and the model after them; (0, None) for none."""
         for epoch, path in reversed(self._saved()):
             try:
                 return epoch, keras.saving.load_model(path, safe_mode=True)
@@ -86,15 +86,15 @@ def train(
     """Train a network.
 
     Args:
-        dataset: what to learn.
+        dataset: the images to train on.
         recipe: the settings; the default makes the model that ships.
-        validation: what to measure after each epoch.
+        validation: the images to measure after each epoch.
         progress: callbacks; an exception from one of them ends the training.
-        corrections: more to learn, shown more often; labels 0 to 10 (10 is "not a digit").
+        corrections: more images, shown more often; labels 0 to 10 (10 is "not a digit").
         start: the model to go on from. By default a new one is trained.
         distill: whether images that are not corrections are to be read as `start` reads them
             (fine-tuning), or are trained on with their labels.
-        checkpoints: where each epoch's state is kept; a state found there is gone on from.
+        checkpoints: where each epoch's state is kept; the training resumes from a state there.
 
     Returns:
         The trained Keras model, calibrated; a fine-tuned one keeps the calibration of `start`.
@@ -144,7 +144,7 @@ def _fit(
     progress: Progress,
     checkpoints: Checkpoints | None,
 ) -> None:
-    """Train a model through what is left of one stage, where `done` epochs of all are finished."""
+    """Train a model for the rest of one stage, after `done` epochs of all stages."""
     stage = batches.stage
     finished = min(max(done - stage.first_epoch, 0), stage.epochs)
     if finished == stage.epochs:
@@ -178,7 +178,7 @@ def _compile(model: keras.Model, batches: AugmentedDigits) -> None:
 
 
 def adamw(learning_rate: float, steps: int, weight_decay: float) -> keras.optimizers.Optimizer:
-    """Give AdamW whose learning rate rises to this one in a tenth of the steps, and falls again."""
+    """Return AdamW; its learning rate rises to this one in a tenth of the steps, then falls."""
     schedule = keras.optimizers.schedules.CosineDecay(
         learning_rate / 10,
         steps,
@@ -275,7 +275,7 @@ def train_on_mnist(
 
 
 def measure(model: keras.Model) -> Measurement:
-    """Give a model's figures: its size, and how it reads MNIST's test set."""
+    """Return a model's figures: its size, and how well it reads MNIST's test set."""
     from worker.reading.engine import Engine
 
     return {

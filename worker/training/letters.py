@@ -1,7 +1,6 @@
-"""Letters, and strokes put together at random, drawn with a pen of any width.
+"""Letters, and random combinations of strokes, drawn with a pen of any width.
 
-They are no digits, and a network has to have seen such things to say so. The strokes are drawn
-here: no font is used.
+They are examples of "not a digit". The strokes are drawn here: no font is used.
 """
 
 import cv2
@@ -66,7 +65,7 @@ _NAMES = tuple(LETTERS) + 2 * NEAR_DIGITS
 
 
 def _parsed(letter: str) -> list[tuple[Floats, bool]]:
-    """Give the points of each stroke of a letter, and whether it is a curve."""
+    """Return the points of each stroke of a letter, and whether it is a curve."""
     strokes = [(part.lstrip("~").split(), part.startswith("~")) for part in letter.split("|")]
     return [(np.array([pair.split(",") for pair in pairs], float), bent) for pairs, bent in strokes]
 
@@ -110,7 +109,7 @@ def strokes_at_random(rng: np.random.Generator) -> Pixels:
 
 
 def _curve(points: Floats) -> Floats:
-    """Give points along a smooth curve through these: a Catmull-Rom spline."""
+    """Return points along a smooth curve through these: a Catmull-Rom spline."""
     padded = np.concatenate([points[:1], points, points[-1:]])
     share = (np.arange(STEPS) / STEPS)[:, None]
     parts = []
@@ -143,7 +142,7 @@ def _inked(strokes: list[Floats], rng: np.random.Generator) -> Pixels:
 
 
 def _feet(strokes: list[Floats], rng: np.random.Generator) -> list[Floats]:
-    """Give the short level strokes at the upper and lower ends that many printed letters have."""
+    """Return the short level strokes at the upper and lower ends that many printed letters have."""
     reach = rng.uniform(0.15, 0.35)
     ends = [end for stroke in strokes for end in (stroke[0], stroke[-1]) if abs(end[1]) > 0.8]
     return [np.array([(x - reach, y), (x + reach, y)]) for x, y in ends]

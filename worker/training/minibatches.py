@@ -1,4 +1,4 @@
-"""The batches that a network learns from: digits, what is no digit, and parts of strings."""
+"""The batches of a training: digits, images that are not digits, and parts of strings."""
 
 import math
 from typing import Any
@@ -24,15 +24,15 @@ def to_input(images: Pixels) -> Floats:
 
 
 def one_hot(labels: Labels | list[int]) -> Probabilities:
-    """Give the targets of labels 0 to 10 (10 is "not a digit"): float32, shape (n, 11)."""
+    """Return the targets of labels 0 to 10 (10 is "not a digit"): float32, shape (n, 11)."""
     return np.eye(networks.CLASSES, dtype=np.float32)[labels]
 
 
 class AugmentedDigits(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
-    """Batches of distorted digits, of things that are no digits, and of what is cut from strings.
+    """Batches of distorted digits, of images that are not digits, and of parts of strings.
 
     An epoch shows all of the dataset, or some of it, and each correction several times. The same
-    seed, epoch and batch give the same pixels.
+    seed, epoch and batch result in the same pixels.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class AugmentedDigits(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
         return to_input(np.stack(images + parts)), one_hot([*labels, *others, *part_labels])
 
     def rows(self, index: int) -> Integers:
-        """Tell which digits a batch shows; corrections are numbered from `plain` on."""
+        """Return the rows of the digits in a batch; corrections are numbered from `plain` on."""
         rows: Integers = self.order[index * self.digits : (index + 1) * self.digits]
         return rows
 
     def _cuttings(
         self, digits: Pixels, labels: Labels, rng: np.random.Generator
     ) -> tuple[list[Pixels], list[int]]:
-        """Give parts of strings made of those of these images that are digits, and their labels."""
+        """Return parts of strings made of these images, and their labels."""
         rows = np.flatnonzero(labels != networks.NOT_A_DIGIT)
         if not rows.size:
             return [], []
@@ -93,7 +93,7 @@ class AugmentedDigits(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
         self.go_to(self.epoch + 1)
 
     def go_to(self, epoch: int) -> None:
-        """Show what this epoch, counted from 0, shows."""
+        """Choose the digits of this epoch, counted from 0."""
         self.epoch = epoch
         rng = np.random.default_rng((self.recipe.seed, epoch))
         rows = rng.permutation(self.plain)
@@ -101,13 +101,13 @@ class AugmentedDigits(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
             rows = rows[: self.recipe.images_per_epoch]
         corrected = np.arange(self.plain, len(self.dataset))
         if corrected.size:
-            most = max(1, len(rows) // corrected.size)  # half of what is shown, at most
+            most = max(1, len(rows) // corrected.size)  # at most half of the digits shown
             corrected = np.tile(corrected, min(self.recipe.correction_weight, most))
             rows = rng.permutation(np.concatenate([rows, corrected]))
         self.order = rows
 
 
 def joined(*datasets: Dataset) -> Dataset:
-    """Give the images of several datasets as one."""
+    """Return the images of several datasets as one."""
     images = np.concatenate([one.images for one in datasets])
     return Dataset(images, np.concatenate([one.labels for one in datasets]))

@@ -1,7 +1,7 @@
-"""Things that have ink and are no digits: what a network must have seen to say so.
+"""Images with ink that are not digits: examples of "not a digit".
 
-They are MNIST's digits taken apart, turned and put together, and what is drawn here: strokes,
-letters, filled shapes, noise and shade.
+They are made of MNIST's digits, taken apart, turned and put together, or drawn: strokes, letters,
+filled shapes, noise and shade.
 """
 
 import cv2
@@ -26,7 +26,7 @@ LEAST_INK = 40  # pixels of the canvas
 
 
 def not_a_digit(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
-    """Make one thing that has ink and is no digit.
+    """Make one image with ink that is not a digit.
 
     Args:
         images: uint8, shape (n, 28, 28): digits to make it from.
@@ -48,14 +48,14 @@ def not_a_digit(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pix
             drawn = with_other_pen(drawn, rng)
         pixels = seen(drawn, rng)
         if pixels is not None:
-            # Half as soft as most digits are, so that softness does not tell a digit.
+            # Half of them as soft as most digits, so that softness does not mark a digit.
             return moved(pixels, rng) if rng.random() < 0.5 else pixels
 
 
 def _pick(
     images: Pixels, labels: Labels, rng: np.random.Generator, wanted: list[int] | None = None
 ) -> Pixels:
-    """Give one of the images; of these digits, where there is one."""
+    """Return one of the images; of the wanted digits, if there is one."""
     rows = np.arange(len(images))
     if wanted is not None and np.isin(labels, wanted).any():
         rows = np.flatnonzero(np.isin(labels, wanted))
@@ -67,7 +67,7 @@ def _pick(
 
 
 def _mirrored(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
-    """Mirror a digit that is then no digit (a mirrored 2 is an S, a mirrored 5 a Z)."""
+    """Mirror a digit so that it is not a digit any more (a mirrored 2 is an S, a 5 a Z)."""
     wanted = [3, 4, 6, 7, 9] if rng.random() < 0.7 else [2, 5]
     return draw(_pick(images, labels, rng, wanted)[:, ::-1], rng)
 
@@ -109,7 +109,7 @@ def _patchwork(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixe
 
 
 def _part(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pixels:
-    """What one side of a digit looks like when the other is cut off."""
+    """One side of a digit, with the other side cut off."""
     drawn = draw(_pick(images, labels, rng, [0, 2, 3, 5, 8]), rng)
     *_, left, right = extent(drawn)
     cut = left + (right - left) * rng.uniform(0.35, 0.65)

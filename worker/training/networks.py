@@ -1,7 +1,8 @@
 """The architectures: each a function that returns a Keras model.
 
-Every model that reads digits takes float32 images of shape (n, 28, 28, 1), 0 paper to 1 full ink,
-and gives float32 probabilities of shape (n, 11): of the digits 0 to 9 and, last, of "not a digit".
+Every model that reads digits takes float32 images of shape (n, 28, 28, 1), 0 paper to 1 full ink.
+Its output is float32 probabilities of shape (n, 11): of the digits 0 to 9 and, last, of "not a
+digit".
 Only Keras 3's own API is used, so any of its backends runs them.
 """
 
@@ -15,7 +16,7 @@ from worker.reading.verifier import COLUMNS, ROWS
 from worker.training.recipes import check_architecture
 
 CLASSES = 11
-NOT_A_DIGIT = 10  # the class of whatever is no digit
+NOT_A_DIGIT = 10  # the class of images that are not digits
 LAST_LAYER = "probabilities"
 IMAGE_SHAPE = (28, 28, 1)
 PART_SHAPE = (ROWS, COLUMNS, 2)
@@ -25,7 +26,8 @@ def cnn() -> keras.Model:
     """A convolutional network of 275,000 parameters: three stages of 3x3 convolutions.
 
     The strokes of a digit are three to five pixels wide, so pooling starts after two convolutions.
-    The last stage keeps a grid of 3x3: where a stroke lies tells a 6 from its mirror image.
+    The last stage keeps a grid of 3x3, as the position of a stroke separates a 6 from its mirror
+    image.
     """
     inputs = keras.Input(IMAGE_SHAPE, name="image")
     x = inputs
@@ -56,7 +58,7 @@ BUILDERS = {"cnn": cnn, "mlp": mlp}
 def verifier(precision: str = "float32") -> keras.Model:
     """Build an untrained verifier: a convolutional network of 148,000 parameters.
 
-    It takes float32 parts in context, shape (n, 24, 48, 2), 0 paper to 1 full ink, and gives
+    It takes float32 parts in context, shape (n, 24, 48, 2), 0 paper to 1 full ink, and returns
     float32 probabilities, shape (n, 11): of one whole digit, 0 to 9, and, last, of anything else.
 
     Args:
@@ -91,7 +93,7 @@ def build(architecture: str, precision: str = "float32") -> keras.Model:
 
 @contextmanager
 def _precision(policy: str) -> Iterator[None]:
-    """Build what is built within under a dtype policy."""
+    """Set Keras's dtype policy within the context."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

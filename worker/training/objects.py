@@ -13,7 +13,7 @@ ROWS, COLUMNS = np.mgrid[0:CANVAS, 0:CANVAS].astype(np.float32)
 
 
 def on_canvas(page: Pixels) -> Pixels:
-    """Give what is on a page as large as a digit is drawn: uint8, shape (56, 56)."""
+    """Scale a page to the size of a drawn digit: uint8, shape (56, 56)."""
     scale = (2 * BOX) / max(page.shape)
     size = tuple(max(1, round(side * scale)) for side in page.shape[::-1])
     page = cv2.resize(page, size, interpolation=cv2.INTER_AREA)
@@ -24,7 +24,7 @@ def on_canvas(page: Pixels) -> Pixels:
 
 
 def _texture(rng: np.random.Generator) -> Floats:
-    """Give a smooth or coarse, striped or checked shade: float32, shape (56, 56)."""
+    """Return a smooth or coarse, striped or checked shade: float32, shape (56, 56)."""
     down, across = (int(side) for side in rng.choice([1, 2, 4, 8, 16, 28], 2))
     shade = rng.uniform(0.3, 1.0) + rng.uniform(0, 0.6) * rng.normal(0, 1, (down, across))
     how = cv2.INTER_CUBIC if rng.random() < 0.6 else cv2.INTER_NEAREST

@@ -1,4 +1,4 @@
-"""The settings of a training. No Keras is needed to look at them."""
+"""The settings of a training. This module does not import Keras."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -6,8 +6,7 @@ from typing import Any
 
 ARCHITECTURES = ("cnn", "mlp")
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
-# The last epochs see digits more as they are, with small steps: what they look like, not only what
-# they may look like.
+# The last epochs show digits with fewer distortions, at a low learning rate: closer to real digits.
 FINISHING_RATE = 0.15
 SHARES, FINISHING_SHARES = (0.2, 0.3), (0.35, 0.4)  # of hardly and lightly distorted digits
 _BOUNDS = (
@@ -42,7 +41,7 @@ class Recipe:
     """The settings of one training; the defaults make the model that ships.
 
     epochs, finishing_epochs: with many strongly distorted digits, and then with fewer.
-    not_digits: the share of each batch that is no digit.
+    not_digits: the share of each batch that are not digits.
     cuttings: the share of each batch that was cut from strings of digits that touch.
     images_per_epoch: how many of the images an epoch shows; 0 means all of them.
     correction_weight: how many times an epoch shows each correction.
@@ -77,7 +76,7 @@ class Recipe:
 
     @classmethod
     def from_dict(cls, settings: Mapping[str, Any]) -> "Recipe":
-        """Give the recipe of what `as_dict` gave; ValueError where a setting is unknown."""
+        """Return the recipe with the settings of `as_dict`; ValueError if a setting is unknown."""
         unknown = set(settings) - {field.name for field in fields(cls)}
         if unknown:
             raise ValueError(
@@ -120,8 +119,8 @@ class VerifierRecipe:
         _check_bounds(self, _VERIFIER_BOUNDS)
 
 
-# What is no correction is to be read as before: neither its targets are smoothed nor weights pulled
-# to zero.
+# Images that are not corrections are to be read as before: so their targets are not smoothed, and
+# weights do not decay.
 FINE_TUNING = {
     "epochs": 4,
     "finishing_epochs": 0,

@@ -1,7 +1,7 @@
-"""What the verifier learns from: strings of MNIST's digits, cut in all ways, and what each part is.
+"""Training data of the verifier: parts of cut strings of MNIST's digits, and their targets.
 
-The strings are cut by the same code that cuts people's; how much of a digit a part lacks, and how
-much it has too much, is known.
+The strings are cut by the same code that cuts people's. Of each part it is known how much of its
+digit is missing, and how much other ink it has.
 """
 
 import multiprocessing
@@ -21,14 +21,14 @@ from worker.training.augmentation import cropped
 from worker.training.cuttings import HEIGHT, INK, seen_by_camera, touching, written
 
 NOT_A_DIGIT = 10
-# The shares of shapes that are made of no digit, of one, two, three, and four.
+# The shares of shapes that are made of 0, 1, 2, 3 and 4 digits.
 DIGITS = (0.15, 0.29, 0.35, 0.16, 0.05)
 WITH_A_ONE = 0.3  # of strings: a slice of another digit looks most like a 1
-MOST_DIGITS, MOST_OTHERS = 5, 8  # parts of one shape that are (nearly) digits, and that are none
-# From the first on a part is a little less a digit, and from the second on none. Each is a share of
-# ink: of its digit what it lacks, of a usual digit what is not its own, of a neighbour what it has.
+MOST_DIGITS, MOST_OTHERS = 5, 8  # parts of one shape that are (nearly) digits, and that are not
+# From the first bound on, the target for the digit falls, to 0 at the second. Each is a share of
+# ink: missing ink of its digit, other ink relative to a usual digit, and ink of a neighbour.
 LACK, EXTRA, NEIGHBOUR = (0.15, 0.45), (0.2, 0.5), (0.35, 0.6)
-CHUNK = 4000  # parts that one seed gives
+CHUNK = 4000  # parts that are made with one seed
 
 
 def make_parts(count: int, seed: int) -> tuple[Pixels, Probabilities]:
@@ -36,10 +36,10 @@ def make_parts(count: int, seed: int) -> tuple[Pixels, Probabilities]:
 
     Args:
         count: how many.
-        seed: the same seed gives the same parts.
+        seed: the same seed makes the same parts.
 
     Returns:
-        uint8, shape (n, 24, 48, 2), as verifier.in_context gives them, and the probabilities to
+        uint8, shape (n, 24, 48, 2), as verifier.in_context returns them, and the probabilities to
         learn, float32, shape (n, 11): of the digits 0 to 9 and, last, of "not one whole digit".
     """
     chunks = [
@@ -65,7 +65,7 @@ def _chunk(seeds: tuple[int, int], count: int) -> tuple[Pixels, Probabilities]:
 def parts_of_one(
     images: Pixels, labels: Labels, rng: np.random.Generator
 ) -> list[tuple[Pixels, Probabilities]]:
-    """Make one shape, cut it, and give some of its parts with the probabilities to learn.
+    """Make one shape, cut it, and return some of its parts with their target probabilities.
 
     Args:
         images: uint8, shape (n, 28, 28): digits to make strings of; 0 is paper.
@@ -94,7 +94,7 @@ def parts_of_one(
 
 
 def _page(images: Pixels, rng: np.random.Generator) -> tuple[Pixels, list[Mask]]:
-    """Give the ink of a string, or of something else, and for each digit where its ink is."""
+    """Return the ink of a string, or of another object, and the mask of each digit."""
     if len(images) > 1:
         return touching(images, rng)
     if len(images):
@@ -131,6 +131,6 @@ def _target(
 
 
 def _falling(amount: float, bounds: tuple[float, float]) -> float:
-    """Give 1 up to the first bound, and from there less, down to 0 at the second."""
+    """Return 1 up to the first bound, falling linearly to 0 at the second."""
     first, last = bounds
     return float(np.clip((last - amount) / (last - first), 0, 1))

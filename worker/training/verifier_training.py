@@ -47,7 +47,7 @@ def train_verifier(
     """Train a verifier on strings of MNIST's training images.
 
     Args:
-        recipe: the settings; the same give the same parts in the same order.
+        recipe: the settings; the same settings make the same parts in the same order.
         on_epoch: called after each epoch with its number (from 1) and its figures.
     """
     keras.utils.set_random_seed(recipe.seed)
