@@ -4,6 +4,9 @@ import json
 import os
 import signal
 import socket
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ import requests
 from tests.pictures import mnist_png
 from tests.site import Site, environment, eventually, run_manage
 from tests.system.test_reading import classify, finished, rows, send_many
+from webapp.settings import WEB_THREADS
 
 
 @pytest.fixture(name="own_site")
@@ -71,6 +75,31 @@ def restart_redis_while_idle(site):
     os.kill(redis, signal.SIGTERM)
     eventually(lambda: redis not in site.processes("valkey-server"))
     eventually(site.is_ready, 30)
+
+
+def test_40_requests_that_wait_for_a_stopped_worker_hold_up_nothing_else(own_site, seven):
+    site, held = own_site, WEB_THREADS // 2
+    stopped = [next(iter(site.processes("queues=classify"))), site.reader()]
+    for pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(40) as pool:
+        waiting = [pool.submit(classify, site, seven, f"crowd-{n}.png") for n in range(40)]
+        eventually(lambda: len(rows(site, "crowd-")) == 40)
+        slowest = max(seconds_for(site, path) for path in ["/health/live", "/"] * 10)
+        still_waiting = sum(not one.done() for one in waiting)
+        for pid in stopped:
+            os.kill(pid, signal.SIGCONT)
+        answers = Counter(one.result()[0] for one in waiting)
+    assert slowest < 1
+    assert still_waiting == held
+    assert answers == {200: held, 504: 40 - held}
+    eventually(lambda: finished(site, "crowd") == 40)
+
+
+def seconds_for(site, path: str) -> float:
+    started = time.monotonic()
+    assert requests.get(site.url + path, timeout=30).status_code == 200
+    return time.monotonic() - started
 
 
 def test_the_history_outlives_a_restart_of_everything(own_site, seven):

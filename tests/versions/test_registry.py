@@ -8,7 +8,7 @@ from django.db import IntegrityError
 
 from digits.models import ModelVersion
 from digits.versions import registry
-from worker.reading.bundle import BUNDLED_MODEL
+from worker.reading.bundle import BUNDLED_MODEL, ModelError
 
 pytestmark = pytest.mark.django_db
 
@@ -41,3 +41,14 @@ def test_a_further_version_is_stored_whole_and_not_active():
 def test_two_versions_are_never_active():
     with pytest.raises(IntegrityError):
         ModelVersion.objects.create(number=2, is_active=True)
+
+
+def test_a_model_in_a_storage_without_local_paths_is_fetched_and_freed(settings):
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "tests.storage.RemoteStorage"}}
+    version = registry.register(BUNDLED_MODEL, {"architecture": "cnn"})
+    with version.local_file() as path:
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == version.sha256
+    assert not path.exists()
+    version.file.storage.delete(version.file.name)
+    with pytest.raises(ModelError, match="cannot be fetched"), version.local_file():
+        pass
