@@ -9,12 +9,13 @@ from PIL import Image
 
 from tests.pictures import encoded
 from worker.images.decoding import MAX_SIDE, ImageError, decode, read_header, to_grey
+from worker.images.formats import PILLOW_NAMES
 
 GRADIENT = np.tile(np.linspace(0, 255, 64, dtype=np.uint8), (48, 1))
 PICTURE = Image.fromarray(GRADIENT)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "HEIF"])
+@pytest.mark.parametrize("kind", PILLOW_NAMES)
 def test_it_decodes_each_format(kind):
     data = encoded(PICTURE.convert("RGB"), kind)
     assert (read_header(data).width, read_header(data).height) == (64, 48)
