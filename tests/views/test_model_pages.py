@@ -53,7 +53,7 @@ def make_version(number: int, **fields) -> ModelVersion:
         number=number,
         architecture="cnn",
         file=f"models/{number}.keras",
-        sha256=f"{number}" * 64,
+        sha256=f"{number:064}",
         **fields,
     )
 
