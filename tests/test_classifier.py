@@ -48,7 +48,7 @@ def test_rows_become_images_named_by_their_index_with_their_labels(tables, mnist
     assert not (tables / "test" / "labels.csv").exists()
 
 
-def test_a_wrong_row_is_said_with_its_number(tables):
+def test_a_wrong_row_is_reported_with_its_number(tables):
     (tables / "test.csv").write_bytes(b"0" + b",0" * 783 + b"\n1,2\n")
     with pytest.raises(DatasetError, match="row 2: expected 784 pixels, received 2 values"):
         download(DigitClassifier(), tables)
@@ -102,7 +102,7 @@ def test_a_trained_model_is_saved_and_loaded(tables, tmp_path):
     )
 
 
-def test_errors_say_what_was_expected(tmp_path):
+def test_errors_name_what_was_expected(tmp_path):
     digits = DigitClassifier()
     with pytest.raises(ModelError, match="expected a model, received none"):
         digits.evaluate()

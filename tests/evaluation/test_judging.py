@@ -1,4 +1,4 @@
-"""Which of two models is better, and what a report says of them."""
+"""Which of two models is better, and the report on them."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_better_is_reading_corrections_better_at_little_cost(report, expected):
     assert is_better(report) is expected
 
 
-def test_a_model_beside_itself_is_no_better_and_its_errors_are_shown_surest_first(mnist):
+def test_a_model_is_not_better_than_itself_and_its_errors_are_shown_surest_first(mnist):
     engine = Engine()
     wrong = Dataset(mnist.images[:30], ((mnist.labels[:30] + 1) % 10).astype(np.uint8))
     report = judge(engine, engine, wrong)

@@ -35,7 +35,7 @@ def answer(truth: str, text: str, confidence: float | None = 0.9) -> Answer:
         ("4711", "1147", 2, 2),
     ],
 )
-def test_a_reading_is_laid_beside_the_truth(truth, text, agreeing, paired):
+def test_a_reading_is_aligned_with_the_truth(truth, text, agreeing, paired):
     assert align(truth, text) == (agreeing, paired)
 
 
@@ -49,7 +49,7 @@ def test_figures_count_images_and_digits():
     assert own["digits_false"] == 1
 
 
-def test_what_says_90_percent_and_is_right_nine_times_in_ten_is_calibrated():
+def test_90_percent_confidence_that_is_right_nine_times_in_ten_is_calibrated():
     nine_of_ten = [answer("1", "1" if n < 9 else "2", 0.9) for n in range(10)]
     assert scoring.calibration_error(nine_of_ten) == pytest.approx(0, abs=1e-9)
     boasting = [answer("1", "1" if n < 5 else "2", 0.9) for n in range(10)]
@@ -57,13 +57,13 @@ def test_what_says_90_percent_and_is_right_nine_times_in_ten_is_calibrated():
     assert scoring.calibration_error([answer("1", "", 0.9)]) is None
 
 
-def test_the_confusion_matrix_has_a_place_for_none():
+def test_the_confusion_matrix_has_a_class_for_not_a_digit():
     counts = scoring.confusion([answer("3", "8"), answer("3", ""), answer("", "4")])
     assert counts[3, 8] == counts[3, 10] == counts[10, 4] == 1
     assert counts.sum() == 3
 
 
-def test_it_reads_a_folder_whose_names_tell_the_digits(engine, mnist, tmp_path):
+def test_it_reads_a_folder_whose_names_hold_the_digits(engine, mnist, tmp_path):
     (tmp_path / "7_a.png").write_bytes(mnist_png(mnist, 0))
     (tmp_path / "72-10_b.png").write_bytes(png(in_lines(mnist, [[0, 1], [2, 3]])))
     (tmp_path / "_blank.png").write_bytes(png(np.full((60, 60), 240)))
@@ -72,7 +72,7 @@ def test_it_reads_a_folder_whose_names_tell_the_digits(engine, mnist, tmp_path):
     assert figures(answers)["accuracy"] == 1
 
 
-def test_it_refuses_a_folder_whose_names_tell_nothing(engine, tmp_path):
+def test_it_refuses_a_folder_without_digits_in_its_names(engine, tmp_path):
     with pytest.raises(DatasetError, match="empty folder"):
         scoring.load_answers(engine, tmp_path)
     (tmp_path / "seven.png").write_bytes(b"")
@@ -80,7 +80,7 @@ def test_it_refuses_a_folder_whose_names_tell_nothing(engine, tmp_path):
         scoring.load_answers(engine, tmp_path)
 
 
-def test_a_file_that_cannot_be_read_is_wrong_and_stops_nothing(engine, mnist):
+def test_a_file_that_cannot_be_read_counts_as_wrong(engine, mnist):
     samples = [Sample("7_a.png", b"words", "7"), Sample("7_b.png", mnist_png(mnist, 0), "7")]
     assert [a.text for a in scoring.answers_of_files(engine, samples)] == ["", "7"]
 
@@ -149,7 +149,7 @@ def test_the_command_prints_a_table_json_and_plots(manage, mnist, tmp_path):
     assert all((plots / "none" / name).stat().st_size > 5000 for name in names)
 
 
-def test_the_command_says_what_is_missing(manage, tmp_path):
+def test_the_command_names_what_is_missing(manage, tmp_path):
     done = manage("evaluate", tmp_path / "nothing", DATA_DIR=tmp_path)
     assert done.returncode == 1
     assert "CommandError: no such file or folder" in done.stderr

@@ -53,7 +53,7 @@ def test_it_refuses_an_unknown_split():
         load_mnist("dev")
 
 
-def test_it_says_which_magic_number_it_expected(tmp_path):
+def test_it_names_the_magic_number_it_expected(tmp_path):
     labels = idx(tmp_path / "labels", 2049, (1,), b"\x07")
     with pytest.raises(DatasetError, match="expected a header of 16 bytes, received 9"):
         read_idx_images(labels)
@@ -63,13 +63,13 @@ def test_it_says_which_magic_number_it_expected(tmp_path):
 
 
 @pytest.mark.parametrize("length", [3, 5])
-def test_it_says_how_many_bytes_it_expected(tmp_path, length):
+def test_it_names_the_number_of_bytes_it_expected(tmp_path, length):
     path = idx(tmp_path / "images", 2051, (1, 2, 2), bytes(length))
     with pytest.raises(DatasetError, match=f"expected 4 bytes after the header.*received {length}"):
         read_idx_images(path)
 
 
-def test_it_refuses_a_label_that_is_no_digit(tmp_path):
+def test_it_refuses_a_label_that_is_not_a_digit(tmp_path):
     path = idx(tmp_path / "labels", 2049, (3,), bytes([1, 10, 2]))
     with pytest.raises(DatasetError, match="received 10 at row 1"):
         read_labels(path)
@@ -82,7 +82,7 @@ def test_it_refuses_counts_that_differ(tmp_path):
         load_idx(images, labels)
 
 
-def test_it_says_that_a_file_is_missing_or_cut_off(tmp_path):
+def test_it_reports_that_a_file_is_missing_or_cut_off(tmp_path):
     with pytest.raises(DatasetError, match="cannot be read"):
         read_idx_images(tmp_path / "nothing")
     cut = tmp_path / "cut.gz"

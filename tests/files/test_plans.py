@@ -20,17 +20,17 @@ def engine():
 
 
 def plan(data: bytes, labels: bytes | None = None, limits: Limits | None = None):
-    told = None if labels is None else io.BytesIO(labels)
-    return plans.plan(io.BytesIO(data), told, limits or Limits())
+    labels_file = None if labels is None else io.BytesIO(labels)
+    return plans.plan(io.BytesIO(data), labels_file, limits or Limits())
 
 
 def read_all(engine, data: bytes, labels: bytes | None = None, backwards: bool = False):
     made = plan(data, labels)
-    told = None if labels is None else io.BytesIO(labels)
+    labels_file = None if labels is None else io.BytesIO(labels)
     items = []
     for part in made.parts[::-1] if backwards else made.parts:
         file = io.BytesIO(data)
-        items += read_part(engine, made.kind, part, file, told, labelled=made.labelled)
+        items += read_part(engine, made.kind, part, file, labels_file, labelled=made.labelled)
     return sorted(items, key=lambda item: item.number)
 
 
@@ -43,7 +43,7 @@ def test_parts_cover_each_row_once(mnist):
     assert [(part.first, part.rows) for part in made.parts] == [(1, 256)]
 
 
-def test_csv_and_idx_give_the_same_answers_in_any_order_of_their_parts(engine, mnist):
+def test_csv_and_idx_have_the_same_readings_in_any_order_of_their_parts(engine, mnist):
     table = read_all(engine, kaggle_csv(mnist, 600, labels=True), backwards=True)
     pixels = read_all(engine, idx(mnist.images[:600]), idx(mnist.labels[:600]))
     assert [item.number for item in table] == list(range(1, 601))
@@ -95,7 +95,7 @@ def test_large_images_are_divided_into_smaller_parts():
         (b"\x00\x00\x08\x03", None, "expected a whole header"),
     ],
 )
-def test_it_says_what_is_no_bulk(data, labels, message):
+def test_it_refuses_files_that_are_not_bulks(data, labels, message):
     with pytest.raises(BulkError, match=message):
         plan(data, labels)
 
@@ -124,9 +124,9 @@ def test_a_gzipped_file_is_unpacked_up_to_a_limit(mnist):
         plans.unpacked(io.BytesIO(packed[:-9]), len(packed) - 9, Limits())
 
 
-def test_kaggles_results_give_each_row_a_digit(engine, mnist):
+def test_kaggles_results_have_a_digit_for_each_row(engine, mnist):
     pixels = mnist.images[:3].copy()
-    pixels[1] = 0  # nothing at all: "not a digit", but a row of a submission must say something
+    pixels[1] = 0  # nothing at all: "not a digit", but each row of a submission has a label
     lines = "".join(results.kaggle(read_all(engine, idx(pixels)), "idx")).splitlines()
     assert lines[0] == "ImageId,Label"
     assert lines[1] == "1,7"
@@ -134,7 +134,7 @@ def test_kaggles_results_give_each_row_a_digit(engine, mnist):
     assert lines[3] == "3,1"
 
 
-def test_detailed_results_give_all_there_is(engine, mnist):
+def test_detailed_results_have_all_fields(engine, mnist):
     items = read_all(engine, zip_of({"a, b.png": mnist_png(mnist, 0), "c.png": b"words"}))
     header, seven, bad = "".join(results.detailed(items)).splitlines()
     assert header.startswith("number,name,reading,confidence,p0,")

@@ -47,12 +47,12 @@ def test_it_understands_both_of_kaggles_files_with_and_without_header(mnist, lab
         (b"0" * 70_000, "expected lines of at most 64 kB"),
     ],
 )
-def test_it_says_what_is_no_table_of_digits(data, message):
+def test_it_refuses_tables_that_do_not_hold_digits(data, message):
     with pytest.raises(DatasetError, match=message):
         layout_of(data)
 
 
-def test_numbers_may_be_written_otherwise():
+def test_numbers_may_be_written_in_other_forms():
     line = b'"7", 255 ,12.0' + b",0" * 782 + b"\r\n"
     label, pixels = parse(line, has_labels=True)
     assert label == 7
@@ -60,16 +60,16 @@ def test_numbers_may_be_written_otherwise():
 
 
 @pytest.mark.parametrize(
-    ("cell", "said"),
+    ("cell", "shown"),
     [(b"256", "256"), (b"-1", "-1"), (b"1.5", "1.5"), (b"", ""), (b"x", "x"), (b"nan", "nan")],
 )
-def test_it_says_which_value_is_wrong(cell, said):
-    message = f'from 0 to 255, received "{said}" in column 3'
+def test_it_names_the_value_that_is_wrong(cell, shown):
+    message = f'from 0 to 255, received "{shown}" in column 3'
     with pytest.raises(DatasetError, match=message):
         parse(b"0,0," + cell + b",0" * 781, has_labels=False)
 
 
-def test_a_bad_row_spoils_no_other(mnist):
+def test_a_bad_row_does_not_affect_others(mnist):
     lines = kaggle_csv(mnist, 4).splitlines(keepends=True)
     lines[2] = b"1,2\n"
     lines.insert(4, b"\n")  # a blank line is no row
@@ -88,7 +88,7 @@ def test_a_gzipped_table_loads_as_a_plain_one_does(mnist, tmp_path):
     assert np.array_equal(dataset.labels, mnist.labels[:5])
 
 
-def test_a_table_without_labels_is_no_labelled_one(mnist, tmp_path):
+def test_a_table_without_labels_is_refused_as_a_dataset(mnist, tmp_path):
     path = tmp_path / "test.csv"
     path.write_bytes(kaggle_csv(mnist, 2))
     with pytest.raises(DatasetError, match="expected a label and 784 pixels, received 784 values"):

@@ -41,7 +41,7 @@ def test_it_refuses_text():
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "HEIF"])
-def test_it_says_that_a_file_is_cut_off(kind):
+def test_it_reports_that_a_file_is_cut_off(kind):
     noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)
     data = encoded(Image.fromarray(noise), kind)
     with pytest.raises(ImageError, match=r"cut off or damaged|not an image"):
@@ -68,7 +68,7 @@ def test_it_refuses_a_webp_bomb_before_a_canvas_is_made(chunk):
         read_header(b"RIFF" + struct.pack("<I", len(body)) + body)
 
 
-def test_it_believes_real_webp_headers():
+def test_it_accepts_real_webp_headers():
     for options in ({"lossless": True}, {"quality": 50}, {"quality": 50, "exif": b"Exif\0\0"}):
         header = read_header(encoded(PICTURE.convert("RGB"), "WEBP", **options))
         assert (header.format, header.width, header.height) == ("WEBP", 64, 48)

@@ -33,7 +33,7 @@ def test_it_centres_the_mass_as_mnist_does(mnist):
 
 
 @pytest.mark.parametrize(("paper", "ink"), [(230, 40), (20, 220), (140, 90), (255, 0)])
-def test_it_finds_a_digit_whatever_the_polarity(mnist, paper, ink):
+def test_it_finds_a_digit_of_either_polarity(mnist, paper, ink):
     (glyph,) = find_digits(on_paper(mnist.images[0], 400, paper, ink))
     x, y, *_ = glyph.box
     assert 100 < x < 200
@@ -56,7 +56,7 @@ def test_it_finds_nothing_on_blank_paper(level, shape):
 
 
 def test_it_finds_a_broad_stroke_that_fills_a_tight_crop(mnist):
-    """Where two pixels of five are ink, the paper is found all the same."""
+    """The paper is found although two pixels of five are ink."""
     pixels = mnist.images[61]  # an 8
     large = cv2.resize(255 - pixels[4:24, 4:24] // 2, (80, 80)).astype(float)
     large -= np.linspace(0, 40, 80)[None, :]
@@ -67,7 +67,7 @@ def test_it_finds_a_broad_stroke_that_fills_a_tight_crop(mnist):
     assert glyph.box[3] > 60
 
 
-def test_the_shadow_at_the_rim_is_no_digit(mnist):
+def test_the_shadow_at_the_rim_is_not_a_digit(mnist):
     page = on_paper(mnist.images[0])
     (clean,) = find_digits(page)
     page[:12, 100:] = 60
@@ -120,10 +120,10 @@ def test_normalize_keeps_a_hair_thin_stroke():
     assert normalize(ink).max() > 200
 
 
-def test_normalize_takes_a_single_pixel_for_a_whole_box():
+def test_normalize_scales_a_single_pixel_to_the_whole_box():
     assert (normalize(np.full((1, 1), 9, np.uint8)) > 0).sum() == 400
 
 
-def test_normalize_refuses_what_holds_no_ink():
+def test_normalize_refuses_an_image_without_ink():
     with pytest.raises(ImageError, match="no ink"):
         normalize(np.zeros((30, 30), np.uint8))

@@ -56,7 +56,7 @@ def test_a_line_may_climb_as_steeply_as_its_digits_are_high():
     assert counts(ink) == [6]
 
 
-def test_digits_beside_several_that_touch_are_no_dirt():
+def test_digits_beside_several_that_touch_are_not_dropped_as_dirt():
     """However long these are together, and however much ink they have."""
     tangle = [(120 + 25 * i, 60, 140 + 25 * i, 120) for i in range(6)]
     bars = [(120, 90, 265, 90)]
@@ -83,19 +83,19 @@ def test_two_lines_close_together_stay_two():
     assert counts(strokes((50, 10, 50, 80), (50, 92, 50, 170), (90, 10, 90, 80))) == [2, 1]
 
 
-def test_specks_and_dashes_are_no_digits():
+def test_specks_and_dashes_are_not_digits():
     digits = ((50, 20, 50, 150), (120, 20, 120, 150))
     assert counts(strokes(*digits, (200, 80, 204, 84), (220, 100, 260, 100))) == [2]
 
 
-def test_no_ink_is_no_line():
+def test_an_image_without_ink_has_no_lines():
     labels, lines = find_lines(np.zeros((40, 40), np.uint8), 24)
     assert lines == []
     assert labels.max() == 0
 
 
 def test_a_picture_full_of_specks_costs_little():
-    """Joining compares pairs: it must not be tried with each of thousands of specks."""
+    """Joining compares pairs, and must not compare thousands of specks."""
     ink = np.zeros((800, 800), np.uint8)
     for y, x in np.ndindex(40, 40):
         ink[20 * y : 20 * y + 11, 20 * x : 20 * x + 11] = 255

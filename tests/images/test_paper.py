@@ -40,7 +40,7 @@ def test_digits_are_found_on_printed_lines(page, slope, upright):
     assert np.abs(found - clean).max() <= 12
 
 
-def test_what_crosses_a_printed_line_stays_whole(page):
+def test_strokes_that_cross_a_printed_line_stay_whole(page):
     ink = extract_ink(ruled(page))
     kept = without_rules(ink)
     strokes = page < 100
@@ -48,8 +48,8 @@ def test_what_crosses_a_printed_line_stays_whole(page):
     assert (kept[page > 240] > 24).mean() < 0.1 * (ink[page > 240] > 24).mean()
 
 
-def test_strokes_as_long_as_the_image_are_no_printed_lines():
-    """Seven hairlines on a wide drawing are 1s; one dash is what was written."""
+def test_strokes_as_long_as_the_image_are_not_printed_lines():
+    """Seven hairlines on a wide drawing are 1s; a single dash is ink."""
     ink = np.zeros((200, 700), np.uint8)
     ink[5:195, 50:650:100] = 255
     assert np.array_equal(without_rules(ink), ink)
@@ -69,7 +69,7 @@ def test_a_shadow_with_an_edge_hides_nothing(page):
         assert np.abs(found - clean).max() <= 12
 
 
-def test_light_ink_on_dark_is_known_by_its_strokes(page):
+def test_light_ink_on_dark_is_detected_by_its_strokes(page):
     _, dark = find_paper(page)
     _, light = find_paper(255 - page)
     assert (dark, light) == (-1, 1)
@@ -93,7 +93,7 @@ def test_an_empty_page_in_shade_is_empty(width, angle):
 
 
 @pytest.mark.parametrize("side", [128, 512])
-def test_a_tiny_digit_enlarged_is_no_shade(mnist, side):
+def test_a_tiny_digit_enlarged_is_not_shade(mnist, side):
     """Its edges are as soft as those of a shadow, and cut close it runs out of the image."""
     for row in range(20):
         rows, columns = np.nonzero(mnist.images[row] > 40)

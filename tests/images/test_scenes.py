@@ -42,7 +42,7 @@ def test_strings_of_digits_that_touch_are_read(engine, mnist):
 
 
 @pytest.mark.parametrize(("name", "most"), [("noise", 300), ("blank", 300), ("letters", 2000)])
-def test_what_is_no_digit_is_called_that(engine, name, most):
+def test_images_that_are_not_digits_are_rejected(engine, name, most):
     made = []
     try:
         for truth, image in collections.COLLECTIONS[name](np.random.default_rng(7)):
@@ -62,7 +62,7 @@ def test_the_same_seed_makes_the_same_scene(mnist):
         assert np.array_equal(one.image, other.image)
 
 
-def test_a_scene_has_as_many_lines_as_it_says(mnist):
+def test_a_scene_has_the_lines_of_its_truth(mnist):
     for seed in range(10):
         scene = scenes.hard_page(mnist, np.random.default_rng(seed))
         assert 1 <= len(scene.lines) <= 5
@@ -89,14 +89,14 @@ needs_fashion = pytest.mark.skipif(
 
 
 @needs_fashion
-def test_clothes_are_no_digits(engine):
+def test_clothes_are_not_digits(engine):
     images = read_idx_images(FASHION)[:3000]
     dataset = Dataset(images, np.zeros(len(images), np.uint8))
     assert figures(answers_of_pixels(engine, dataset, [""] * 3000))["accepted"] <= 0.02
 
 
 @needs_fashion
-def test_clothes_as_files_are_no_digits(engine):
+def test_clothes_as_files_are_not_digits(engine):
     images = read_idx_images(FASHION)[:600]
     samples = [Sample(str(n), png(image), "") for n, image in enumerate(images)]
     assert figures(answers_of_files(engine, samples))["accepted"] <= 0.02

@@ -43,7 +43,7 @@ def test_it_is_too_late_after_tensorflow_is_imported():
     assert "must be pinned before TensorFlow is imported" in done.stderr
 
 
-def test_it_says_where_it_really_computes():
+def test_it_reports_where_it_really_computes():
     done = python(
         "from worker.reading import devices;"
         "pinned = devices.pin(0, ['77']); devices.load_backend();"
@@ -61,7 +61,7 @@ def test_a_required_gpu_must_be_named_and_be_there():
 
 
 def test_memory_growth_is_set_before_tensorflow_computes():
-    """TensorFlow refuses it afterwards; a device that it is told of stands for the GPU."""
+    """TensorFlow refuses it afterwards; a device that is added by hand stands for the GPU."""
     done = python(
         "import tensorflow as tf\n"
         "from tensorflow.python.eager import context\n"

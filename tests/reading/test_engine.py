@@ -76,7 +76,7 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{share * 100:.2f} %"
 
 
-def test_a_batch_of_any_size_gives_what_single_digits_give(engine, mnist):
+def test_batches_of_any_size_have_the_probabilities_of_single_digits(engine, mnist):
     singly = np.concatenate([engine.predict(image) for image in mnist.images[:70]])
     for size in (0, 1, 2, 8, 9, 64, 65, 70):
         together = engine.predict(mnist.images[:size])
@@ -85,16 +85,16 @@ def test_a_batch_of_any_size_gives_what_single_digits_give(engine, mnist):
     assert BATCH_SIZES[-1] < 70
 
 
-def test_several_views_of_a_digit_tell_more_than_one(engine, mnist):
+def test_several_views_of_a_digit_are_more_accurate_than_one(engine, mnist):
     pixels = mnist.images[..., None].astype(np.float32) / 255
     singly = engine.model.predict(pixels, batch_size=256, verbose=0)
     together = engine.predict(mnist.images)
     assert np.allclose(together.sum(axis=1), 1, atol=1e-5)
-    wrong = [(said.argmax(axis=1) != mnist.labels).sum() for said in (singly, together)]
+    wrong = [(read.argmax(axis=1) != mnist.labels).sum() for read in (singly, together)]
     assert wrong[1] < wrong[0]
 
 
-def test_a_bad_file_spoils_no_other_in_its_batch(engine, mnist):
+def test_a_bad_file_does_not_affect_others_in_its_batch(engine, mnist):
     good, bad, also = read_images(engine, [mnist_png(mnist, 0), b"words", mnist_png(mnist, 1)])
     assert (good.text, bad.text, also.text) == ("7", "", "2")
     assert "not an image" in str(bad.error)
@@ -110,7 +110,7 @@ def test_a_changed_model_file_is_refused(tmp_path):
         load_model(changed, METRICS["sha256"])
 
 
-def test_a_missing_model_file_is_said(tmp_path):
+def test_a_missing_model_file_is_reported(tmp_path):
     with pytest.raises(ModelError, match=r"none\.keras is missing"):
         load_model(tmp_path / "none.keras")
 

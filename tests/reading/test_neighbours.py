@@ -24,7 +24,7 @@ def test_among_digits_not_a_digit_is_less_probable():
     assert line[0, 10] == np.float32(0.6)
 
 
-def test_a_sure_digit_among_more_dirt_vouches_for_nobody():
+def test_a_sure_digit_among_more_dirt_changes_nothing():
     line = np.stack([row(3, 0.95), row(None, 0.6), row(None, 0.6)])
     assert np.allclose(adjust_for_neighbours([line], LARGE)[0], line)
 
@@ -38,7 +38,7 @@ def test_among_dirt_not_a_digit_is_more_probable():
 
 
 @pytest.mark.parametrize("lines", [[], [[row(7, 0.6)]], [[row(None, 0.9)], [row(2, 0.6)]]])
-def test_few_things_tell_nothing_of_each_other(lines):
+def test_few_shapes_change_nothing(lines):
     lines = [np.stack(line) for line in lines]
     for given, shifted in zip(lines, adjust_for_neighbours(lines, LARGE), strict=True):
         assert np.allclose(given, shifted)

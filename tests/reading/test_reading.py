@@ -1,4 +1,4 @@
-"""What a reading says of the probabilities that the model gives."""
+"""The reading that follows from the probabilities of the model."""
 
 import numpy as np
 import pytest
@@ -12,12 +12,12 @@ from worker.reading.reading import decide
         (0.99, 0.01, 4, 0.99),
         (0.4, 0.3, 4, 0.4),
         (0.1, 0.9, None, 0.9),
-        (0.25, 0.45, None, 0.45),  # a digit that is the likeliest digit only is none
+        (0.25, 0.45, None, 0.45),  # the likeliest digit, but "not a digit" is likelier
     ],
 )
-def test_a_digit_is_read_where_it_is_likelier_than_none(digit, other, value, confidence):
+def test_a_digit_is_read_if_it_is_likelier_than_not_a_digit(digit, other, value, confidence):
     rest = (1 - digit - other) / 9
     probabilities = np.full(11, rest, np.float32)
     probabilities[4], probabilities[10] = digit, other
-    said = decide(probabilities)
-    assert said == (value, pytest.approx(confidence, abs=1e-6))
+    read = decide(probabilities)
+    assert read == (value, pytest.approx(confidence, abs=1e-6))

@@ -16,7 +16,7 @@ def engine():
 
 
 def touching(mnist, indices: list[int], lap: int = 2) -> np.ndarray:
-    """Digits side by side so that their ink meets: uint8, 0 is paper."""
+    """Digits side by side that touch: uint8, 0 is paper."""
     page = np.zeros((28, 28 * len(indices) + 8), np.uint8)
     left = 4
     for index in indices:
@@ -89,7 +89,7 @@ def test_more_digits_that_are_surer_win_over_fewer_of_the_same_ink():
     assert best_path([*two, *three]) == three
 
 
-def test_a_path_with_a_gap_is_no_path():
+def test_a_path_with_a_gap_is_not_chosen():
     whole = found(2, row(None, 0.9))
     assert best_path([whole, Candidate(1, 2, shape(), 0.0, row(1, 1.0))]) == [whole]
 
@@ -101,7 +101,7 @@ def test_sure_digits_are_left_alone():
     assert best_path(given) == given
 
 
-def test_neighbours_of_which_one_is_no_digit_may_be_one():
+def test_two_neighbours_may_be_joined_if_one_is_not_a_digit():
     line = [shape(0, 10), shape(12, 10), shape(60)]
     given = candidates(line, np.stack([row(1, 0.6), row(None, 0.9), row(3, 0.99)]))
     (pair,) = [one for one in given if one.probabilities is None]

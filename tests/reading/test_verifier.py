@@ -1,4 +1,4 @@
-"""The verifier: a part of a shape is judged by what was left on either side of it."""
+"""The verifier: a part of a shape is judged in the context of the rest."""
 
 import json
 
@@ -40,7 +40,7 @@ def test_a_part_stands_in_the_middle_and_the_rest_around_it():
     assert rest.sum() == 200 * ROWS * 14  # what lies further to the right is out of sight
 
 
-def test_the_context_has_one_size_whatever_the_shape_has():
+def test_the_context_has_the_same_size_for_any_shape():
     for height, width in ((8, 4), (100, 30), (50, 400)):
         whole = Shape(3, 3, np.full((height, width), 255, np.uint8))
         seen = in_context(whole, whole)
@@ -49,7 +49,7 @@ def test_the_context_has_one_size_whatever_the_shape_has():
         assert not seen[:, :, 1].any()
 
 
-def test_a_part_that_is_not_borne_out_loses():
+def test_a_part_that_the_verifier_rejects_loses():
     whole = found(2, row(7, 0.9), verified=row(7, 0.9))
     slices = [
         Candidate(n, n + 1, shape(), 0.0, row(1, 0.99), verified=row(None, 0.99)) for n in (0, 1)
@@ -61,14 +61,14 @@ def test_a_part_that_is_not_borne_out_loses():
     assert best_path([whole, *slices]) == slices
 
 
-def test_a_part_that_is_borne_out_as_another_digit_counts_less():
+def test_a_part_that_the_verifier_reads_as_another_digit_counts_less():
     agreed, other = (
         Candidate(0, 1, shape(), 0.0, row(3, 0.9), verified=row(value, 0.9)) for value in (3, 5)
     )
     assert agreed.score > other.score
 
 
-def test_slices_that_read_as_digits_are_refused_beside_the_rest(engine, mnist):
+def test_slices_that_read_as_digits_are_rejected_in_context(engine, mnist):
     """A slice of a 7, 4 or 9 is a sure 1 or 7 to the recogniser, which sees nothing else."""
     slices, wholes = [], []
     for image in mnist.images[np.isin(mnist.labels, (4, 7, 9))][:150]:
@@ -78,17 +78,17 @@ def test_slices_that_read_as_digits_are_refused_beside_the_rest(engine, mnist):
                 slices.append((part, whole))
         wholes.append((whole, whole))
     read = engine.predict(np.stack([normalize(part.ink) for part, _ in slices]))
-    tempting = [pair for pair, said in zip(slices, read, strict=True) if said[:10].max() > 0.9]
+    tempting = [pair for pair, row in zip(slices, read, strict=True) if row[:10].max() > 0.9]
     assert len(tempting) > 20
     verified = [
         engine.verify(np.stack([in_context(*p) for p in some])) for some in (tempting, wholes)
     ]
-    slices_refused, wholes_refused = (said[:, NOT_A_DIGIT] > 0.5 for said in verified)
+    slices_refused, wholes_refused = (rows[:, NOT_A_DIGIT] > 0.5 for rows in verified)
     assert slices_refused.mean() > 0.9
     assert wholes_refused.mean() < 0.1
 
 
-def test_a_batch_of_any_size_gives_what_single_parts_give(engine, mnist):
+def test_batches_of_any_size_have_the_probabilities_of_single_parts(engine, mnist):
     parts = np.stack([in_context(whole, whole) for whole in map(large, mnist.images[:70])])
     singly = np.concatenate([engine.verify(part[None]) for part in parts])
     for size in (0, 9, 70):
@@ -103,7 +103,7 @@ def test_the_verifier_that_ships_is_the_one_that_was_measured():
     assert both <= 500_000
 
 
-def test_a_missing_verifier_is_said(tmp_path, monkeypatch):
+def test_a_missing_verifier_is_reported(tmp_path, monkeypatch):
     monkeypatch.setattr("worker.reading.engine.VERIFIER", tmp_path / "verifier.keras")
     bundled_verifier.cache_clear()
     with pytest.raises(ModelError, match=r"verifier\.keras is missing"):
@@ -115,7 +115,7 @@ def test_a_missing_verifier_is_said(tmp_path, monkeypatch):
 
 
 def targets_of(count: int, monkeypatch, seed: int = 1) -> np.ndarray:
-    """The probabilities to learn of shapes that are all made of so many digits."""
+    """The targets of shapes that are all made of `count` digits."""
     monkeypatch.setattr(verifier_data, "DIGITS", np.eye(5)[count])
     train, rng = load_mnist("train"), np.random.default_rng(seed)
     made = [parts_of_one(train.images[:500], train.labels[:500], rng) for _ in range(30)]
@@ -123,7 +123,7 @@ def targets_of(count: int, monkeypatch, seed: int = 1) -> np.ndarray:
     return [np.stack([target for _, target in parts]) for parts in made if parts]
 
 
-def test_a_digit_alone_is_one_and_its_slices_are_none(monkeypatch):
+def test_a_whole_digit_is_one_and_its_slices_are_not(monkeypatch):
     made = targets_of(1, monkeypatch)
     assert all(np.isclose(targets.sum(axis=1), 1).all() for targets in made)
     wholes = np.stack([targets[0] for targets in made])
@@ -132,7 +132,7 @@ def test_a_digit_alone_is_one_and_its_slices_are_none(monkeypatch):
     assert (rest[:, NOT_A_DIGIT] == 1).mean() > 0.5
 
 
-def test_two_digits_together_are_none_and_some_parts_are_one(monkeypatch):
+def test_two_digits_together_are_not_a_digit_and_some_parts_are(monkeypatch):
     made = targets_of(2, monkeypatch)
     assert all(targets[0, NOT_A_DIGIT] == 1 for targets in made)
     assert np.mean([targets[:, NOT_A_DIGIT].min() < 0.1 for targets in made]) > 0.6

@@ -20,7 +20,7 @@ def similarity(one: np.ndarray, other: np.ndarray) -> float:
     return max(np.corrcoef(np.roll(one, shift, (0, 1)).ravel(), flat)[0, 1] for shift in shifts)
 
 
-def test_a_distorted_digit_is_28x28_ink_on_paper_and_another(train):
+def test_a_distorted_digit_is_another_image_of_28x28(train):
     for seed in range(200):
         rng = np.random.default_rng(seed)
         image = distort(train.images[seed], int(train.labels[seed]), rng, hardly=0)

@@ -33,7 +33,7 @@ def test_the_digits_of_a_string_touch(train):
     assert joined >= 15  # an MNIST digit may be in pieces itself
 
 
-def test_it_gives_as_many_parts_as_asked_digits_and_others(train):
+def test_it_makes_as_many_parts_as_asked_digits_and_others(train):
     pixels, labels = pieces(train, 200)
     assert {(image.dtype, image.shape) for image in pixels} == {(np.dtype(np.uint8), (28, 28))}
     counts = np.bincount(labels, minlength=11)
@@ -58,7 +58,7 @@ def test_the_same_seed_cuts_the_same(train):
     assert once[1] == again[1]
 
 
-def test_a_batch_holds_the_share_of_cuttings_that_its_recipe_says(train):
+def test_a_batch_holds_the_share_of_cuttings_of_its_recipe(train):
     recipe = Recipe(batch_size=100, not_digits=0.1, cuttings=0.3)
     images, targets = AugmentedDigits(train, recipe, recipe.stages[0])[0]
     assert images.shape == (100, 28, 28, 1)
@@ -67,7 +67,7 @@ def test_a_batch_holds_the_share_of_cuttings_that_its_recipe_says(train):
     assert 3 < (labels[70:] == NOT_A_DIGIT).sum() < 30
 
 
-def test_corrections_to_not_a_digit_are_cut_from_no_string(train):
+def test_corrections_to_not_a_digit_are_not_made_into_strings(train):
     images = train.images[:40]
     recipe = Recipe(batch_size=40, not_digits=0, cuttings=0.5)
     nothing = type(train)(images, np.full(40, NOT_A_DIGIT, np.uint8))

@@ -26,7 +26,7 @@ def first(some):
 
 @pytest.fixture(scope="module")
 def mirrored(some):
-    """Mirrored 7s, said to be 7s."""
+    """Mirrored 7s, labelled 7."""
     sevens = np.flatnonzero(some.labels == 7)
     return Dataset(np.ascontiguousarray(some.images[sevens][:, :, ::-1]), some.labels[sevens])
 
@@ -35,14 +35,14 @@ def read(model, images) -> np.ndarray:
     return model.predict(to_input(images), verbose=0)
 
 
-def test_what_is_no_correction_has_what_the_model_says_of_it_as_target(some, first, mirrored):
+def test_images_that_are_not_corrections_have_the_teachers_output_as_target(some, first, mirrored):
     batches = DistillationBatches(some, TUNED, TUNED.stages[0], mirrored, teacher=first)
     images, targets = batches[0]
-    said, corrected = first.predict_on_batch(images), batches.rows(0) >= len(some)
+    output, corrected = first.predict_on_batch(images), batches.rows(0) >= len(some)
     assert (len(images), 0 < corrected.sum() < 64) == (2 * TUNED.batch_size, True)
     assert (targets[:128][corrected].argmax(axis=1) == 7).all()
-    assert np.allclose(targets[:128][~corrected], said[:128][~corrected], atol=1e-6)
-    assert np.allclose(targets[128:], said[128:], atol=1e-6)
+    assert np.allclose(targets[:128][~corrected], output[:128][~corrected], atol=1e-6)
+    assert np.allclose(targets[128:], output[128:], atol=1e-6)
 
 
 def test_a_model_that_has_nothing_to_learn_hardly_changes(some, first):

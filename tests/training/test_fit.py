@@ -1,4 +1,4 @@
-"""Training: what is augmented, and that the same seed gives the same."""
+"""Training: the images of an epoch, its progress and its result."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def test_an_epoch_shows_each_digit_once_in_another_order(some):
     assert not np.array_equal(first, batches.order)
 
 
-def test_the_same_seed_gives_the_same_model(some):
+def test_the_same_seed_makes_the_same_model(some):
     recipe = Recipe(
         architecture="mlp", epochs=2, finishing_epochs=1, batch_size=64, not_digits=0, cuttings=0
     )
@@ -41,11 +41,11 @@ def test_the_same_seed_gives_the_same_model(some):
 
 
 def test_it_reports_each_epoch(some):
-    told = []
+    reported = []
     recipe = Recipe(architecture="mlp", epochs=2, finishing_epochs=1)
-    progress = Progress(on_epoch=lambda epoch, figures: told.append((epoch, sorted(figures))))
+    progress = Progress(on_epoch=lambda epoch, figures: reported.append((epoch, sorted(figures))))
     train(some, recipe, some, progress)
-    assert told == [(n, ["accuracy", "loss", "val_accuracy", "val_loss"]) for n in (1, 2, 3)]
+    assert reported == [(n, ["accuracy", "loss", "val_accuracy", "val_loss"]) for n in (1, 2, 3)]
 
 
 def test_it_refuses_to_train_on_nothing(some):
@@ -69,7 +69,7 @@ def test_calibration_makes_an_overconfident_model_less_sure(some):
     assert temperature == pytest.approx(3, rel=0.06)
 
 
-def test_calibration_expects_fewer_things_that_are_no_digits_than_training_had(some):
+def test_calibration_expects_fewer_images_that_are_not_digits_than_training_had(some):
     recipe = Recipe("mlp", epochs=1, finishing_epochs=0, not_digits=0.5, cuttings=0)
     model = train(some, recipe)
     images = np.zeros((1, 28, 28, 1), np.float32)
@@ -107,23 +107,23 @@ class Stopped(Exception):
 
 def test_a_training_that_was_stopped_goes_on_from_its_last_finished_epoch(some, tmp_path):
     recipe = Recipe("mlp", epochs=3, finishing_epochs=2, batch_size=64, not_digits=0, cuttings=0)
-    told = []
+    reported = []
 
     def stop_in_the_fourth(epoch: int, step: int, steps: int):
         if (epoch, step) == (3, 5):
             raise Stopped
 
-    def tell(epoch: int, figures: dict):
-        told.append((epoch, figures["loss"]))
+    def on_epoch(epoch: int, figures: dict):
+        reported.append((epoch, figures["loss"]))
 
-    progress = Progress(stop_in_the_fourth, tell)
+    progress = Progress(stop_in_the_fourth, on_epoch)
     with pytest.raises(Stopped):
         train(some, recipe, progress=progress, checkpoints=Checkpoints(tmp_path))
     resumed = train(
-        some, recipe, progress=Progress(on_epoch=tell), checkpoints=Checkpoints(tmp_path)
+        some, recipe, progress=Progress(on_epoch=on_epoch), checkpoints=Checkpoints(tmp_path)
     )
-    whole = train(some, recipe, progress=Progress(on_epoch=tell))
-    assert [epoch for epoch, _ in told] == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5]
+    whole = train(some, recipe, progress=Progress(on_epoch=on_epoch))
+    assert [epoch for epoch, _ in reported] == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5]
     assert evaluate(resumed, some).accuracy == pytest.approx(
         evaluate(whole, some).accuracy, abs=0.03
     )

@@ -1,4 +1,4 @@
-"""Things that are no digits: each kind has ink, and letters look like letters."""
+"""Images that are not digits: each kind has ink, and letters look like letters."""
 
 import cv2
 import numpy as np
@@ -49,7 +49,7 @@ def test_a_letter_stays_inside_its_canvas(name):
 
 
 def test_letters_have_the_holes_that_letters_have():
-    """What is drawn is the letter that its name says: counted by its enclosed areas."""
+    """The drawing is the letter of its name, by the number of its enclosed areas."""
     holes = {"A": 1, "D": 1, "Q": 1, "R": 1, "e": 1, "C": 0, "L": 0, "S": 0, "T": 0, "Z": 0}
     for name, expected in holes.items():
         rng, right = np.random.default_rng(3), 0
