@@ -88,6 +88,17 @@ class TrainingFacts(TypedDict, total=False):
     start: "TrainingFacts"
 
 
+class TrainingData(TypedDict):
+    """The data of a training by the site.
+
+    counts: the number of images, by name of the set.
+    sha256: that of the corrections.
+    """
+
+    counts: dict[str, int]
+    sha256: str
+
+
 class Measurement(BackendVersion):
     """What is measured of a trained model. evaluation: the figures for each set of images."""
 
@@ -101,7 +112,7 @@ class Measurement(BackendVersion):
 class Metrics(Measurement):
     """What metrics.json holds.
 
-    data: what a version was trained on, where it was trained by the site.
+    data: the data of a version that was trained by the site.
     report: the judging of a version; of the model that ships, beside no other.
     """
 
@@ -111,7 +122,7 @@ class Metrics(Measurement):
     epochs: NotRequired[list[Epoch]]
     training_seconds: NotRequired[int]
     start: NotRequired[TrainingFacts]
-    data: NotRequired[dict[str, Any]]
+    data: NotRequired[TrainingData]
     report: NotRequired[Report]
 
 
