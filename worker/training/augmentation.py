@@ -53,7 +53,7 @@ def distort(
     if rng.random() < share:
         for other_form in forms:
             drawn = other_form(drawn, rng)
-    pixels = seen(with_other_pen(drawn, rng), rng)
+    pixels = degraded(with_other_stroke_width(drawn, rng), rng)
     return image if pixels is None else pixels
 
 
@@ -118,7 +118,7 @@ def _turn(angle: float) -> Floats:
     return np.array([[cos, -sin], [sin, cos]])
 
 
-def with_other_pen(drawn: Pixels, rng: np.random.Generator) -> Pixels:
+def with_other_stroke_width(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     """Draw with a thinner or a broader pen, from a hair to a marker."""
     chance = rng.random()
     if chance < 0.3:
@@ -136,7 +136,7 @@ def with_other_pen(drawn: Pixels, rng: np.random.Generator) -> Pixels:
     return broadened
 
 
-def seen(drawn: Pixels, rng: np.random.Generator) -> Pixels | None:
+def degraded(drawn: Pixels, rng: np.random.Generator) -> Pixels | None:
     """Return a drawing as a camera, a scanner or a tiny file would show it.
 
     Returns:

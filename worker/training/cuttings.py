@@ -14,7 +14,7 @@ from worker.images.finding import normalize
 from worker.images.layout import DARK
 from worker.images.shapes import Shape
 from worker.reading.segmentation import cut_parts
-from worker.training.augmentation import cropped, draw, with_other_pen
+from worker.training.augmentation import cropped, draw, with_other_stroke_width
 
 HEIGHT = 44  # of the digits in a string, in pixels
 INK = 100  # darker pixels belong to a digit
@@ -54,7 +54,7 @@ def _some_parts(
     images: Pixels, labels: Labels, not_a_digit: int, rng: np.random.Generator
 ) -> list[tuple[Pixels, int]]:
     page, digits = touching(images, rng)
-    page = seen_by_camera(page, rng)
+    page = degraded_page(page, rng)
     wanted = {True: MOST_OF_EACH, False: MOST_OF_EACH}
     some = []
     parts = list(_labelled_parts(page, digits, labels, not_a_digit))
@@ -130,7 +130,7 @@ def touching(images: Pixels, rng: np.random.Generator) -> tuple[Pixels, list[Mas
 def written(image: Pixels, rng: np.random.Generator) -> Pixels:
     """Return a digit's ink, cropped, at about the height of the string."""
     drawn = draw(image, rng) if rng.random() < 0.4 else cv2.resize(image, None, fx=2, fy=2)
-    shape = cropped(with_other_pen(drawn, rng) if rng.random() < 0.4 else drawn)
+    shape = cropped(with_other_stroke_width(drawn, rng) if rng.random() < 0.4 else drawn)
     scale = HEIGHT * rng.uniform(0.85, 1.1) / max(len(shape), shape.shape[1] / 1.6, 1)
     size = tuple(max(2, round(side * scale)) for side in shape.shape[::-1])
     ink: Pixels = cv2.resize(shape, size, interpolation=cv2.INTER_LINEAR)
@@ -146,7 +146,7 @@ def _gap(page: Pixels, shape: Pixels, right: int) -> int:
     return int((free + inside)[both].min()) if both.any() else 0
 
 
-def seen_by_camera(page: Pixels, rng: np.random.Generator) -> Pixels:
+def degraded_page(page: Pixels, rng: np.random.Generator) -> Pixels:
     """Return the string as a camera or a small image would show it."""
     chance = rng.random()
     pixels = page

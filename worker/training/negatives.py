@@ -14,11 +14,11 @@ from worker.training.augmentation import (
     CANVAS,
     MIDDLE,
     cropped,
+    degraded,
     draw,
     extent,
     moved,
-    seen,
-    with_other_pen,
+    with_other_stroke_width,
 )
 from worker.training.objects import COLUMNS, ROWS
 
@@ -45,8 +45,8 @@ def not_a_digit(images: Pixels, labels: Labels, rng: np.random.Generator) -> Pix
             whole: Pixels = cv2.resize(drawn, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
             return whole
         if kind in MADE_OF_DIGITS:
-            drawn = with_other_pen(drawn, rng)
-        pixels = seen(drawn, rng)
+            drawn = with_other_stroke_width(drawn, rng)
+        pixels = degraded(drawn, rng)
         if pixels is not None:
             # Half of them as soft as most digits, so that softness does not mark a digit.
             return moved(pixels, rng) if rng.random() < 0.5 else pixels

@@ -18,7 +18,7 @@ from worker.reading.segmentation import cut_parts
 from worker.reading.verifier import in_context
 from worker.training import letters, objects
 from worker.training.augmentation import cropped
-from worker.training.cuttings import HEIGHT, INK, seen_by_camera, touching, written
+from worker.training.cuttings import HEIGHT, INK, degraded_page, touching, written
 
 NOT_A_DIGIT = 10
 # The shares of shapes that are made of 0, 1, 2, 3 and 4 digits.
@@ -76,7 +76,7 @@ def parts_of_one(
     if rows.size and rng.random() < WITH_A_ONE:
         rows[rng.integers(rows.size)] = rng.choice(np.flatnonzero(labels == 1))
     page, digits = _page(images[rows], rng)
-    page = seen_by_camera(page, rng)
+    page = degraded_page(page, rng)
     whole = Shape(0, 0, page).masked(page > 0)
     if whole is None or whole.ink.max() < DARK:
         return []
