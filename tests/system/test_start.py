@@ -40,6 +40,7 @@ def test_one_drawing_is_one_upload_and_black_on_white(chromium, site):
         context.drawImage(bitmap, 0, 0);
         return Array.from(context.getImageData(2, 2, 1, 1).data);
     }"""
+    expect(page.locator(".picture image")).to_be_visible()
     assert min(page.evaluate(look)) > 245
     page.goto("/uploads/")
     assert page.locator(".tile").count() == 1
