@@ -55,7 +55,7 @@ def ask(
             )
     except IntegrityError as error:
         raise AlreadyRunning(TrainingRun.objects.unfinished().first()) from error
-    tell(run, f"asked for by {user or run.get_origin_display()}")
+    log(run, f"asked for by {user or run.get_origin_display()}")
     if run.status == RunStatus.QUEUED:
         transaction.on_commit(wake_up, robust=True)
     return run
@@ -100,7 +100,7 @@ def curves(run: TrainingRun) -> list[dict]:
     return TrainingRun.objects.values_list("curves", flat=True).get(pk=run.pk)
 
 
-def tell(run: TrainingRun, text: str):
+def log(run: TrainingRun, text: str):
     """Write a line into the run's log."""
     TrainingEvent.objects.create(run=run, text=text[:500])
     logger.info("%s: %s", run, text)
@@ -110,7 +110,7 @@ def finish(run: TrainingRun, status: str, text: str, **fields) -> bool:
     """End a held run in one UPDATE, and say so in its log. False: the lease was lost."""
     ended = leases.finish(run, status=status, **fields) == 1
     if ended:
-        tell(run, text)
+        log(run, text)
     return ended
 
 
@@ -119,7 +119,7 @@ def cancel(run: TrainingRun) -> bool:
     now = timezone.now()
     waiting = TrainingRun.objects.filter(pk=run.pk, status=RunStatus.QUEUED)
     if waiting.update(status=RunStatus.CANCELLED, finished_at=now, cancel_requested_at=now):
-        tell(run, "cancelled before it began")
+        log(run, "cancelled before it began")
         return True
     running = TrainingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING)
     return running.update(cancel_requested_at=now) == 1
@@ -143,7 +143,7 @@ def died(run: TrainingRun, how: str):
 def release(run: TrainingRun, text: str, *, count_attempt: bool = True):
     """Queue a held run again, and say why in its log."""
     if leases.release(run, count_attempt=count_attempt, step=0):
-        tell(run, text)
+        log(run, text)
         wake_up()
 
 

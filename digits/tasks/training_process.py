@@ -23,8 +23,8 @@ from worker.files.datasets import load_mnist
 from worker.training.recipes import Recipe
 
 logger = logging.getLogger(__name__)
-KEEP_EVERY = 2.0  # seconds between two signs of life
-TELL_EVERY = 0.5  # seconds between two saved steps
+RENEW_EVERY = 2.0  # seconds between two renewals of the lease
+SAVE_EVERY = 0.5  # seconds between two saved steps
 
 
 class LeaseLost(Exception):
@@ -64,7 +64,7 @@ def folder_of(run: TrainingRun) -> Path:
 
 
 def _give_signs(run: TrainingRun, stop: threading.Event):
-    while not stop.wait(KEEP_EVERY):
+    while not stop.wait(RENEW_EVERY):
         try:
             leases.renew(run)
         except Exception:
@@ -84,7 +84,7 @@ def _train(run: TrainingRun, watch):
 
     active = ModelVersion.active()
     started = time.monotonic()
-    runs.tell(run, _what(found, run))
+    runs.log(run, _data_in_words(found))
     mnist = load_mnist("train")
     model = fit.train(
         mnist,
@@ -95,16 +95,16 @@ def _train(run: TrainingRun, watch):
         start=None if run.from_scratch else _start(active, recipe),
         checkpoints=fit.Checkpoints(folder_of(run)),
     )
-    runs.tell(run, "judging the new model beside the active one")
+    runs.log(run, "judging the new model beside the active one")
     _judge_and_register(run, model, recipe, found, active, len(mnist), time.monotonic() - started)
 
 
-def _what(found: data.Corrections, run: TrainingRun) -> str:
-    said = f"learning from MNIST and {len(found.learned)} corrections"
-    said += f", {len(found.held_out)} are held out for judging"
+def _data_in_words(found: data.Corrections) -> str:
+    text = f"learning from MNIST and {len(found.learned)} corrections"
+    text += f", {len(found.held_out)} are held out for judging"
     if found.skipped:
-        said += f", {len(found.skipped)} were skipped because their pixels cannot be read"
-    return said
+        text += f", {len(found.skipped)} were skipped because their pixels cannot be read"
+    return text
 
 
 def _start(active: ModelVersion | None, recipe: Recipe):
@@ -122,14 +122,14 @@ def _start(active: ModelVersion | None, recipe: Recipe):
 
 
 def _progress(run: TrainingRun, fit, watch):
-    last_told = 0.0
+    last_saved = 0.0
 
     def on_step(epoch: int, step: int, steps: int):
-        nonlocal last_told
+        nonlocal last_saved
         if watch:
             watch(epoch, step, steps)
-        if time.monotonic() - last_told >= TELL_EVERY or step == steps:
-            last_told = time.monotonic()
+        if time.monotonic() - last_saved >= SAVE_EVERY or step == steps:
+            last_saved = time.monotonic()
             _update(run, epoch=epoch, step=step, steps=steps)
 
     def on_epoch(epoch: int, figures: dict):
@@ -138,7 +138,7 @@ def _progress(run: TrainingRun, fit, watch):
         curves.append(now | {name: round(v, 5) for name, v in figures.items()})
         _update(run, epoch=epoch, step=0, curves=curves)
         shown = ", ".join(f"{name.replace('_', ' ')} {v:.4f}" for name, v in figures.items())
-        runs.tell(run, f"epoch {epoch}: {shown}")
+        runs.log(run, f"epoch {epoch}: {shown}")
 
     return fit.Progress(on_step, on_epoch)
 
@@ -189,6 +189,6 @@ def _judge_and_register(
 
 
 def _outcome(run: TrainingRun, version: ModelVersion, better: bool) -> str:
-    said = "reads better than" if better else "reads no better than"
-    said = f"{version} was made; it {said} the active one"
-    return f"{said} and is activated" if better and run.activate_if_better else said
+    compared = "reads better than" if better else "reads no better than"
+    text = f"{version} was made; it {compared} the active one"
+    return f"{text} and is activated" if better and run.activate_if_better else text
