@@ -10,41 +10,41 @@ from digits.uploads.lines import corrected_reading
 
 
 def correct(digit: Digit, label: int | None, *, user=None, visitor: str = "") -> Correction:
-    """Set a digit's true label, confirm it, or withdraw it; who said so and when is kept.
+    """Set a digit's true label, confirm it, or withdraw it; who did so and when is kept.
 
     Args:
         digit: the digit; its row and its upload's are updated.
         label: 0 to 9, NOT_A_DIGIT, or None to withdraw.
-        user, visitor: who says so.
+        user, visitor: who corrects it.
     """
     with transaction.atomic():
-        # The last one to say wins.
+        # The last correction wins.
         Upload.objects.select_for_update().only("pk").get(pk=digit.upload_id)
         now = timezone.now()
-        said = Correction.objects.create(
+        correction = Correction.objects.create(
             digit=digit, label=label, user=user, visitor=visitor, created_at=now
         )
         digit.label, digit.labelled_at = label, now
         digit.save(update_fields=["label", "labelled_at"])
         digit.predictions.update(to_review=label is None)
-        _tell(digit.upload)
+        _update_verdict(digit.upload)
         transaction.on_commit(runs.ask_if_enough_is_new, robust=True)
-    return said
+    return correction
 
 
-def _tell(upload: Upload):
-    """Say on an upload's row what people made of its reading."""
+def _update_verdict(upload: Upload):
+    """Store on an upload's row what people made of its reading."""
     digits = list(upload.digits.defer("pixels").with_predictions())
     upload.corrected = corrected_reading(upload, digits)[:500]
     if upload.corrected:
         upload.verdict = Verdict.CORRECTED
     else:
-        said = any(digit.label is not None for digit in digits)
-        upload.verdict = Verdict.CONFIRMED if said else ""
+        confirmed = any(digit.label is not None for digit in digits)
+        upload.verdict = Verdict.CONFIRMED if confirmed else ""
     upload.save(update_fields=["corrected", "verdict"])
 
 
-def say(digit: Digit, label: int | None, owner):
-    """Correct a digit in an owner's name; there is nothing to withdraw where none was said."""
+def correct_as(owner, digit: Digit, label: int | None):
+    """Correct a digit in an owner's name; nothing is stored where there is no label to withdraw."""
     if label is not None or digit.label is not None:
         correct(digit, label, **owner.fields())

@@ -4,7 +4,7 @@ from django.core.exceptions import BadRequest
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
-from digits.learning.corrections import say
+from digits.learning.corrections import correct_as
 from digits.models import Digit
 from digits.models.corrections import LABELS
 from digits.uploads.lines import corrected_reading
@@ -17,7 +17,7 @@ def label(request, pk: int):
     """Set a digit's true label (`label`: 0 to 9, 10 for "not a digit"), or withdraw it (empty)."""
     digits = Digit.objects.visible_to(request.owner).select_related("upload")
     digit = get_object_or_404(digits, pk=pk)
-    say(digit, chosen(request), request.owner)
+    correct_as(request.owner, digit, chosen(request))
     if not request.htmx:
         return redirect(f"{digit.upload.get_absolute_url()}#digit-{digit.pk}")
     every = list(digit.upload.digits.with_predictions())

@@ -7,7 +7,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
 from digits.learning import review as queue
-from digits.learning.corrections import say
+from digits.learning.corrections import correct_as
 from digits.models import Digit, Prediction
 from digits.models.corrections import LABELS
 from digits.views.corrections import chosen
@@ -45,7 +45,7 @@ def _answered(request):
     digits = Digit.objects.visible_to(request.owner)
     digit = get_object_or_404(digits, pk=_number(request.POST, "digit"))
     label = chosen(request)
-    say(digit, label, request.owner)
+    correct_as(request.owner, digit, label)
     passed = _number(request.POST, "shown")
     if label is None:
         return _on(digit=digit.pk)

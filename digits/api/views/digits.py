@@ -70,15 +70,15 @@ class OneDigit(generics.GenericAPIView):
         """Say what a digit truly is, confirm that it was read right, or withdraw what was said."""
         checked(TopQuery, request)
         digit = get_object_or_404(Digit.objects.visible_to(request.owner), pk=id)
-        said = CorrectionSerializer(data=request.data)
-        said.is_valid(raise_exception=True)
-        corrections.say(digit, _label(digit, said.validated_data), request.owner)
+        received = CorrectionSerializer(data=request.data)
+        received.is_valid(raise_exception=True)
+        corrections.correct_as(request.owner, digit, _label(digit, received.validated_data))
         return self.shown(id)
 
 
-def _label(digit: Digit, said: dict) -> int | None:
-    if not said.get("confirm"):
-        return said["label"]
+def _label(digit: Digit, received: dict) -> int | None:
+    if not received.get("confirm"):
+        return received["label"]
     if digit.read_as is None:
         raise Conflict("No version has read this digit, so there is nothing to confirm.")
     return digit.read_as.label
