@@ -245,7 +245,7 @@ class Digit(models.Model):
             return f"labelled {self.get_label_display()}"
         if self.read_as.label == self.label:
             return "confirmed"
-        return f"corrected to {self.get_label_display()} (was {self.read_as.said})"
+        return f"corrected to {self.get_label_display()} (was {self.read_as.text})"
 
 
 class Prediction(models.Model):
@@ -279,7 +279,7 @@ class Prediction(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.said} ({self.confidence:.1%})"
+        return f"{self.text} ({self.confidence:.1%})"
 
     @property
     def label(self) -> int:
@@ -287,7 +287,7 @@ class Prediction(models.Model):
         return NOT_A_DIGIT if self.value is None else self.value
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         """What it says, in words."""
         return "not a digit" if self.value is None else str(self.value)
 

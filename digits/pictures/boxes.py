@@ -11,7 +11,7 @@ TEXT = 0.05  # the height of what is written, of the picture's longer side
 class Box:
     """One digit's box in pixels of the picture, and what was read in it.
 
-    said: the digit; empty for "not a digit".
+    text: the digit; empty for "not a digit".
     text_x, text_y: where its writing begins: the left end of its base line.
     """
 
@@ -19,7 +19,7 @@ class Box:
     y: int
     width: int
     height: int
-    said: str
+    text: str
     text_x: float
     text_y: float
     text_size: float
@@ -34,8 +34,8 @@ def boxes_of(upload: Upload, digits: list[Digit]) -> list[Box]:
 
 def _box(digit: Digit, size: float) -> Box:
     read = digit.read_as
-    said = "" if read is None or read.value is None else read.said
+    text = "" if read is None or read.value is None else read.text
     above = digit.y - 0.2 * size
     y = above if above >= 0.75 * size else digit.y + 0.9 * size
     place = (digit.x, digit.y, digit.width, digit.height)
-    return Box(*place, said, digit.x + 0.1 * size, round(y, 1), size)
+    return Box(*place, text, digit.x + 0.1 * size, round(y, 1), size)
