@@ -112,7 +112,7 @@ class Filter(forms.Form):
         choices = {str(value): name for value, name in getattr(field.field, "choices", [])}
         return str(choices.get(field.data, field.data))
 
-    def of(self, uploads):
+    def apply_to(self, uploads):
         """Give those of these uploads that are looked for; none if the filter makes no sense."""
         if not self.is_valid():
             return uploads.none()

@@ -41,7 +41,7 @@ def timelines() -> list[tuple[str, Timeline]]:
     return [(name, chart) for name, chart in charts if chart]
 
 
-def of(a: ModelVersion, b: ModelVersion, owner) -> dict:
+def compare(a: ModelVersion, b: ModelVersion, owner) -> dict:
     """All that is compared of two versions; of people's digits those that the owner may see."""
     both, different = _read_by_both(a, b, owner)
     return {
@@ -94,9 +94,9 @@ def _row(name: str, a: float | None, b: float | None) -> Row:
 def _read_by_both(a: ModelVersion, b: ModelVersion, owner):
     """How many digits both have read, and the first's predictions that the second contradicts,
     each with what that says (`other`)."""
-    said = Prediction.objects.filter(version=a, digit__in=Digit.objects.visible_to(owner))
+    own = Prediction.objects.filter(version=a, digit__in=Digit.objects.visible_to(owner))
     theirs = FilteredRelation("digit__predictions", condition=Q(digit__predictions__version=b))
-    both = said.alias(theirs=theirs).filter(theirs__isnull=False)
+    both = own.alias(theirs=theirs).filter(theirs__isnull=False)
     label = Coalesce(F("theirs__value"), NOT_A_DIGIT)
     different = both.annotate(other=label, own=Coalesce("value", NOT_A_DIGIT))
     return both.count(), different.exclude(own=F("other"))

@@ -20,7 +20,7 @@ from digits.views.fragments import page_or_part
 def history(request):
     """The owner's uploads, newest first, as the query string filters them."""
     form = Filter(request.GET)
-    pages = Pages(form.of(Upload.objects.visible_to(request.owner)), request.GET.get("page"))
+    pages = Pages(form.apply_to(Upload.objects.visible_to(request.owner)), request.GET.get("page"))
     page = pages.here()
     context = {
         "form": form,
@@ -38,7 +38,7 @@ def history(request):
 def download(request):
     """All that the filter finds, as CSV."""
     form = Filter(request.GET)
-    found = form.of(Upload.objects.visible_to(request.owner))
+    found = form.apply_to(Upload.objects.visible_to(request.owner))
     if not form.is_valid():
         return redirect(_back(request.GET.urlencode()))
     name = f"digits-{timezone.now():%Y-%m-%d}.csv"
@@ -80,8 +80,8 @@ def read_again(request):
         messages.warning(request, "Mark the uploads that shall be read again first.")
     else:
         asked = rereading.ask(chosen, version, request.owner.user)
-        said = f"{asked} upload{pluralize(asked, ' is,s are')} read again by {version}."
-        messages.success(request, said)
+        text = f"{asked} upload{pluralize(asked, ' is,s are')} read again by {version}."
+        messages.success(request, text)
     return redirect(_back(request.POST.get("back", "")))
 
 

@@ -62,7 +62,7 @@ def compare(request):
     if others:
         first = _numbered(versions, request.GET.get("a"), others[0])
         second = _numbered(versions, request.GET.get("b"), active)
-        context |= {"a": first, "b": second, **comparison.of(first, second, request.owner)}
+        context |= {"a": first, "b": second, **comparison.compare(first, second, request.owner)}
     return render(request, "digits/compare.html", context)
 
 

@@ -204,7 +204,7 @@ def test_pages_come_from_an_index(ann, who, query, index):
         "visitor": Owner(None, {"visitor": "b"}),
         "anybody": Owner(staff, {}),
     }
-    found = history.Filter(query).of(Upload.objects.visible_to(owners[who]))
+    found = history.Filter(query).apply_to(Upload.objects.visible_to(owners[who]))
     plan = found.values_list("pk", flat=True)[24:48].explain()
     assert index.replace("OWNER", who) in plan
     assert "TEMP B-TREE" not in plan
