@@ -49,15 +49,15 @@ class ShowsPixels:
 
 
 class ShowsVersions:
-    """The column `versions_said` of digits, which have their predictions with them."""
+    """The column `readings` of digits, which have their predictions with them."""
 
-    @admin.display(description="what versions said")
-    def versions_said(self, digit):
+    @admin.display(description="read as")
+    def readings(self, digit):
         lines = [(one.version, one) for one in digit.predictions.all()]
-        said = format_html_join("", "<div>{}: {}</div>", lines)
+        shown = format_html_join("", "<div>{}: {}</div>", lines)
         if digit.versions_differ:
-            return format_html("{}<strong>They differ.</strong>", said)
-        return said
+            return format_html("{}<strong>They differ.</strong>", shown)
+        return shown
 
 
 class LinksToDigit:

@@ -19,7 +19,7 @@ from digits.views.training import ask, cancel_run, context_of
 class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
     """Rows are asked for with "Retrain"; the page of one is live while it goes on."""
 
-    list_display = ["id", "status", "done", "made", "asked", "said", "created_at", "finished_at"]
+    list_display = ["id", "status", "done", "made", "asked", "result", "created_at", "finished_at"]
     list_filter = ["status", "origin", "created_at"]
     list_select_related = ["requested_by", "version"]
     list_per_page = 50
@@ -84,7 +84,7 @@ class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
         return run.requested_by or run.get_origin_display()
 
     @admin.display(description="outcome")
-    def said(self, run):
+    def result(self, run):
         return run.error or run.outcome or "-"
 
 

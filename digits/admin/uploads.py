@@ -59,8 +59,8 @@ class CorrectedUpload(Corrected):
 
 class DigitInline(ShowsPixels, ShowsVersions, Inline):
     model = Digit
-    fields = ["position", "pixels_seen", "versions_said", "label", "x", "y", "width", "height"]
-    readonly_fields = ["pixels_seen", "versions_said"]
+    fields = ["position", "pixels_seen", "readings", "label", "x", "y", "width", "height"]
+    readonly_fields = ["pixels_seen", "readings"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).with_predictions()
@@ -154,8 +154,8 @@ class UploadAdmin(Cascades, OnTheSite, SureAdmin):
 
     @admin.display(description="corrections")
     def corrections(self, upload):
-        said = Correction.objects.filter(digit__upload=upload).select_related("digit", "user")
-        lines = [(link(one), one.digit.position + 1, one.user or "a visitor") for one in said]
+        rows = Correction.objects.filter(digit__upload=upload).select_related("digit", "user")
+        lines = [(link(one), one.digit.position + 1, one.user or "a visitor") for one in rows]
         return format_html_join("", "<div>{}: digit {}, by {}</div>", lines) or "-"
 
     @admin.display(description="stored as")
@@ -165,13 +165,13 @@ class UploadAdmin(Cascades, OnTheSite, SureAdmin):
 
 @admin.register(Digit)
 class DigitAdmin(ShowsPixels, ShowsVersions, LinksToUpload, ReadOnlyAdmin):
-    list_display = ["id", "pixels_seen", "versions_said", "label", "position", "upload_link"]
+    list_display = ["id", "pixels_seen", "readings", "label", "position", "upload_link"]
     list_filter = [CorrectedDigit, "label"]
     list_per_page = 50
     search_fields = ["=upload__id"]
     search_help_text = "the number of an upload"
     fields = [
-        *("label", "labelled_at", "pixels_seen", "versions_said", "upload_link"),
+        *("label", "labelled_at", "pixels_seen", "readings", "upload_link"),
         *("position", "x", "y", "width", "height"),
     ]
     readonly_fields = [name for name in fields if name != "label"]
