@@ -16,10 +16,10 @@ WAIT = 30  # seconds, in the examples
 
 @dataclass(frozen=True)
 class Kind:
-    """A type in words: "string or null", or "list of" and the schema `of` that it leads to."""
+    """A type in words: "string or null", or "list of" and the schema that it refers to."""
 
     text: str
-    of: str = ""
+    refers_to: str = ""
     limits: str = ""
     is_nullable: bool = False
 
@@ -175,7 +175,7 @@ def _kind(own: dict) -> Kind:
     if variants := own.get("oneOf") or own.get("allOf"):
         known = [one for one in variants if _resolved(one).get("type") != "null"]
         kind = _kind(known[0])
-        return Kind(kind.text, kind.of, kind.limits, len(known) < len(variants))
+        return Kind(kind.text, kind.refers_to, kind.limits, len(known) < len(variants))
     if "$ref" in own:
         name, found = referred(own), _resolved(own)
         if "enum" in found:
@@ -185,23 +185,23 @@ def _kind(own: dict) -> Kind:
     types = [types] if isinstance(types, str) else types
     if types[0] == "array":
         inner = _kind(own["items"])
-        return Kind(f"list of {inner.text}", inner.of, inner.limits)
+        return Kind(f"list of {inner.text}", inner.refers_to, inner.limits)
     word = WORDS.get(own.get("format"), types[0])
     return Kind(word, limits=_limits(own), is_nullable="null" in types)
 
 
 def _limits(own: dict) -> str:
-    said = []
+    limits = []
     if "enum" in own:
-        said.append(" | ".join(str(one) for one in own["enum"]))
+        limits.append(" | ".join(str(one) for one in own["enum"]))
     if "minimum" in own and "maximum" in own:
-        said.append(f"{own['minimum']} to {own['maximum']}")
+        limits.append(f"{own['minimum']} to {own['maximum']}")
     if "maxLength" in own:
-        said.append(f"at most {own['maxLength']} characters")
+        limits.append(f"at most {own['maxLength']} characters")
     if "default" in own:
         default = own["default"]
-        said.append(f"default {default if isinstance(default, str) else json.dumps(default)}")
-    return ", ".join(said)
+        limits.append(f"default {default if isinstance(default, str) else json.dumps(default)}")
+    return ", ".join(limits)
 
 
 def _listed(name: str) -> str:
@@ -227,9 +227,9 @@ def _curl(method: str, path: str, one: dict, base: str) -> str:
 
 
 def _curl_body(media: str, own: dict) -> list[str]:
-    of, body = referred(own), _resolved(own)
+    parent, body = referred(own), _resolved(own)
     names = body.get("required") or list(body["properties"])[:1]
-    values = {name: sample(body["properties"][name], schema(), name, of) for name in names}
+    values = {name: sample(body["properties"][name], schema(), name, parent) for name in names}
     if media == "multipart/form-data":
         return [f"--form {name}=@{value}" for name, value in values.items()]
     return ['--header "Content-Type: application/json"', f"--data '{json.dumps(values)}'"]

@@ -67,26 +67,26 @@ def resolved(own: dict, schema: dict) -> dict:
     return schema["components"]["schemas"][name] if name else own
 
 
-def sample(own: dict, schema: dict, name: str = "", of: str = ""):
+def sample(own: dict, schema: dict, name: str = "", parent: str = ""):
     """Make a value that a part of the schema allows.
 
     Args:
         own: the part.
         schema: the whole, where references lead.
-        name: of the field that the value is for.
-        of: the name of the schema that the field belongs to.
+        name: the name of the field that the value is for.
+        parent: the name of the schema that the field belongs to.
     """
-    for known in (f"{of}.{name}", name):
+    for known in (f"{parent}.{name}", name):
         if known in VALUES:
             return VALUES[known]
-    of = referred(own) or of
+    parent = referred(own) or parent
     own = resolved(own, schema)
     if variants := own.get("oneOf") or own.get("allOf"):
         return sample(variants[0], schema)
     types = own.get("type", "string")
     if types == "object":
         properties = own.get("properties", {})
-        return {key: sample(one, schema, key, of) for key, one in properties.items()}
+        return {key: sample(one, schema, key, parent) for key, one in properties.items()}
     if types == "array":
         return [sample(own["items"], schema)]
     if isinstance(types, list):

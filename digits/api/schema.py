@@ -13,7 +13,7 @@ from digits.problems import MEDIA_TYPE
 LOCATION = OpenApiParameter(
     "Location", str, OpenApiParameter.HEADER, response=[201, 202], description="Where to look."
 )
-SAID = {
+DESCRIPTIONS = {
     400: "What was sent is not as expected; errors says which field and why.",
     401: "Sign in, or send a token.",
     403: "Not allowed, or the CSRF token is missing.",
@@ -55,7 +55,7 @@ class Operation(AutoSchema):
 def problems(*statuses: int) -> dict:
     """The answers of a view that are problems, for `responses` of extend_schema."""
     return {
-        (status, MEDIA_TYPE): OpenApiResponse(Problem, description=SAID[status])
+        (status, MEDIA_TYPE): OpenApiResponse(Problem, description=DESCRIPTIONS[status])
         for status in statuses
     }
 
@@ -67,7 +67,7 @@ def add_problems(result, generator, request, public):
         for operation in operations.values():
             for status in _possible(path, operation):
                 answer = {
-                    "description": SAID[status],
+                    "description": DESCRIPTIONS[status],
                     "content": {MEDIA_TYPE: {"schema": described}},
                 }
                 if status == 429:
