@@ -78,8 +78,8 @@ def confusion(batch: Batch) -> list[list[int]]:
     The last of each is "not a digit".
     """
     counts = [[0] * (NOT_A_DIGIT + 1) for _ in range(NOT_A_DIGIT + 1)]
-    told = batch.items.filter(error="").exclude(truth="").order_by()
-    for truth, reading, count in told.values_list("truth", "reading").annotate(Count("pk")):
+    labelled = batch.items.filter(error="").exclude(truth="").order_by()
+    for truth, reading, count in labelled.values_list("truth", "reading").annotate(Count("pk")):
         counts[int(truth)][int(reading) if reading else NOT_A_DIGIT] += count
     return counts
 

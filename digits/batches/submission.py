@@ -36,9 +36,9 @@ def submit(files: list, owner, source: str = Source.FILE, labels=None) -> Batch:
     """
     _check_sizes([*files, *([labels] if labels else [])])
     with ExitStack() as opened:
-        file, told = _recognized(files, labels, opened)
-        plan = plans.plan(file, told, parts.limits())
-        name = files[0].name if len(files) == 1 or told else f"{len(files)} images"
+        file, label_file = _recognized(files, labels, opened)
+        plan = plans.plan(file, label_file, parts.limits())
+        name = files[0].name if len(files) == 1 or label_file else f"{len(files)} images"
         batch = Batch(
             name=name[-200:],
             source=source,
@@ -47,7 +47,7 @@ def submit(files: list, owner, source: str = Source.FILE, labels=None) -> Batch:
             total=plan.total,
             **owner.fields(),
         )
-        _store(batch, plan, file, told)
+        _store(batch, plan, file, label_file)
     return batch
 
 
@@ -67,16 +67,16 @@ def _check_sizes(files: list):
 def _recognized(files: list, labels, opened: ExitStack) -> tuple[BinaryIO, BinaryIO | None]:
     """Give the bulk's file, and the labels of an IDX file, whatever they came as."""
     plain = [_plain(file, opened) for file in files]
-    told = _plain(labels, opened) if labels else None
+    label_file = _plain(labels, opened) if labels else None
     kinds = [_kind(file) for file in plain]
-    if told is None and len(files) == 2 and sorted(kinds) == [plans.IDX, plans.LABELS]:
+    if label_file is None and len(files) == 2 and sorted(kinds) == [plans.IDX, plans.LABELS]:
         return tuple(sorted(plain, key=lambda file: plans.kind_of(file) == plans.LABELS))
     if len(files) == 1 and kinds != [IMAGE]:
-        return plain[0], told
+        return plain[0], label_file
     for file, kind in zip(files, kinds, strict=True):
         if kind in (plans.ZIP, plans.IDX, plans.LABELS) or file.name.lower().endswith(".csv"):
             raise BulkError("Send one ZIP, CSV or IDX file at a time, or images only.")
-    return _packed(files, opened), told
+    return _packed(files, opened), label_file
 
 
 def _plain(file, opened: ExitStack) -> BinaryIO:
