@@ -64,9 +64,9 @@ class Service:
 class Supervisor:
     """Keeps services running until it is told to stop."""
 
-    def __init__(self, services: list[Service], say):
+    def __init__(self, services: list[Service], log):
         self.services = services
-        self.say = say
+        self.log = log
         self.stopping = False
 
     def run(self):
@@ -106,7 +106,7 @@ class Supervisor:
         lived_long = now - service.started > LONG_LIFE
         service.pause = 1 if lived_long else min(max(1, service.pause * 2), LONGEST_PAUSE)
         service.start_at, service.process = now + service.pause, None
-        self.say(f"{service.name} ended ({reason(code)}); it starts again in {service.pause:.0f} s")
+        self.log(f"{service.name} ended ({reason(code)}); it starts again in {service.pause:.0f} s")
 
     def _end_all(self):
         self._end([service for service in self.services if not service.last], STOP_SECONDS)

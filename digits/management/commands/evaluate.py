@@ -64,14 +64,14 @@ class Command(BaseCommand):
             raise CommandError(f"no such file or folder: {', '.join(missing)}")
         try:
             engine = serving.local_engine(model)
-            with progress("reading files", None) as told:
+            with progress("reading files", None) as advance:
                 answers = (
                     {
-                        name: scoring.load_answers(engine, path, holds_digits, told)
+                        name: scoring.load_answers(engine, path, holds_digits, advance)
                         for name, path, holds_digits in wanted
                     }
                     if wanted
-                    else scoring.answers_of_mnist(engine, told)
+                    else scoring.answers_of_mnist(engine, advance)
                 )
         except (ModelError, DatasetError) as error:
             raise CommandError(str(error)) from error

@@ -63,7 +63,7 @@ class Command(BaseCommand):
         except (BulkError, ModelError) as error:
             raise CommandError(str(error)) from error
         seconds = time.monotonic() - started
-        self.tell(opened, output, seconds, as_json=options["json"])
+        self.report(opened, output, seconds, as_json=options["json"])
         if self.bad:
             sys.exit(1)
 
@@ -89,7 +89,7 @@ class Command(BaseCommand):
         with _whole(output) as file:
             file.writelines(lines)
 
-    def tell(self, source, output: Path | None, seconds: float, *, as_json: bool):
+    def report(self, source, output: Path | None, seconds: float, *, as_json: bool):
         accuracy = None
         if source.labelled and self.total > self.bad:
             accuracy = round(self.right / (self.total - self.bad), 6)
@@ -104,11 +104,11 @@ class Command(BaseCommand):
         if as_json:
             self.stdout.write(json.dumps(figures))
             return
-        said = f"{self.total:,} read"
-        said += f", {self.bad:,} could not be" if self.bad else ""
-        said += f", {accuracy:.2%} right" if accuracy is not None else ""
-        said += f"; written to {output}" if output else ""
-        (self.stdout if output else self.stderr).write(said)
+        text = f"{self.total:,} read"
+        text += f", {self.bad:,} could not be" if self.bad else ""
+        text += f", {accuracy:.2%} right" if accuracy is not None else ""
+        text += f"; written to {output}" if output else ""
+        (self.stdout if output else self.stderr).write(text)
 
 
 @contextmanager

@@ -87,9 +87,9 @@ class Command(BaseCommand):
         from worker.reading.bundle import ModelError
         from worker.training.fit import Progress, train_on_mnist
 
-        told = Progress(watch, None if as_json else self.show)
+        callbacks = Progress(watch, None if as_json else self.show)
         try:
-            metrics = train_on_mnist(recipe, output, told, start)
+            metrics = train_on_mnist(recipe, output, callbacks, start)
         except ModelError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:

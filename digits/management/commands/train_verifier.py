@@ -42,14 +42,14 @@ class Command(BaseCommand):
 
         with progress("epochs", recipe.epochs) as advance:
 
-            def told(epoch: int, figures: dict):
+            def on_epoch(epoch: int, figures: dict):
                 advance(1)
                 shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
                 self.stdout.write(above_bar(f"epoch {epoch}: {shown}"))
                 self.stdout.flush()
 
             try:
-                facts = make_verifier(recipe, output, told)
+                facts = make_verifier(recipe, output, on_epoch)
             except KeyboardInterrupt:
                 self.stderr.write("stopped; nothing was written")
                 sys.exit(130)

@@ -27,15 +27,15 @@ class Command(BaseCommand):
     def handle(self, **_):
         check_port(settings.HOST, settings.PORT)
         with only_one(settings.DATA_DIR / "up.lock"):
-            self.say(prepare())
+            self.log(prepare())
             threading.Thread(target=self.announce, daemon=True).start()
             try:
-                Supervisor(services(), self.say).run()
+                Supervisor(services(), self.log).run()
             except CannotRun as error:
                 raise CommandError(str(error)) from error
-        self.say("stopped")
+        self.log("stopped")
 
-    def say(self, line: str):
+    def log(self, line: str):
         self.stdout.write(f"digits: {line}")
         self.stdout.flush()
 
@@ -43,10 +43,10 @@ class Command(BaseCommand):
         """Print the address once the site answers, and again when it can read."""
         while not _answers("/health/live"):
             time.sleep(0.2)
-        self.say(f"open {address()} ; the admin is at {address()}admin/")
+        self.log(f"open {address()} ; the admin is at {address()}admin/")
         while not _answers("/health/ready"):
             time.sleep(0.5)
-        self.say("ready to read; Ctrl-C stops everything")
+        self.log("ready to read; Ctrl-C stops everything")
 
 
 def services() -> list[Service]:
@@ -92,9 +92,9 @@ def prepare() -> str:
     call_command("migrate", verbosity=0, interactive=False)
     if not settings.DEBUG:
         call_command("collectstatic", verbosity=0, interactive=False)
-    said = io.StringIO()
-    call_command("ensure_admin", stdout=said)
-    return said.getvalue().strip()
+    output = io.StringIO()
+    call_command("ensure_admin", stdout=output)
+    return output.getvalue().strip()
 
 
 def check_port(host: str, port: int):
