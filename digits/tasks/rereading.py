@@ -34,7 +34,7 @@ def _read(claimed: list[Rereading], engine):
     images, sides = _digits_in_lines(claimed)
     digits = [digit for lines in images for line in lines for digit in line]
     pixels = [[[bytes(digit.pixels) for digit in line] for line in lines] for lines in images]
-    said = read_again(engine, pixels, sides)
+    readings = read_again(engine, pixels, sides)
     rows = [
         Prediction(
             digit=digit,
@@ -43,7 +43,7 @@ def _read(claimed: list[Rereading], engine):
             confidence=confidence,
             probabilities=[round(float(share), 6) for share in probabilities],
         )
-        for digit, (value, confidence, probabilities) in zip(digits, said, strict=True)
+        for digit, (value, confidence, probabilities) in zip(digits, readings, strict=True)
     ]
     with transaction.atomic():
         Prediction.objects.bulk_create(rows, ignore_conflicts=True)
