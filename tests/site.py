@@ -23,14 +23,14 @@ ANSWER = """
 import contextlib, io, json, sys, traceback
 from django.db import close_old_connections
 for line in sys.stdin:
-    said, failed = io.StringIO(), ""
+    output, failed = io.StringIO(), ""
     try:
-        with contextlib.redirect_stdout(said):
+        with contextlib.redirect_stdout(output):
             exec(json.loads(line), {})
     except Exception:
         failed = traceback.format_exc()
     close_old_connections()
-    print(json.dumps([said.getvalue().strip(), failed]), flush=True)
+    print(json.dumps([output.getvalue().strip(), failed]), flush=True)
 """
 
 
@@ -99,9 +99,9 @@ class Shell:
         """Run Python, and return what it prints."""
         self.process.stdin.write(json.dumps(code) + "\n")
         self.process.stdin.flush()
-        said, failed = json.loads(self.process.stdout.readline())
+        output, failed = json.loads(self.process.stdout.readline())
         assert not failed, failed
-        return said
+        return output
 
     def end(self):
         self.process.stdin.close()

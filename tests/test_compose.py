@@ -150,8 +150,8 @@ def test_it_passes_on_every_knob_of_the_settings():
 
 
 def test_it_tells_the_admin_password_to_no_process_that_stays():
-    told = [n for n, s in WITH_GPUS.items() if "ADMIN_PASSWORD" in s.get("environment", {})]
-    assert told == ["migrate"]
+    names = [n for n, s in WITH_GPUS.items() if "ADMIN_PASSWORD" in s.get("environment", {})]
+    assert names == ["migrate"]
 
 
 @pytest.mark.parametrize(

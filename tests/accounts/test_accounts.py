@@ -48,7 +48,7 @@ def test_batches_of_the_session_come_along_too(client):
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "reason"),
     [
         ({"password2": "another-one"}, "two password fields"),
         ({"password1": "123", "password2": "123"}, "too short"),
@@ -57,11 +57,11 @@ def test_batches_of_the_session_come_along_too(client):
         ({"username": ""}, "required"),
     ],
 )
-def test_a_sign_up_that_is_no_good_says_why(client, changes, said):
+def test_a_sign_up_that_is_no_good_says_why(client, changes, reason):
     User.objects.create_user("taken")
     answer = client.post("/accounts/signup/", NEW | changes)
     assert answer.status_code == 400
-    assert said in answer.content.decode()
+    assert reason in answer.content.decode()
     assert User.objects.count() == 1
 
 

@@ -89,9 +89,9 @@ def test_who_set_a_true_label_and_when_is_kept(admin, version):
     for value in (1, 1, ""):  # the second one changes nothing
         label(admin, digit, value)
     digit.refresh_from_db()
-    withdrawn, said = Correction.objects.all()
-    assert (said.label, withdrawn.label, digit.label) == (1, None, None)
-    assert said.user.username == withdrawn.user.username == "root"
+    withdrawn, corrected = Correction.objects.all()
+    assert (corrected.label, withdrawn.label, digit.label) == (1, None, None)
+    assert corrected.user.username == withdrawn.user.username == "root"
     assert digit.labelled_at == withdrawn.created_at
 
 
@@ -103,8 +103,8 @@ def test_a_staff_member_without_the_permission_sets_no_label(client, version):
 
 
 def test_a_correction_cannot_be_edited_added_or_deleted(admin, version):
-    said = correct(make_reading(version).digits.get(), 4)
-    url = f"/admin/digits/correction/{said.pk}"
+    correction = correct(make_reading(version).digits.get(), 4)
+    url = f"/admin/digits/correction/{correction.pk}"
     assert admin.post(f"{url}/change/", {"label": 1}).status_code == 403
     assert admin.post(f"{url}/delete/", {"post": "yes"}).status_code == 403
     assert admin.get("/admin/digits/correction/add/").status_code == 403
@@ -205,8 +205,8 @@ def test_one_click_activates_a_version(admin, redis, version, second):
         activate_url(second)
         in admin.get(f"/admin/digits/modelversion/{second.pk}/change/").content.decode()
     )
-    said = admin.post(activate_url(second), follow=True).content.decode()
-    assert "Version 2 was asked to become active." in said
+    text = admin.post(activate_url(second), follow=True).content.decode()
+    assert "Version 2 was asked to become active." in text
     activation = Activation.objects.get()
     assert (activation.version, activation.requested_by.username) == (second, "root")
 
@@ -271,12 +271,12 @@ def test_the_index_offers_only_what_one_may_do(client, redis, second):
 
 def test_lists_link_to_what_their_rows_are_of(admin, redis, version, second):
     digit = make_reading(version).digits.get()
-    said = correct(digit, 4)
+    correction = correct(digit, 4)
     activations.request(second)
     for name, target in (
         ("digit", f"upload/{digit.upload_id}"),
         ("prediction", f"digit/{digit.pk}"),
-        ("correction", f"digit/{said.digit_id}"),
+        ("correction", f"digit/{correction.digit_id}"),
         ("activation", f"modelversion/{second.pk}"),
     ):
         page = admin.get(f"/admin/digits/{name}/").content.decode()

@@ -59,16 +59,16 @@ def test_many_files_are_one_batch(api, seven):
 
 
 @pytest.mark.parametrize(
-    ("file", "said"),
+    ("file", "reason"),
     [
         (("a.zip", zip_of({"../a.png": b"x"})), "leads out of the archive"),
         (("words.csv", b"words"), "cannot be read as CSV"),
         (("empty.csv", b""), "is empty"),
     ],
 )
-def test_what_is_refused_says_why(api, file, said):
+def test_what_is_refused_says_why(api, file, reason):
     body = problem(send(api, file), 400)
-    assert said in body["detail"]
+    assert reason in body["detail"]
     assert body["errors"][0]["field"] == "file"
     assert problem(api.post(BATCHES, {}, format="multipart"), 400)["detail"].startswith("Choose")
     problem(api.post(BATCHES, {"file": "x"}, format="json"), 415)
@@ -95,8 +95,8 @@ def test_the_results_are_kaggles_or_with_confidences(api, ann):
 
 def test_unfinished_results_are_not_handed_out(api, ann):
     batch = make_batch(ann, status="running", done=1)
-    said = problem(api.get(f"{BATCHES}{batch.pk}/results.csv"), 409)["detail"]
-    assert said == "The bulk job has not ended yet."
+    detail = problem(api.get(f"{BATCHES}{batch.pk}/results.csv"), 409)["detail"]
+    assert detail == "The bulk job has not ended yet."
     assert api.get(f"{BATCHES}{batch.pk}/").json()["progress"] == 0.5
 
 

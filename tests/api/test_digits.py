@@ -12,21 +12,21 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
 def test_a_digit_is_corrected_confirmed_and_withdrawn(api, ann, version):
     digit = make_reading(version, user=ann).digits.get()
 
-    def say(**said):
-        answer = api.patch(f"{DIGITS}{digit.pk}/", said, format="json")
+    def send(**sent):
+        answer = api.patch(f"{DIGITS}{digit.pk}/", sent, format="json")
         assert answer.status_code == 200
         return answer.json()["label"]
 
-    assert [say(label=1), say(confirm=True), say(label=10), say(label=None)] == [1, 7, 10, None]
-    assert [said.label for said in Correction.objects.order_by("id")] == [1, 7, 10, None]
-    assert {said.user for said in Correction.objects.all()} == {ann}
-    say(label=1)
+    assert [send(label=1), send(confirm=True), send(label=10), send(label=None)] == [1, 7, 10, None]
+    assert [one.label for one in Correction.objects.order_by("id")] == [1, 7, 10, None]
+    assert {one.user for one in Correction.objects.all()} == {ann}
+    send(label=1)
     body = api.get(f"{UPLOADS}{digit.upload_id}/").json()
     assert (body["reading"], body["corrected_reading"], body["verdict"]) == ("7", "1", "corrected")
 
 
 @pytest.mark.parametrize(
-    "said",
+    "sent",
     [
         {},
         {"label": 11},
@@ -39,9 +39,9 @@ def test_a_digit_is_corrected_confirmed_and_withdrawn(api, ann, version):
         {"label": 1, "confirm": True},
     ],
 )
-def test_what_is_no_correction_is_refused(api, ann, version, said):
+def test_what_is_no_correction_is_refused(api, ann, version, sent):
     digit = make_reading(version, user=ann).digits.get()
-    assert problem(api.patch(f"{DIGITS}{digit.pk}/", said, format="json"), 400)["errors"]
+    assert problem(api.patch(f"{DIGITS}{digit.pk}/", sent, format="json"), 400)["errors"]
     assert Correction.objects.count() == 0
 
 

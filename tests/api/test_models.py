@@ -43,8 +43,8 @@ def test_staff_ask_for_an_activation_and_see_what_becomes_of_it(staff):
     activation = Activation.objects.get()
     assert activation.requested_by.username == "root"
     activations.refuse(activations.claim(), "the file was changed")
-    said = staff.get(answer["Location"]).json()
-    assert (said["is_active"], said["activation"]["reason"]) == (False, "the file was changed")
+    shown = staff.get(answer["Location"]).json()
+    assert (shown["is_active"], shown["activation"]["reason"]) == (False, "the file was changed")
 
 
 def test_only_staff_activate(api, version):

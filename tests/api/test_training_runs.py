@@ -35,8 +35,8 @@ def test_staff_ask_for_a_training_with_settings(staff):
 
 def test_a_second_training_waits_for_the_first_to_end(staff):
     first = ask(staff).json()["id"]
-    said = problem(ask(staff), 409)["detail"]
-    assert said == f"Training run {first} is not finished yet; one runs at a time."
+    detail = problem(ask(staff), 409)["detail"]
+    assert detail == f"Training run {first} is not finished yet; one runs at a time."
     assert staff.post(f"{RUNS}{first}/cancel/").json()["status"] == "cancelled"
     assert ask(staff, start="scratch", architecture="mlp").status_code == 201
 
@@ -84,8 +84,8 @@ def test_a_run_that_had_ended_cannot_be_cancelled(staff):
     assert (body["epoch"], body["progress"], body["seconds_left"]) == (2, 0.5, 20)
     assert body["curves"][1]["loss"] == 0.5
     runs.finish(run, RunStatus.DONE, "made")
-    said = problem(staff.post(f"{RUNS}{run.pk}/cancel/"), 409)
-    assert said["detail"] == "The training run had ended already."
+    answer = problem(staff.post(f"{RUNS}{run.pk}/cancel/"), 409)
+    assert answer["detail"] == "The training run had ended already."
 
 
 @pytest.mark.parametrize("count", [1, 30])

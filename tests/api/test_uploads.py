@@ -55,12 +55,12 @@ def test_a_failed_upload_says_why_and_nothing_of_its_traceback(api, ann):
 
 
 @pytest.mark.parametrize(
-    ("data", "said"), [(b"words", "not an image"), (b"", "empty"), (b"\x89PNG\r\n\x1a\n", "")]
+    ("data", "reason"), [(b"words", "not an image"), (b"", "empty"), (b"\x89PNG\r\n\x1a\n", "")]
 )
-def test_a_bad_file_is_refused_in_the_words_of_the_site(api, settings, data, said):
+def test_a_bad_file_is_refused_in_the_words_of_the_site(api, settings, data, reason):
     body = problem(send(api, data), 400)
     assert body["errors"][0]["field"] == "file"
-    assert said in body["errors"][0]["message"]
+    assert reason in body["errors"][0]["message"]
     assert Upload.objects.count() == 0
     assert not settings.MEDIA_ROOT.exists()
 

@@ -34,8 +34,8 @@ pytestmark = pytest.mark.django_db
 
 def submit(*files: tuple[str, bytes], labels: bytes | None = None) -> Batch:
     sent = [SimpleUploadedFile(name, data) for name, data in files]
-    told = labels and SimpleUploadedFile("labels", labels)
-    return submission.submit(sent, Owner(None, {}), labels=told)
+    label_file = labels and SimpleUploadedFile("labels", labels)
+    return submission.submit(sent, Owner(None, {}), labels=label_file)
 
 
 @pytest.fixture(autouse=True)

@@ -29,14 +29,14 @@ def test_a_correction_sets_the_label_and_keeps_who_and_when(digit):
     correct(digit, None, visitor="a browser")
     digit.refresh_from_db()
     assert digit.label is None
-    withdrawn, said = digit.corrections.all()
-    assert (said.label, said.user, withdrawn.label, withdrawn.visitor) == (
+    withdrawn, corrected = digit.corrections.all()
+    assert (corrected.label, corrected.user, withdrawn.label, withdrawn.visitor) == (
         1,
         ann,
         None,
         "a browser",
     )
-    assert digit.labelled_at == withdrawn.created_at > said.created_at
+    assert digit.labelled_at == withdrawn.created_at > corrected.created_at
 
 
 def test_a_correction_leaves_the_prediction_alone(digit):
@@ -78,8 +78,8 @@ def what_people_made_of(digit) -> tuple[str, str]:
 
 
 def test_an_upload_says_what_people_made_of_its_reading(digit):
-    said = [(7, ("confirmed", "")), (1, ("corrected", "1")), (None, ("", ""))]
-    for label, expected in [*said, (NOT_A_DIGIT, ("corrected", "not a digit"))]:
+    known = [(7, ("confirmed", "")), (1, ("corrected", "1")), (None, ("", ""))]
+    for label, expected in [*known, (NOT_A_DIGIT, ("corrected", "not a digit"))]:
         correct(digit, label)
         assert what_people_made_of(digit) == expected
 

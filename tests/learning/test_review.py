@@ -57,7 +57,7 @@ def shown(page) -> int:
     return int(re.search(r'id="digit-(\d+)"', page.content.decode())[1])
 
 
-def say(client, digit, label, **options):
+def send_label(client, digit, label, **options):
     prediction = digit.predictions.first()
     fields = {"digit": digit.pk, "shown": prediction.pk, "label": label}
     return client.post("/review/", fields, follow=True, **options)
@@ -119,17 +119,17 @@ def test_an_answer_leads_to_the_next_one(client, ann):
     page = client.get("/review/")
     assert shown(page) == least.pk
     assert "<strong>2</strong> left" in page.content.decode()
-    page = say(client, least, "4")
+    page = send_label(client, least, "4")
     assert page.redirect_chain[0][1] == 302
     assert shown(page) == next_one.pk
     assert "<strong>1</strong> left" in page.content.decode()
-    said = Correction.objects.get()
-    assert (said.digit, said.label, said.user) == (least, 4, ann)
+    correction = Correction.objects.get()
+    assert (correction.digit, correction.label, correction.user) == (least, 4, ann)
 
 
 def test_htmx_gets_the_next_one_alone(client, ann):
     least, next_one = reading(ann, 0.4), reading(ann, 0.5)
-    page = say(client, least, str(NOT_A_DIGIT), headers=HTMX)
+    page = send_label(client, least, str(NOT_A_DIGIT), headers=HTMX)
     assert shown(page) == next_one.pk
     assert "<html" not in page.content.decode()
     assert page["Cache-Control"] == "no-store"
@@ -148,13 +148,13 @@ def test_what_is_skipped_comes_again_after_the_others(client, ann):
 def test_an_answer_does_not_bring_back_what_was_skipped(client, ann):
     reading(ann, 0.4)
     middle, last = reading(ann, 0.5), reading(ann, 0.6)
-    assert shown(say(client, middle, "7")) == last.pk
+    assert shown(send_label(client, middle, "7")) == last.pk
 
 
 def test_the_last_answer_can_be_taken_back(client, ann):
     least = reading(ann, 0.4)
     reading(ann, 0.5)
-    page = say(client, least, "4").content.decode()
+    page = send_label(client, least, "4").content.decode()
     assert "Last answer: <strong>4</strong>" in page
     page = client.post("/review/", {"digit": least.pk, "label": ""}, follow=True)
     assert shown(page) == least.pk
@@ -214,7 +214,7 @@ def test_nobody_is_shown_what_is_not_theirs(client, ann):
 def test_a_form_of_another_site_says_nothing(ann):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(ann)
-    assert say(strict, reading(ann, 0.4), "4").status_code == 403
+    assert send_label(strict, reading(ann, 0.4), "4").status_code == 403
 
 
 @pytest.mark.parametrize("count", [2, 60])

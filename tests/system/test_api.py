@@ -124,7 +124,7 @@ def test_no_request_made_up_from_the_schema_gets_an_answer_that_it_does_not_name
 def test_a_generated_client_uploads_waits_corrects_and_lists(site, token, generated, seven):
     types, models = generated("types"), generated("models")
     image = types.File(io.BytesIO(seven), "seven.png", "image/png")
-    said = models.PatchedCorrectionRequest(label=1)
+    correction = models.PatchedCorrectionRequest(label=1)
     with generated("client").AuthenticatedClient(site.url, token("ann"), timeout=60) as client:
 
         def call(operation: str, *words, **options):
@@ -136,7 +136,7 @@ def test_a_generated_client_uploads_waits_corrects_and_lists(site, token, genera
         assert (read.status, read.reading, read.created_at) == ("done", "7", sent.created_at)
         (digit,) = read.digits
         assert (digit.read_as, digit.box.width, digit.top[0].label) == (7, 16, 7)
-        assert call("digits.correct_digit", digit.id, body=said).label == 1
+        assert call("digits.correct_digit", digit.id, body=correction).label == 1
         (row,) = call("uploads.list_uploads", status=models.ListUploadsStatus.DONE).results
         assert (row.id, row.corrected_reading, row.verdict) == (sent.id, "1", "corrected")
         assert isinstance(call("uploads.get_upload", sent.id + 10**6), models.Problem)

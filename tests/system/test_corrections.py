@@ -16,11 +16,11 @@ LABELS = """
 import json
 from digits.models import Correction, Upload
 upload = Upload.objects.get(name="NAME")
-said = Correction.objects.filter(digit__upload=upload).order_by("id")
+corrections = Correction.objects.filter(digit__upload=upload).order_by("id")
 print(json.dumps({
     "reading": upload.reading,
     "labels": [digit.label for digit in upload.digits.all()],
-    "said": [[c.label, c.user and c.user.username, bool(c.visitor)] for c in said],
+    "corrections": [[c.label, c.user and c.user.username, bool(c.visitor)] for c in corrections],
     "versions": [[p.version.number for p in d.predictions.order_by("id")]
                  for d in upload.digits.all()],
 }))
@@ -64,8 +64,8 @@ def test_readings_are_corrected_by_click_and_by_key_without_a_reload(
     found = stored(site, "corrected.png")
     assert found["reading"] == "721 04"
     assert found["labels"] == [4, 2, 10, None, None]
-    assert [label for label, _, _ in found["said"]] == [4, 2, 10, 8, None]
-    assert all(visitor and not user for _, user, visitor in found["said"])
+    assert [label for label, _, _ in found["corrections"]] == [4, 2, 10, 8, None]
+    assert all(visitor and not user for _, user, visitor in found["corrections"])
 
 
 @pytest.fixture(scope="module")

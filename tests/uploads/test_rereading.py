@@ -64,7 +64,7 @@ def ask(upload, version) -> int:
     return rereading.ask(Upload.objects.filter(pk=upload.pk), version)
 
 
-def said(upload, version) -> list[int]:
+def values(upload, version) -> list[int]:
     rows = Prediction.objects.filter(digit__upload=upload, version=version)
     return list(rows.order_by("digit__position").values_list("value", flat=True))
 
@@ -74,7 +74,7 @@ def test_a_version_adds_what_it_says_and_changes_nothing_else(redis, mnist, seco
     before = list(Prediction.objects.values())
     ask(upload, second)
     tasks.read_again()
-    assert said(upload, second) == list(mnist.labels[:3])
+    assert values(upload, second) == list(mnist.labels[:3])
     assert list(Prediction.objects.exclude(version=second).order_by("-id").values()) == before
     row = Rereading.objects.get()
     assert (row.error, row.lease, row.attempts, row.state) == ("", None, 1, "done")
@@ -88,7 +88,7 @@ def test_asking_and_reading_twice_is_harmless(redis, mnist, second):
     for _ in range(2):
         tasks.read_again()
         ask(upload, second)
-    assert said(upload, second) == [7]
+    assert values(upload, second) == [7]
 
 
 def test_only_finished_uploads_are_read_again(second):
@@ -142,7 +142,7 @@ def test_a_broken_version_is_refused_with_the_reason(redis, mnist, second, setti
     ask(upload, second)
     tasks.read_again()
     assert ("missing" if damage == "missing" else "was changed") in Rereading.objects.get().error
-    assert said(upload, second) == []
+    assert values(upload, second) == []
 
 
 def messages(redis, task: str) -> int:
@@ -219,7 +219,7 @@ def test_staff_asks_on_the_result_page_which_waits_for_the_answer(redis, client,
     part = client.get(upload.get_absolute_url(), headers=HTMX).content.decode()
     assert "hx-get" not in part
     assert "Every version has read this upload." in part
-    assert said(upload, second) == [7]
+    assert values(upload, second) == [7]
 
 
 def test_the_result_page_shows_what_each_version_said_and_where_they_differ(client, staff, mnist):

@@ -30,12 +30,12 @@ def digit(upload):
     return upload.digits.first()
 
 
-def say(client, digit, label, **options):
+def send_label(client, digit, label, **options):
     return client.post(f"/digits/{digit.pk}/label", {"label": label}, **options)
 
 
 def test_a_label_is_kept_with_who_said_it(client, digit, ann):
-    answer = say(client, digit, "4")
+    answer = send_label(client, digit, "4")
     assert (answer.status_code, answer.url) == (
         302,
         f"/uploads/{digit.upload_id}/#digit-{digit.pk}",
@@ -47,8 +47,8 @@ def test_a_label_is_kept_with_who_said_it(client, digit, ann):
 
 def test_the_page_says_what_was_corrected_and_what_confirmed(client, upload):
     first, second = upload.digits.all()
-    say(client, first, "4")
-    say(client, second, "7")
+    send_label(client, first, "4")
+    send_label(client, second, "7")
     page = client.get(upload.get_absolute_url()).content.decode()
     assert "corrected to 4 (was 7)" in page
     assert ">confirmed<" in page
@@ -58,7 +58,7 @@ def test_the_page_says_what_was_corrected_and_what_confirmed(client, upload):
 
 
 def test_htmx_gets_the_digit_and_the_corrected_reading_alone(client, digit):
-    part = say(client, digit, "10", headers=HTMX).content.decode()
+    part = send_label(client, digit, "10", headers=HTMX).content.decode()
     assert "corrected to not a digit (was 7)" in part
     assert part.count("<section") == 1
     assert 'id="corrected" hx-swap-oob="true"' in part
@@ -67,23 +67,23 @@ def test_htmx_gets_the_digit_and_the_corrected_reading_alone(client, digit):
 
 
 def test_a_label_can_be_withdrawn(client, digit):
-    say(client, digit, "4")
-    part = say(client, digit, "", headers=HTMX).content.decode()
+    send_label(client, digit, "4")
+    part = send_label(client, digit, "", headers=HTMX).content.decode()
     digit.refresh_from_db()
     assert digit.label is None
-    assert [said.label for said in Correction.objects.all()] == [None, 4]
+    assert [one.label for one in Correction.objects.all()] == [None, 4]
     assert "Withdraw" not in part
     assert 'id="corrected" hx-swap-oob="true" hidden' in part
 
 
 def test_there_is_nothing_to_withdraw_where_nothing_was_said(client, digit):
-    assert say(client, digit, "").status_code == 302
+    assert send_label(client, digit, "").status_code == 302
     assert Correction.objects.count() == 0
 
 
 @pytest.mark.parametrize("label", ["11", "-1", "05", "four", " ", "<b>"])
 def test_what_is_no_label_is_refused_with_what_was_expected(client, digit, label):
-    answer = say(client, digit, label)
+    answer = send_label(client, digit, label)
     assert answer.status_code == 400
     assert "Expected the field label to be 0 to 9" in answer.content.decode()
     assert Correction.objects.count() == 0
@@ -100,11 +100,11 @@ def test_only_a_post_labels(client, digit):
 
 
 def test_nobody_labels_what_is_not_theirs_to_see(client, digit):
-    assert say(Client(), digit, "4").status_code == 404
+    assert send_label(Client(), digit, "4").status_code == 404
     client.force_login(get_user_model().objects.create_user("bob"))
-    assert say(client, digit, "4").status_code == 404
+    assert send_label(client, digit, "4").status_code == 404
     client.force_login(get_user_model().objects.create_user("staff", is_staff=True))
-    assert say(client, digit, "4").status_code == 302
+    assert send_label(client, digit, "4").status_code == 302
     assert Correction.objects.count() == 1
 
 
@@ -114,15 +114,15 @@ def test_a_browser_session_labels_its_own():
     session["visitor"] = "a" * 32
     session.save()
     digit = make_reading(ModelVersion.active(), visitor="a" * 32).digits.get()
-    say(client, digit, "3")
-    said = Correction.objects.get()
-    assert (said.label, said.user, said.visitor) == (3, None, "a" * 32)
+    send_label(client, digit, "3")
+    correction = Correction.objects.get()
+    assert (correction.label, correction.user, correction.visitor) == (3, None, "a" * 32)
 
 
 def test_a_form_of_another_site_labels_nothing(digit, ann):
     strict = Client(enforce_csrf_checks=True)
     strict.force_login(ann)
-    assert say(strict, digit, "4").status_code == 403
+    assert send_label(strict, digit, "4").status_code == 403
 
 
 def test_labelling_takes_as_many_queries_for_many_digits(
@@ -131,7 +131,7 @@ def test_labelling_takes_as_many_queries_for_many_digits(
     digit = make_reading(ModelVersion.active(), digits=30, user=ann).digits.last()
     client.force_login(ann)
     with django_assert_max_num_queries(14):
-        assert say(client, digit, "4", headers=HTMX).status_code == 200
+        assert send_label(client, digit, "4", headers=HTMX).status_code == 200
 
 
 def test_the_history_shows_the_corrected_reading_beside_the_models(client, digit):
