@@ -64,6 +64,10 @@ def _one(row: Leased | None) -> list[Leased]:
     return [row] if row else []
 
 
+def _free_are_queued(rows: QuerySet) -> bool:
+    return all((row.status == "queued") == (row.lease is None) for row in rows)
+
+
 UPLOADS = Kind(
     "uploads",
     make=lambda: Upload.objects.create(file="uploads/none.png"),
@@ -72,10 +76,7 @@ UPLOADS = Kind(
     sweep=queue.sweep,
     unfinished=lambda: Upload.objects.unfinished(),
     reason=lambda pk: Upload.objects.get(pk=pk, status=Status.FAILED).error,
-    is_sound=lambda: all(
-        (upload.status == Status.QUEUED) == (upload.lease is None)
-        for upload in Upload.objects.unfinished()
-    ),
+    is_sound=lambda: _free_are_queued(Upload.objects.unfinished()),
     at_once=3,
 )
 
@@ -141,10 +142,7 @@ RUNS = Kind(
     sweep=runs.sweep,
     unfinished=lambda: TrainingRun.objects.unfinished(),
     reason=lambda pk: TrainingRun.objects.get(pk=pk, status=RunStatus.FAILED).error,
-    is_sound=lambda: all(
-        (run.status == RunStatus.QUEUED) == (run.lease is None)
-        for run in TrainingRun.objects.unfinished()
-    ),
+    is_sound=lambda: _free_are_queued(TrainingRun.objects.unfinished()),
     alone=True,
 )
 KINDS = (UPLOADS, PARTS, REREADINGS, ACTIVATIONS, RUNS)
