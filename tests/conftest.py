@@ -9,6 +9,7 @@ from django.conf import settings
 
 from digits.management.commands.up import embedded_redis
 from digits.queue import redis as own_redis
+from tests.few_images import write as write_few_images
 from tests.pictures import mnist_png
 from tests.site import Site
 from worker.files.datasets import load_mnist
@@ -76,13 +77,21 @@ def site(tmp_path_factory):
         yield running
 
 
+@pytest.fixture(scope="session")
+def few_images(tmp_path_factory) -> dict:
+    """The environment of processes that judge models on a tenth of MNIST's test images."""
+    folder = tmp_path_factory.mktemp("few")
+    write_few_images(folder)
+    return {"DJANGO_SETTINGS_MODULE": "tests.few_settings", "FEW_IMAGES": folder}
+
+
 @pytest.fixture(scope="module")
-def own_site(request, tmp_path_factory):
+def own_site(request, tmp_path_factory, few_images):
     """A whole installation for the tests of one file, which may kill or change parts of it.
 
     The file's SETTINGS, where it has some, are the installation's.
     """
-    settings = getattr(request.module, "SETTINGS", {})
+    settings = few_images | getattr(request.module, "SETTINGS", {})
     with Site(tmp_path_factory.mktemp("own"), **settings) as running:
         yield running
 

@@ -63,12 +63,12 @@ def test_classify_says_that_a_model_is_damaged(manage, pictures, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def trained(manage, tmp_path_factory):
+def trained(manage, few_images, tmp_path_factory):
     """A small training; the one that ships takes the same way."""
     folder = tmp_path_factory.mktemp("trained")
     words = ["--architecture", "mlp", "--epochs", "1", "--finishing-epochs", "0"]
     words += ["--images-per-epoch", "12000", "--batch-size", "64", "--seed", "3"]
-    done = manage("train", "--output", folder, *words, DATA_DIR=folder)
+    done = manage("train", "--output", folder, *words, DATA_DIR=folder, **few_images)
     assert done.returncode == 0, done.stderr
     return folder, done
 
@@ -83,11 +83,14 @@ def test_train_writes_a_model_with_its_metrics(trained):
     assert "epoch 1: accuracy" in done.stdout
 
 
-def test_train_goes_on_from_a_model_and_says_how_that_was_trained(trained, manage, tmp_path):
+def test_train_goes_on_from_a_model_and_says_how_that_was_trained(
+    trained, manage, few_images, tmp_path
+):
     start = trained[0] / "digits.keras"
     words = ["--architecture", "mlp", "--epochs", "1", "--finishing-epochs", "0"]
     words += ["--images-per-epoch", "2000", "--learning-rate", "1e-5"]
-    done = manage("train", "--output", tmp_path, "--start", start, *words, DATA_DIR=tmp_path)
+    words = ["--output", tmp_path, "--start", start, *words]
+    done = manage("train", *words, DATA_DIR=tmp_path, **few_images)
     assert done.returncode == 0, done.stderr
     before, after = (
         json.loads((folder / "metrics.json").read_text()) for folder in (trained[0], tmp_path)
@@ -126,12 +129,12 @@ def test_a_trained_model_reads(trained, manage, pictures, tmp_path):
     assert done.stdout.startswith(f"{pictures}/seven.png: 7 (")
 
 
-def test_train_fine_tunes_the_active_version_as_a_run_of_its_own(manage, tmp_path):
+def test_train_fine_tunes_the_active_version_as_a_run_of_its_own(manage, few_images, tmp_path):
     manage("migrate", "--verbosity", "0", DATA_DIR=tmp_path)
     nothing = manage("train", DATA_DIR=tmp_path)
     assert (nothing.returncode, nothing.stdout) == (0, "Nothing is new since the last training.\n")
     words = ["--force", "--epochs", "1", "--images-per-epoch", "256", "--keep-active"]
-    done = manage("train", *words, DATA_DIR=tmp_path)
+    done = manage("train", *words, DATA_DIR=tmp_path, **few_images)
     assert done.returncode == 0, done.stderr
     assert "version 2 was made; it reads" in done.stdout
     assert "epoch 1: accuracy" in done.stderr

@@ -86,7 +86,7 @@ def test_a_cancelled_training_ends_within_5_seconds_and_the_next_one_starts(own_
 def test_a_killed_trainer_goes_on_and_its_version_reads_without_a_restart(own_site, staff, mnist):
     teach(own_site, mnist, range(12, 40))
     reader = own_site.reader()
-    run = retrain(staff, epochs=3, images_per_epoch=4000, activate_if_better="")
+    run = retrain(staff, epochs=3, images_per_epoch=1000, activate_if_better="")
     # It is killed in the middle of its second epoch, and goes on with that one.
     eventually(lambda: re.search(r"Epoch 2 of 3, step [1-9]", state(staff, run)), 180)
     first = trainer(own_site)

@@ -36,7 +36,7 @@ def test_an_admin_corrects_retrains_activates_and_rolls_back(own_site, chromium,
     expect(page.locator("#runs")).to_contain_text("12 new corrections since the last training")
     page.get_by_role("link", name="Retrain").click()
     page.get_by_label("Epochs").fill("2")
-    page.get_by_label("Images an epoch").fill("4000")
+    page.get_by_label("Images an epoch").fill("1000")
     page.get_by_label("Activate it if it reads better").uncheck()
     page.get_by_role("button", name="Retrain").click()
     page.evaluate("window.sameDocument = true")
