@@ -82,7 +82,7 @@ def few_images(tmp_path_factory) -> dict:
     """The environment of processes that judge models on a tenth of MNIST's test images."""
     folder = tmp_path_factory.mktemp("few")
     write_few_images(folder)
-    return {"DJANGO_SETTINGS_MODULE": "tests.few_settings", "FEW_IMAGES": folder}
+    return {"MNIST_DIR": folder}
 
 
 @pytest.fixture(scope="module")

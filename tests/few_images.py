@@ -7,15 +7,10 @@ from worker.files.datasets import MNIST_DIR, load_mnist, write_idx
 SHARE = 10
 
 
-def write(folder: Path):
+def write(folder: Path) -> None:
     """Write a folder like MNIST's own, with fewer test images, from all of its length."""
     test = load_mnist("test", MNIST_DIR)
     write_idx(folder / "t10k-images-idx3-ubyte.gz", test.images[::SHARE])
     write_idx(folder / "t10k-labels-idx1-ubyte.gz", test.labels[::SHARE])
     for file in MNIST_DIR.glob("train-*"):
         (folder / file.name).symlink_to(file)
-
-
-def use(folder: Path | str):
-    """Let this process load MNIST from there."""
-    load_mnist.__defaults__ = ("train", Path(folder))

@@ -7,7 +7,16 @@ import tempfile
 
 _folder = tempfile.mkdtemp(prefix="digits-test-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
-for _name in ("REDIS_URL", "ALLOWED_HOSTS", "HTTPS", "DEBUG", "GPUS", "REQUIRE_GPU", "HOST"):
+for _name in (
+    "REDIS_URL",
+    "ALLOWED_HOSTS",
+    "HTTPS",
+    "DEBUG",
+    "GPUS",
+    "REQUIRE_GPU",
+    "HOST",
+    "MNIST_DIR",
+):
     os.environ.pop(_name, None)
 os.environ["DATA_DIR"] = _folder
 

@@ -88,6 +88,10 @@ CLASSIFY_BATCH = _number("CLASSIFY_BATCH", 32, 1, 1024)
 
 # Training
 TRAIN_GPUS = env.list("TRAIN_GPUS", default=GPUS)
+# worker.files.datasets reads it, too: it is used without Django.
+MNIST_DIR = env.str("MNIST_DIR", default="")
+if MNIST_DIR and not Path(MNIST_DIR).is_dir():
+    raise ImproperlyConfigured(f"expected MNIST_DIR to be a folder, received {MNIST_DIR}")
 TRAIN_THREADS = _number("TRAIN_THREADS", max(2, (os.cpu_count() or 2) - 1), 1, 256)
 RETRAIN_AFTER = _number("RETRAIN_AFTER", 0, 0, 1_000_000)
 

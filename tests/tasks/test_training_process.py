@@ -11,7 +11,6 @@ from digits.models.training import RunStatus
 from digits.tasks import training_process
 from tests.factories import make_reading
 from worker.evaluation.judging import is_better
-from worker.files.datasets import load_mnist
 from worker.reading.bundle import BUNDLED_MODEL
 from worker.training.recipes import Recipe
 
@@ -124,7 +123,7 @@ def test_a_run_that_fails_says_why_and_the_next_one_works(mnist, redis):
 def test_a_storage_that_is_full_fails_the_run_and_leaves_no_half_version(
     mnist, redis, settings, few_images, monkeypatch
 ):
-    monkeypatch.setattr(load_mnist, "__defaults__", ("train", few_images["FEW_IMAGES"]))
+    monkeypatch.setenv("MNIST_DIR", str(few_images["MNIST_DIR"]))
     corrected(mnist, 4)
     run = ask(redis)
     full = {"default": {"BACKEND": "tests.storage.FullStorage"}}

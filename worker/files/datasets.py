@@ -1,6 +1,7 @@
 """Readers of labelled digits that check what they read."""
 
 import gzip
+import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,8 +34,11 @@ class Dataset:
         return len(self.labels)
 
 
-def load_mnist(split: str = "train", directory: Path = MNIST_DIR) -> Dataset:
+def load_mnist(split: str = "train", directory: Path | None = None) -> Dataset:
     """Load MNIST's training ("train", 60,000) or test ("test", 10,000) images.
+
+    directory: the folder with the four files; by default the one that the environment variable
+        MNIST_DIR names, else the files that ship.
 
     Raises:
         DatasetError: a file is missing or does not match its header.
@@ -42,6 +46,7 @@ def load_mnist(split: str = "train", directory: Path = MNIST_DIR) -> Dataset:
     prefix = {"train": "train", "test": "t10k"}.get(split)
     if prefix is None:
         raise DatasetError(f'expected the split "train" or "test", received "{split}"')
+    directory = directory or Path(os.environ.get("MNIST_DIR") or MNIST_DIR)
     return load_idx(
         directory / f"{prefix}-images-idx3-ubyte.gz", directory / f"{prefix}-labels-idx1-ubyte.gz"
     )
