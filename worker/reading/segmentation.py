@@ -241,27 +241,24 @@ def find_cuts(ink: Pixels, most: int = MOST_CUTS) -> Integers:
     height, width = ink.shape
     columns = max(4, round(width * SIDE / height))
     small = cv2.resize(ink, (columns, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    down, from_above = _cheapest_paths(small)
-    up, from_below = _cheapest_paths(small[::-1])
-    through = down + up[::-1] - small
+    costs, steps = _cheapest_paths(np.stack([small, small[::-1]], axis=1))
+    through = costs[:, 0] + costs[::-1, 1] - small
     digit = float(small.sum()) / max(1, columns / SIDE)  # about the ink of one digit
     # The ink to the left of each column: the difference of two cuts is the ink between them.
     before = np.pad(np.cumsum(small, axis=1), ((0, 0), (1, 0)))
-    rows = np.arange(SIDE)
-    paths, lefts = [], [before[:, 0], before[:, -1]]
-    for row, start in _crossings(through):
-        above = _follow(from_above, row, start)
-        below = _follow(from_below, SIDE - 1 - row, start)
-        path = np.array([*above[::-1], *below[1:]])
-        left = before[rows, path]
-        if np.abs(np.array(lefts) - left).sum(axis=1).min() >= APART * digit:
-            paths.append(path)
-            lefts.append(left)
-        if len(paths) >= most * max(1, columns / SIDE):
+    paths = _paths(steps, _crossings(through))
+    lefts = before[np.arange(SIDE), paths]
+    apart = np.minimum(*(np.abs(lefts - before[:, edge]).sum(axis=1) for edge in (0, -1)))
+    chosen: list[int] = []
+    for index in range(len(paths)):
+        if apart[index] >= APART * digit:
+            chosen.append(index)
+            apart = np.minimum(apart, np.abs(lefts - lefts[index]).sum(axis=1))
+        if len(chosen) >= most * max(1, columns / SIDE):
             break
-    if not paths:
+    if not chosen:
         return np.zeros((0, height), int)
-    ordered = np.array(sorted(paths, key=lambda path: float(path.mean())))
+    ordered = np.array(sorted(paths[chosen], key=lambda path: float(path.mean())))
     nearest = np.minimum((np.arange(height) * SIDE) // height, SIDE - 1)
     cuts: Integers = np.rint((ordered[:, nearest] + 0.5) * (width / columns)).astype(int)
     return cuts
@@ -276,22 +273,43 @@ def _crossings(through: Floats) -> list[tuple[int, int]]:
 
 
 def _cheapest_paths(ink: Floats) -> tuple[Floats, Integers]:
-    """Return the least cost of a path from the top to each pixel, and its last step."""
-    cost, step = np.empty_like(ink), np.zeros(ink.shape, np.int8)
+    """Return the least cost of a path from the top to each pixel, and its last step.
+
+    Args:
+        ink: float32, shape (height, images, width).
+    """
+    cost, way = np.empty_like(ink), np.zeros(ink.shape, np.int8)
     cost[0] = ink[0]
+    padded = np.full((ink.shape[1], ink.shape[2] + 2), np.inf, np.float32)
+    ways = np.empty((3, *ink.shape[1:]), np.float32)
     for row in range(1, len(ink)):
-        padded = np.pad(cost[row - 1], 1, constant_values=np.inf)
-        ways = np.stack([padded[1:-1], padded[:-2] + SIDE_STEP_COST, padded[2:] + SIDE_STEP_COST])
-        way = ways.argmin(axis=0)
-        cost[row] = ink[row] + ways[way, np.arange(ink.shape[1])]
-        step[row] = np.array([0, -1, 1])[way]
-    return cost, step
+        padded[:, 1:-1] = ways[0] = cost[row - 1]
+        ways[1], ways[2] = padded[:, :-2] + SIDE_STEP_COST, padded[:, 2:] + SIDE_STEP_COST
+        way[row] = ways.argmin(axis=0)
+        cost[row] = ink[row] + ways.min(axis=0)
+    return cost, np.array([0, -1, 1])[way]
 
 
-def _follow(steps: Integers, row: int, column: int) -> list[int]:
-    """Return the columns of the path that ends here, from this row back to the first."""
-    path = [column]
+def _paths(steps: Integers, crossings: list[tuple[int, int]]) -> Integers:
+    """Return the cheapest path from top to bottom through each crossing: int, shape (n, height).
+
+    Args:
+        steps: of the image and, second, of the image upside down, as _cheapest_paths returns them.
+        crossings: row and column of each.
+    """
+    height = len(steps)
+    paths = np.zeros((len(crossings), height), int)
+    rows, columns = np.array(crossings, int).reshape(-1, 2).T
+    for row in np.unique(rows):
+        here = rows == row
+        paths[here, : row + 1] = _follow(steps[:, 0], row, columns[here])[:, ::-1]
+        paths[here, row:] = _follow(steps[:, 1], height - 1 - row, columns[here])
+    return paths
+
+
+def _follow(steps: Integers, row: int, columns: Integers) -> Integers:
+    """Return the columns of the paths that end here, each from this row back to the first."""
+    path = [columns]
     for above in range(row, 0, -1):
-        column += int(steps[above, column])
-        path.append(column)
-    return path
+        path.append(path[-1] + steps[above, path[-1]])
+    return np.stack(path, axis=1)
