@@ -1,13 +1,14 @@
 """Problem details (RFC 9457): how the API says what went wrong."""
 
 from http import HTTPStatus
+from typing import Any
 
 from django.http import JsonResponse
 
 MEDIA_TYPE = "application/problem+json"
 
 
-def problem(status: int, detail: str = "", **more) -> dict:
+def problem(status: int, detail: str = "", **more: Any) -> dict[str, Any]:
     """The members of a problem; `more` are members of its own, left out where they are empty."""
     members = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     more = {"detail": detail} | more

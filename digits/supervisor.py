@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import FrameType
 
 EX_CONFIG = 78  # sysexits.h: what a process exits with when starting it again will not help
 POLL_SECONDS = 0.2
@@ -32,12 +34,12 @@ class Service:
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     last: bool = False
-    process: subprocess.Popen | None = None
+    process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = 0.0
     start_at: float = 0.0
 
-    def start(self):
+    def start(self) -> None:
         self.started = time.monotonic()
         self.process = subprocess.Popen(
             self.command,
@@ -47,7 +49,7 @@ class Service:
             preexec_fn=die_with_parent,
         )
 
-    def signal(self, number: int):
+    def signal(self, number: int) -> None:
         """Send a signal to the process; SIGKILL to all that it has started."""
         if self.process is None:
             return
@@ -64,12 +66,12 @@ class Service:
 class Supervisor:
     """Keeps services running until it is told to stop."""
 
-    def __init__(self, services: list[Service], log):
+    def __init__(self, services: list[Service], log: Callable[[str], None]) -> None:
         self.services = services
         self.log = log
         self.stopping = False
 
-    def run(self):
+    def run(self) -> None:
         """Run until SIGINT or SIGTERM, then end every process.
 
         Raises:
@@ -88,10 +90,10 @@ class Supervisor:
         finally:
             self._end_all()
 
-    def _stop(self, number, frame):
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         self.stopping = True
 
-    def _look_after(self, service: Service):
+    def _look_after(self, service: Service) -> None:
         now = time.monotonic()
         if service.process is None:
             if now >= service.start_at:
@@ -108,11 +110,11 @@ class Supervisor:
         service.start_at, service.process = now + service.pause, None
         self.log(f"{service.name} ended ({reason(code)}); it starts again in {service.pause:.0f} s")
 
-    def _end_all(self):
+    def _end_all(self) -> None:
         self._end([service for service in self.services if not service.last], STOP_SECONDS)
         self._end([service for service in self.services if service.last], LAST_STOP_SECONDS)
 
-    def _end(self, services: list[Service], seconds: float):
+    def _end(self, services: list[Service], seconds: float) -> None:
         for service in services:
             service.signal(signal.SIGTERM)
         deadline = time.monotonic() + seconds
@@ -132,7 +134,7 @@ def reason(code: int) -> str:
     return f"exit status {code}"
 
 
-def die_with_parent():
+def die_with_parent() -> None:
     """Ask the kernel, on Linux, to end this process when the supervisor is killed outright."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)

@@ -19,7 +19,7 @@ class Token(models.Model):
     class Meta:
         ordering = ["-id"]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"token {self.name}"
 
 
@@ -49,5 +49,5 @@ class IdempotencyKey(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.key

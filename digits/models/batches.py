@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Self
 
 from django.conf import settings
 from django.db import models
@@ -27,12 +28,12 @@ AT_ONCE = 2000
 BATCH_UNFINISHED = (BatchStatus.QUEUED, BatchStatus.RUNNING)
 
 
-def batch_path(batch, filename: str) -> str:
+def batch_path(batch: "Batch", filename: str) -> str:
     return dated_path("batches")
 
 
-class BatchQuerySet(OwnedQuerySet):
-    def unfinished(self):
+class BatchQuerySet(OwnedQuerySet["Batch"]):
+    def unfinished(self) -> Self:
         return self.filter(status__in=BATCH_UNFINISHED)
 
 
@@ -91,10 +92,10 @@ class Batch(models.Model):
             ),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"batch {self.pk}"
 
-    def get_absolute_url(self):
+    def get_absolute_url(self) -> str:
         return reverse("batch", args=[self.pk])
 
     @property
@@ -120,9 +121,11 @@ class Batch(models.Model):
         return self.right / self.read if self.labelled and self.read else None
 
     @property
-    def ran(self):
-        """How long it has run, or ran, as a timedelta; None before it began."""
-        return self.started_at and (self.finished_at or timezone.now()) - self.started_at
+    def ran(self) -> timedelta | None:
+        """How long it has run, or ran; None before it began."""
+        if self.started_at is None:
+            return None
+        return (self.finished_at or timezone.now()) - self.started_at
 
     def items_in_order(self) -> Iterator["BatchItem"]:
         """Give its items, some at a time, so that no query stays open while they are used."""
@@ -136,8 +139,8 @@ class Batch(models.Model):
         return self.done / self.ran.total_seconds() if self.done and self.ran else None
 
     @property
-    def time_left(self):
-        """How long the rest will take yet, as a timedelta; None before that can be told."""
+    def time_left(self) -> timedelta | None:
+        """How long the rest will take yet; None before that can be told."""
         if self.is_finished or not self.rows_a_second:
             return None
         return timedelta(seconds=(self.total - self.done) / self.rows_a_second)
@@ -160,7 +163,7 @@ class BatchPart(Leased):
             models.Index(fields=["first", "batch"], name="part_to_claim")
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"rows {self.first} to {self.first + self.rows - 1} of batch {self.batch_id}"
 
 
@@ -188,5 +191,5 @@ class BatchItem(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"row {self.number} of batch {self.batch_id}"

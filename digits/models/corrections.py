@@ -31,6 +31,6 @@ class Correction(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         said = "withdrawn" if self.label is None else self.get_label_display()
         return f"{said}, {self.created_at:%Y-%m-%d %H:%M}"

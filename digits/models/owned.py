@@ -1,16 +1,23 @@
 """Rows that belong to an account, or else to a browser session."""
 
+from typing import TYPE_CHECKING, Self, TypeVar
+
 from django.db import models
 
+if TYPE_CHECKING:
+    from digits.accounts.owners import Owner
 
-class OwnedQuerySet(models.QuerySet):
+Row = TypeVar("Row", bound=models.Model)
+
+
+class OwnedQuerySet(models.QuerySet[Row]):
     """Of models with the fields `user` and `visitor`."""
 
-    def visible_to(self, owner):
+    def visible_to(self, owner: "Owner") -> Self:
         """The rows that an owner may see: all for staff, else their own."""
         return self if owner.is_staff else self.sent_by(owner)
 
-    def sent_by(self, owner):
+    def sent_by(self, owner: "Owner") -> Self:
         """The rows that an owner sent."""
         if owner.user:
             return self.filter(user=owner.user)

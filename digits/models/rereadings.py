@@ -1,5 +1,7 @@
 """Rereading: the wish that a version reads a finished upload again."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -8,8 +10,8 @@ from django.utils import timezone
 from digits.queue.leases import Leased
 
 
-class RereadingQuerySet(models.QuerySet):
-    def unfinished(self):
+class RereadingQuerySet(models.QuerySet["Rereading"]):
+    def unfinished(self) -> Self:
         return self.filter(finished_at__isnull=True)
 
 
@@ -43,7 +45,7 @@ class Rereading(Leased):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"upload {self.upload_id} again with {self.version}"
 
     @property

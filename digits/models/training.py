@@ -1,7 +1,7 @@
 """TrainingRun: one retraining, from the wish to the version that it made."""
 
-from datetime import timedelta
-from typing import ClassVar
+from datetime import datetime, timedelta
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -29,8 +29,8 @@ class Origin(models.TextChoices):
     AUTOMATIC = "automatic", "new corrections"
 
 
-class TrainingRunQuerySet(models.QuerySet):
-    def unfinished(self):
+class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
+    def unfinished(self) -> Self:
         return self.filter(status__in=RUN_UNFINISHED)
 
 
@@ -95,10 +95,10 @@ class TrainingRun(Leased):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"training run {self.pk}"
 
-    def get_absolute_url(self):
+    def get_absolute_url(self) -> str:
         return reverse("training-run", args=[self.pk])
 
     @property
@@ -112,8 +112,8 @@ class TrainingRun(Leased):
         return (self.epoch + inside) / max(1, self.epochs)
 
     @property
-    def time_left(self):
-        """How long its epochs will take yet, as a timedelta; None before that can be told."""
+    def time_left(self) -> timedelta | None:
+        """How long its epochs will take yet; None before that can be told."""
         here = [one["at"] for one in self.curves if "at" in one][-2:]
         if len(here) < 2 or self.epoch >= self.epochs:
             return None
@@ -121,7 +121,7 @@ class TrainingRun(Leased):
         return epoch_time * self.epochs * (1 - self.share_done)
 
     @property
-    def seen(self):
+    def seen(self) -> datetime | None:
         """When its trainer last gave a sign of life."""
         lease = timedelta(seconds=settings.LEASE_SECONDS)
         return self.lease_expires_at and self.lease_expires_at - lease
@@ -137,5 +137,5 @@ class TrainingEvent(models.Model):
     class Meta:
         ordering = ["id"]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.text

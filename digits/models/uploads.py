@@ -1,8 +1,9 @@
 """Upload, its digits, and what model versions said of them."""
 
 import uuid
+from datetime import timedelta
 from pathlib import PurePath
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
 from django.db import models, transaction
@@ -13,6 +14,9 @@ from django.utils import timezone
 from digits.models.corrections import LABELS, NOT_A_DIGIT
 from digits.models.owned import OwnedQuerySet
 from digits.queue.leases import Leased
+
+if TYPE_CHECKING:
+    from digits.accounts.owners import Owner
 
 
 class Status(models.TextChoices):
@@ -48,18 +52,18 @@ def dated_path(folder: str, suffix: str = "") -> str:
     return f"{folder}/{timezone.now():%Y/%m/%d}/{uuid.uuid4().hex}{suffix}"
 
 
-def upload_path(upload, filename: str) -> str:
+def upload_path(upload: "Upload", filename: str) -> str:
     """Name a stored upload; nothing of the sender's name but a plain ending gets into the path."""
     suffix = PurePath(filename).suffix.lower()
     return dated_path("uploads", suffix if suffix[1:].isalnum() and len(suffix) <= 6 else "")
 
 
-def preview_path(upload, filename: str) -> str:
+def preview_path(upload: "Upload | None", filename: str) -> str:
     return dated_path("previews", PurePath(filename).suffix)
 
 
-class UploadQuerySet(OwnedQuerySet):
-    def unfinished(self):
+class UploadQuerySet(OwnedQuerySet["Upload"]):
+    def unfinished(self) -> Self:
         return self.filter(status__in=UNFINISHED)
 
     def delete_with_files(self) -> int:
@@ -146,10 +150,10 @@ class Upload(Leased):
             models.Index(fields=["-finished_at"], name="upload_finished"),
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"upload {self.pk}"
 
-    def get_absolute_url(self):
+    def get_absolute_url(self) -> str:
         return reverse("upload", args=[self.pk])
 
     @property
@@ -157,24 +161,26 @@ class Upload(Leased):
         return self.status not in UNFINISHED
 
     @property
-    def waited(self):
-        """How long it was queued before its (last) reading began, as a timedelta."""
-        return self.started_at and self.started_at - self.created_at
+    def waited(self) -> timedelta | None:
+        """How long it was queued before its (last) reading began; None before that."""
+        return self.started_at - self.created_at if self.started_at else None
 
     @property
-    def ran(self):
-        """How long its reading took, as a timedelta."""
-        return self.finished_at and self.started_at and self.finished_at - self.started_at
+    def ran(self) -> timedelta | None:
+        """How long its reading took; None before its end."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return self.finished_at - self.started_at
 
 
-class DigitQuerySet(models.QuerySet):
-    def visible_to(self, owner):
+class DigitQuerySet(models.QuerySet["Digit"]):
+    def visible_to(self, owner: "Owner") -> Self:
         """The digits of the uploads that an owner may see."""
         if owner.is_staff:
             return self
         return self.filter(upload__in=Upload.objects.visible_to(owner))
 
-    def with_predictions(self):
+    def with_predictions(self) -> Self:
         """With what each version said, in one query more: the oldest first."""
         predictions = Prediction.objects.select_related("version").order_by("id")
         return self.prefetch_related(models.Prefetch("predictions", predictions))
@@ -223,7 +229,7 @@ class Digit(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"digit {self.position + 1} of upload {self.upload_id}"
 
     @property
@@ -278,7 +284,7 @@ class Prediction(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.text} ({self.confidence:.1%})"
 
     @property
@@ -294,4 +300,5 @@ class Prediction(models.Model):
     @property
     def not_a_digit(self) -> float:
         """The probability that the model gave to "not a digit"."""
-        return max(0.0, 1 - sum(self.probabilities))
+        total: float = sum(self.probabilities)
+        return max(0.0, 1 - total)

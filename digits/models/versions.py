@@ -2,9 +2,10 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -13,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from digits.queue.leases import Leased
+from worker.metrics import Metrics
 from worker.reading.bundle import ModelError
 
 # Where metrics have the share of MNIST's test images that is right, the most exact first.
@@ -24,7 +26,7 @@ MNIST_ACCURACY = (
 HELD_OUT_ACCURACY = "report__sets__corrections__accuracy"
 
 
-def model_path(version, filename: str) -> str:
+def model_path(version: "ModelVersion", filename: str) -> str:
     return f"models/{version.number:04d}-{version.sha256[:12]}.keras"
 
 
@@ -39,6 +41,8 @@ class ModelVersion(models.Model):
     is_active = models.BooleanField("active", default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
+    prediction_count: int  # set by digits.views.versions.count_predictions
+
     class Meta:
         ordering = ["-number"]
         verbose_name = "model version"
@@ -48,10 +52,10 @@ class ModelVersion(models.Model):
             )
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"version {self.number}"
 
-    def get_absolute_url(self):
+    def get_absolute_url(self) -> str:
         return reverse("model-version", args=[self.pk])
 
     @classmethod
@@ -61,13 +65,13 @@ class ModelVersion(models.Model):
 
     @contextmanager
     def local_file(self) -> Iterator[Path]:
-        """Give the model's file as a local path, fetched where the storage is elsewhere.
+        """Yield the model's file as a local path, fetched where the storage is elsewhere.
 
         Raises:
             ModelError: the storage cannot give it.
         """
         try:
-            path = Path(self.file.storage.path(self.file.name))
+            path = Path(self.file.storage.path(self._file_name()))
         except NotImplementedError:  # a storage without local paths
             with tempfile.TemporaryDirectory(prefix="digits-") as folder:
                 yield self._fetched_into(Path(folder))
@@ -75,13 +79,19 @@ class ModelVersion(models.Model):
             yield path
 
     def _fetched_into(self, folder: Path) -> Path:
-        path = folder / PurePath(self.file.name).name
+        name = self._file_name()
+        path = folder / PurePath(name).name
         try:
-            with self.file.storage.open(self.file.name) as stored, path.open("wb") as file:
+            with self.file.storage.open(name) as stored, path.open("wb") as file:
                 shutil.copyfileobj(stored, file)
         except OSError as error:
             raise ModelError(f"the model file {path.name} cannot be fetched: {error}") from error
         return path
+
+    def _file_name(self) -> str:
+        if not self.file.name:
+            raise ModelError(f"{self} has no model file")
+        return self.file.name
 
     @property
     def mnist_accuracy(self) -> float | None:
@@ -89,15 +99,17 @@ class ModelVersion(models.Model):
         return first_known(_at(self.metrics, path) for path in MNIST_ACCURACY)
 
 
-def first_known(values):
+def first_known(values: Iterable[float | None]) -> float | None:
     """The first of these that is not None; None where all are."""
     return next((value for value in values if value is not None), None)
 
 
-def _at(metrics: dict, path: str):
+def _at(metrics: Metrics, path: str) -> float | None:
+    """Return the share at a path of keys; None where a key is missing."""
+    found: Any = metrics
     for name in path.split("__"):
-        metrics = metrics.get(name) if isinstance(metrics, dict) else None
-    return metrics
+        found = found.get(name) if isinstance(found, dict) else None
+    return float(found) if isinstance(found, float | int) else None
 
 
 class Activation(Leased):
@@ -128,5 +140,5 @@ class Activation(Leased):
             models.Index(fields=["id"], condition=Q(status="queued"), name="activation_to_do")
         ]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.version}: {self.get_status_display()}"

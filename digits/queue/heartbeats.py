@@ -6,6 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from typing import TypedDict
 
 from digits.queue import redis
 
@@ -14,11 +15,27 @@ PREFIX = "digits:worker:"
 EVERY_SECONDS = 3
 
 
-def send(describe: Callable[[], dict]):
+class State(TypedDict):
+    """The state of a worker process: its device, and the number of the version that it reads with;
+    None before it has loaded one."""
+
+    device: str
+    version: int | None
+
+
+class Heartbeat(State):
+    """The state of a worker process, and when it was alive, in seconds since 1970."""
+
+    host: str
+    pid: int
+    seen_at: float
+
+
+def send(describe: Callable[[], State]) -> None:
     """Leave a heartbeat every few seconds, for as long as the process lives."""
     host, pid = socket.gethostname(), os.getpid()
     while True:
-        beat = {"host": host, "pid": pid, "seen_at": time.time(), **describe()}
+        beat: Heartbeat = {"host": host, "pid": pid, "seen_at": time.time(), **describe()}
         try:
             redis.client().set(f"{PREFIX}{host}:{pid}", json.dumps(beat), ex=EVERY_SECONDS * 4)
         except redis.RedisError as error:
@@ -26,7 +43,7 @@ def send(describe: Callable[[], dict]):
         time.sleep(EVERY_SECONDS)
 
 
-def workers() -> list[dict]:
+def workers() -> list[Heartbeat]:
     """The worker processes whose heartbeat is recent.
 
     Raises:
@@ -34,11 +51,13 @@ def workers() -> list[dict]:
     """
     client = redis.client()
     keys = sorted(client.scan_iter(PREFIX + "*", count=1000))
-    beats = [json.loads(beat) for beat in (client.mget(keys) if keys else []) if beat]
+    beats: list[Heartbeat] = [
+        json.loads(beat) for beat in (client.mget(keys) if keys else []) if beat
+    ]
     return [beat for beat in beats if not _is_known_dead(beat)]
 
 
-def _is_known_dead(beat: dict) -> bool:
+def _is_known_dead(beat: Heartbeat) -> bool:
     """A killed process's heartbeat stays a while; on its own machine one can look."""
     if beat["host"] != socket.gethostname():
         return False

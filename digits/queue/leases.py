@@ -74,7 +74,7 @@ def claim(
             return []
         chosen = model._base_manager.filter(pk__in=[row.pk for row in together(first)])
         chosen.filter(lease__isnull=True).update(
-            attempts=F("attempts") + 1, **(lease | model.when_claimed | fields)
+            attempts=F("attempts") + 1, **{**lease, **model.when_claimed, **fields}
         )
     return list(
         model._base_manager.filter(lease=lease["lease"]).select_related(*related).order_by("pk")
@@ -126,7 +126,7 @@ def release(
     if not count_attempt:
         fields = {"attempts": F("attempts") - 1} | fields
     if after is None:
-        return _let_go(held(*rows), **(type(rows[0]).when_free | fields))
+        return _let_go(held(*rows), **{**type(rows[0]).when_free, **fields})
     return held(*rows).update(**(new_lease(after) | fields))
 
 

@@ -7,6 +7,8 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
+from redis.client import PubSub
+
 from digits.queue import redis
 
 logger = logging.getLogger(__name__)
@@ -14,7 +16,7 @@ LOOK_SECONDS = 1.0  # between two looks at the database
 LOOK_SECONDS_WITHOUT_REDIS = 0.2
 
 
-def publish(messages: Mapping[str, str]):
+def publish(messages: Mapping[str, str]) -> None:
     """Send a message to each of these channels."""
     try:
         with redis.client().pipeline(transaction=False) as pipeline:
@@ -51,24 +53,26 @@ def wait(channel: str, is_over: Callable[[], bool], seconds: float) -> bool:
             try:
                 pubsub.get_message(timeout=min(LOOK_SECONDS, left))
             except redis.RedisError:
-                pubsub = _closed(pubsub)
+                _close(pubsub)
+                pubsub = None
         return True
     finally:
-        _closed(pubsub)
+        _close(pubsub)
 
 
-def _subscribed(channel: str):
+def _subscribed(channel: str) -> PubSub | None:
     """Return a subscription, or None where Redis is down."""
-    pubsub = None
+    pubsub: PubSub | None = None
     try:
         pubsub = redis.client().pubsub(ignore_subscribe_messages=True)
         pubsub.subscribe(channel)
         pubsub.get_message(timeout=1)  # the subscription's own answer
     except redis.RedisError:
-        return _closed(pubsub)
+        _close(pubsub)
+        return None
     return pubsub
 
 
-def _closed(pubsub) -> None:
+def _close(pubsub: PubSub | None) -> None:
     if pubsub is not None:
         pubsub.close()

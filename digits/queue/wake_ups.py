@@ -1,6 +1,7 @@
 """Wake-ups: Celery messages that tell workers to look for rows to claim, and nothing else."""
 
 import logging
+from typing import Any
 
 from celery import current_app
 from django.db import transaction
@@ -13,7 +14,7 @@ PENDING = "digits:wake-up-pending"
 PENDING_SECONDS = 5
 
 
-def send(task: str, *, force: bool = False, **options) -> bool:
+def send(task: str, *, force: bool = False, **options: Any) -> bool:
     """Tell the workers that rows are waiting; one pending wake-up of a task serves all rows.
 
     Args:
@@ -33,12 +34,12 @@ def send(task: str, *, force: bool = False, **options) -> bool:
     return True
 
 
-def send_after_commit(task: str, **options):
+def send_after_commit(task: str, **options: Any) -> None:
     """Send a wake-up once the rows that it is for can be seen by others."""
     transaction.on_commit(lambda: send(task, **options), robust=True)
 
 
-def received(task: str):
+def received(task: str) -> None:
     """Note that a worker begins to claim: rows that come from now on need another wake-up."""
     try:
         redis.client().delete(_pending(task))
