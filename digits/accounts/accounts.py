@@ -1,8 +1,12 @@
 """Accounts: what a browser session sent before comes along, and what goes with an account."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import User
 from django.db import transaction
+from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 
 from digits.accounts.owners import VISITOR
@@ -13,7 +17,7 @@ class LastAdmin(Exception):
     """The account is the only one that administers the site."""
 
 
-def take_uploads_along(sender, request, user, **_):
+def take_uploads_along(sender: type[User], request: HttpRequest, user: User, **_: Any) -> None:
     """Give an account what its browser session sent before signing in or up."""
     visitor = request.session.pop(VISITOR, "")
     if visitor:
@@ -24,7 +28,7 @@ def take_uploads_along(sender, request, user, **_):
             messages.info(request, came, fail_silently=True)
 
 
-def delete(user) -> int:
+def delete(user: User) -> int:
     """Delete an account with its uploads and their files; returns how many uploads that were.
 
     What it said of other people's uploads stays, without its name.

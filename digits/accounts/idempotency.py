@@ -3,13 +3,16 @@
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import timedelta
+from typing import TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from digits.models import IdempotencyKey
+from digits.accounts.owners import Owner
+from digits.models import Batch, IdempotencyKey, Upload
 
 KEPT = timedelta(hours=24)
+Made = TypeVar("Made", Upload, Batch)
 
 
 class KeyReused(Exception):
@@ -24,7 +27,7 @@ def fingerprint(what: str, parts: Iterable[bytes]) -> str:
     return digest.hexdigest()
 
 
-def once(owner, key: str, sent: str, field: str, make: Callable):
+def once(owner: Owner, key: str, sent: str, field: str, make: Callable[[], Made]) -> Made:
     """Make something, unless the owner's key made it before: then that is returned.
 
     Whoever comes second waits in the database until the first has committed, or given up.
@@ -48,13 +51,14 @@ def once(owner, key: str, sent: str, field: str, make: Callable):
             row = before.select_related(field).get()
             if row.fingerprint != sent:
                 raise KeyReused from None
-            return getattr(row, field)
+            before_made: Made = getattr(row, field)
+            return before_made
         made = make()
         setattr(row, field, made)
         row.save(update_fields=[field])
     return made
 
 
-def sweep():
+def sweep() -> None:
     """Forget keys that are too old to be sent again."""
     IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 from datetime import timedelta
 
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from digits.models import Token
@@ -13,7 +14,7 @@ SHOWN = len(PREFIX) + 4
 USED_EVERY = timedelta(minutes=1)  # how exactly it is noted when a token was used
 
 
-def make(user, name: str) -> tuple[Token, str]:
+def make(user: User, name: str) -> tuple[Token, str]:
     """Make a token; the secret is returned, and known to nobody afterwards."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token.objects.create(user=user, name=name, sha256=_digest(secret), start=secret[:SHOWN])

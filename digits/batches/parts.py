@@ -8,18 +8,23 @@ Whoever lost the lease finds no such row, and saves nothing.
 import logging
 import traceback
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, QuerySet
 from django.utils import timezone
 
+from digits.files import as_binary
 from digits.models import Batch, BatchItem, BatchPart
 from digits.models.batches import BATCH_UNFINISHED, BatchStatus
 from digits.models.corrections import NOT_A_DIGIT
 from digits.queue import leases, wake_ups
 from worker.files.archives import Limits as ArchiveLimits
 from worker.files.plans import ZIP, Limits
+
+if TYPE_CHECKING:
+    from worker.files.part_reading import Item
 
 logger = logging.getLogger(__name__)
 TASK = "digits.read_batches"
@@ -62,7 +67,7 @@ def cancel(batch: Batch) -> bool:
     return finish(batch, BatchStatus.CANCELLED)
 
 
-def sweep():
+def sweep() -> None:
     """Give up what was tried too often, and wake the workers for what waits."""
     reason = f"The worker stopped {settings.MAX_ATTEMPTS} times while reading it."
     leases.sweep(BatchPart.objects.select_related("batch"), lambda part: give_up(part, reason))
@@ -84,7 +89,7 @@ def confusion(batch: Batch) -> list[list[int]]:
     return counts
 
 
-def save(part: BatchPart, items: list) -> bool:
+def save(part: BatchPart, items: list["Item"]) -> bool:
     """Save a part's items and let the part go, in one transaction. False: its lease was lost."""
     from worker.files.results import label_of
 
@@ -116,13 +121,13 @@ def save(part: BatchPart, items: list) -> bool:
     return True
 
 
-def _finish_if_all_is_read(pk: int):
+def _finish_if_all_is_read(pk: int) -> None:
     batch = Batch.objects.filter(pk=pk).first()
     if batch and not batch.parts.exists():
         finish(batch, BatchStatus.DONE, confusion=confusion(batch) if batch.labelled else [])
 
 
-def finish(batch: Batch, status: str, **fields) -> bool:
+def finish(batch: Batch, status: str, **fields: Any) -> bool:
     """End an unfinished batch, whoever ends it; no part of it is to be read any more.
 
     What is to happen when a batch ends, happens in `finished`, after the commit.
@@ -141,7 +146,7 @@ def finish(batch: Batch, status: str, **fields) -> bool:
     return ended == 1
 
 
-def finished(pk: int):
+def finished(pk: int) -> None:
     """A batch has ended as done, failed or cancelled."""
     batch = Batch.objects.filter(pk=pk).first()
     if batch:
@@ -155,18 +160,18 @@ def finished(pk: int):
         )
 
 
-def fail(batch: Batch, reason: str, error: Exception):
+def fail(batch: Batch, reason: str, error: Exception) -> None:
     detail = "".join(traceback.format_exception(error))
     if finish(batch, BatchStatus.FAILED, error=reason[:500], error_detail=detail):
         logger.error("%s failed: %s", batch, reason)
 
 
-def retry_later(part: BatchPart, *, count_attempt: bool = True):
+def retry_later(part: BatchPart, *, count_attempt: bool = True) -> None:
     """Let the sweeper free a claimed part after a while."""
     leases.release(part, after=PAUSE_SECONDS, count_attempt=count_attempt)
 
 
-def give_up(part: BatchPart, reason: str):
+def give_up(part: BatchPart, reason: str) -> None:
     """Report the rows of a part as bad; the rest of its batch goes on."""
     from worker.files.part_reading import Item
 
@@ -188,7 +193,8 @@ def _names(part: BatchPart) -> dict[int, str]:
         return {}
     try:
         with part.batch.file.open("rb") as file:
-            entries = archives.images(archives.open_archive(file, limits().archive))
+            archive = archives.open_archive(as_binary(file), limits().archive)
+            entries = archives.images(archive)
     except (OSError, archives.ArchiveError):
         return {}
     return {number: entry.filename for number, entry in enumerate(entries, 1)}

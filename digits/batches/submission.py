@@ -1,16 +1,21 @@
 """A bulk job as it is sent: its files recognised, checked, stored, and divided into parts."""
 
+from __future__ import annotations
+
 import tempfile
 import zipfile
 from contextlib import ExitStack
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from django.conf import settings
 from django.core.files import File
+from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.db.models.fields.files import FieldFile
 from django.template.defaultfilters import filesizeformat
 
 from digits.batches import parts
+from digits.files import as_binary
 from digits.models import Batch, BatchPart
 from digits.models.uploads import Source
 from digits.queue import wake_ups
@@ -18,12 +23,20 @@ from worker.files import plans
 from worker.files.plans import BulkError
 from worker.images.decoding import ImageError, read_header
 
+if TYPE_CHECKING:
+    from digits.accounts.owners import Owner
+
 IMAGE = "image"
 PARTS_AT_ONCE = 500
 SNIFFED = 32  # bytes
 
 
-def submit(files: list, owner, source: str = Source.FILE, labels=None) -> Batch:
+def submit(
+    files: list[UploadedFile[bytes]],
+    owner: Owner,
+    source: str = Source.FILE,
+    labels: UploadedFile[bytes] | None = None,
+) -> Batch:
     """Store a bulk job and wake the workers.
 
     Args:
@@ -38,7 +51,7 @@ def submit(files: list, owner, source: str = Source.FILE, labels=None) -> Batch:
     with ExitStack() as opened:
         file, label_file = _recognized(files, labels, opened)
         plan = plans.plan(file, label_file, parts.limits())
-        name = files[0].name if len(files) == 1 or label_file else f"{len(files)} images"
+        name = _name(files[0]) if len(files) == 1 or label_file else f"{len(files)} images"
         batch = Batch(
             name=name[-200:],
             source=source,
@@ -51,12 +64,12 @@ def submit(files: list, owner, source: str = Source.FILE, labels=None) -> Batch:
     return batch
 
 
-def _check_sizes(files: list):
+def _check_sizes(files: list[UploadedFile[bytes]]) -> None:
     if not files:
         raise BulkError("Choose a file first.")
     if empty := next((file for file in files if not file.size), None):
         raise BulkError(f"The file “{empty.name}” is empty.")
-    size = sum(file.size for file in files)
+    size = sum(file.size or 0 for file in files)
     if size > settings.MAX_BATCH_BYTES:
         raise BulkError(
             f"That is too large: {filesizeformat(size)}, and"
@@ -64,26 +77,34 @@ def _check_sizes(files: list):
         )
 
 
-def _recognized(files: list, labels, opened: ExitStack) -> tuple[BinaryIO, BinaryIO | None]:
+def _recognized(
+    files: list[UploadedFile[bytes]], labels: UploadedFile[bytes] | None, opened: ExitStack
+) -> tuple[BinaryIO, BinaryIO | None]:
     """Give the bulk's file, and the labels of an IDX file, whatever they came as."""
     plain = [_plain(file, opened) for file in files]
     label_file = _plain(labels, opened) if labels else None
     kinds = [_kind(file) for file in plain]
     if label_file is None and len(files) == 2 and sorted(kinds) == [plans.IDX, plans.LABELS]:
-        return tuple(sorted(plain, key=lambda file: plans.kind_of(file) == plans.LABELS))
+        first, second = plain
+        return (first, second) if kinds[0] == plans.IDX else (second, first)
     if len(files) == 1 and kinds != [IMAGE]:
         return plain[0], label_file
     for file, kind in zip(files, kinds, strict=True):
-        if kind in (plans.ZIP, plans.IDX, plans.LABELS) or file.name.lower().endswith(".csv"):
+        if kind in (plans.ZIP, plans.IDX, plans.LABELS) or _name(file).lower().endswith(".csv"):
             raise BulkError("Send one ZIP, CSV or IDX file at a time, or images only.")
     return _packed(files, opened), label_file
 
 
-def _plain(file, opened: ExitStack) -> BinaryIO:
+def _plain(file: UploadedFile[bytes], opened: ExitStack) -> BinaryIO:
     """Give a file's content to read, unpacked where it is gzipped."""
-    if plans.kind_of(file) == plans.GZIPPED:
-        return opened.enter_context(plans.unpacked(file, file.size, parts.limits()))
-    return file
+    content = as_binary(file)
+    if plans.kind_of(content) == plans.GZIPPED:
+        return opened.enter_context(plans.unpacked(content, file.size or 0, parts.limits()))
+    return content
+
+
+def _name(file: UploadedFile[bytes]) -> str:
+    return file.name or ""
 
 
 def _kind(file: BinaryIO) -> str:
@@ -103,20 +124,20 @@ def _kind(file: BinaryIO) -> str:
     return IMAGE
 
 
-def _packed(files: list, opened: ExitStack) -> BinaryIO:
+def _packed(files: list[UploadedFile[bytes]], opened: ExitStack) -> BinaryIO:
     """Put files into one ZIP; what is no image among them is reported when its turn comes."""
     target = opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-    names = set()
+    names: set[str] = set()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         for number, file in enumerate(files, 1):
-            name = f"{number}-{file.name}" if file.name in names else file.name
+            name = f"{number}-{_name(file)}" if _name(file) in names else _name(file)
             names.add(name)
             file.seek(0)
             archive.writestr(name, file.read())
     return target
 
 
-def _store(batch: Batch, plan: plans.Plan, file: BinaryIO, labels: BinaryIO | None):
+def _store(batch: Batch, plan: plans.Plan, file: BinaryIO, labels: BinaryIO | None) -> None:
     """Store files and rows in one transaction, and wake the workers after it."""
     try:
         with transaction.atomic():
@@ -129,11 +150,11 @@ def _store(batch: Batch, plan: plans.Plan, file: BinaryIO, labels: BinaryIO | No
             wake_ups.send_after_commit(parts.TASK)
     except BaseException:
         for stored in (batch.file, batch.labels):
-            if stored:
+            if stored.name:
                 stored.storage.delete(stored.name)
         raise
 
 
-def _keep(field, file: BinaryIO):
+def _keep(field: FieldFile, file: BinaryIO) -> None:
     file.seek(0)
     field.save("bulk", file if isinstance(file, File) else File(file), save=False)

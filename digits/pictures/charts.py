@@ -1,6 +1,9 @@
 """Curves and timelines as lines of an SVG: numbers only, the template draws."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from worker.metrics import Epoch
 
 WIDTH, HEIGHT = 320, 140
 
@@ -61,18 +64,20 @@ def timeline(values: list[tuple[str, float | None, bool]]) -> Timeline | None:
     return Timeline(" ".join(f"{mark.x},{mark.y}" for mark in marks), marks, low, high)
 
 
-def curve(epochs: list[dict], training: str, validation: str) -> Curve | None:
+def curve(epochs: list[Epoch], training: str, validation: str) -> Curve | None:
     """Make the chart of two figures of each epoch; None before the first epoch."""
     rows = [[one.get(name) for one in epochs] for name in (training, validation)]
     values = [value for row in rows for value in row if value is not None]
     if not values:
         return None
     low, high = min(values), max(values)
-    lines = [_points(row, low, high) for row in rows]
-    return Curve(*lines, low, high, tuple(row[-1] for row in rows))
+    first, second = rows
+    return Curve(
+        _points(first, low, high), _points(second, low, high), low, high, (first[-1], second[-1])
+    )
 
 
-def _points(values: list[float | None], low: float, high: float) -> str:
+def _points(values: Sequence[float | None], low: float, high: float) -> str:
     step = WIDTH / max(1, len(values) - 1)
     reach = (high - low) or 1
     return " ".join(

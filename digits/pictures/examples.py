@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
-from worker.files.datasets import load_mnist
+from worker.files.datasets import Dataset, load_mnist
 
 SIDE = 72  # of one digit, in pixels
 PAPER, INK = 246, 38
@@ -47,7 +47,7 @@ def _encoded(page: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def _page(example: Example, digits) -> np.ndarray:
+def _page(example: Example, digits: Dataset) -> np.ndarray:
     """Write an example's lines on its page, each digit by another hand: uint8, (height, width)."""
     ink = np.zeros((example.height, example.width), np.uint8)
     seen = dict.fromkeys("0123456789", 0)
@@ -81,7 +81,8 @@ def _in_shadow(ink: np.ndarray) -> np.ndarray:
     """Paper under a lamp that stands at one side."""
     rows, columns = np.mgrid[0 : ink.shape[0], 0 : ink.shape[1]]
     light = 1 - 0.4 * (rows / ink.shape[0] + columns / ink.shape[1]) / 2
-    return _on_paper(ink) * light
+    page: np.ndarray = _on_paper(ink) * light
+    return page
 
 
 EXAMPLES = {
