@@ -8,17 +8,18 @@ import shutil
 import statistics
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from typing import Any, NotRequired, TypedDict
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Min, Q, Value
+from django.db.models import Count, Min, Q, QuerySet, Value
 from django.utils import timezone
 
 from digits.models import Activation, Batch, ModelVersion, Rereading, TrainingRun, Upload
 from digits.models.batches import BATCH_UNFINISHED, BatchStatus
 from digits.models.training import RunStatus
 from digits.models.uploads import Status, Verdict
-from digits.pictures.charts import bars
+from digits.pictures.charts import Bars, bars
 from digits.queue import heartbeats, redis
 
 HOURS = 24
@@ -26,7 +27,76 @@ LATEST = 500  # uploads, of which it is said how long they waited and ran
 CELERY_QUEUES = ("classify", "train", "maintenance")
 
 
-def state() -> dict:
+class Queue(TypedDict):
+    """One kind of work: how much waits, how much runs, and for how long the oldest waits."""
+
+    name: str
+    waiting: int
+    running: int
+    oldest: timedelta | None
+
+
+class Spread(TypedDict):
+    """The median of durations, and their 95th percentile; None where there are none."""
+
+    median: timedelta | None
+    slow: timedelta | None
+
+
+class Times(TypedDict):
+    """How long the latest uploads waited and ran."""
+
+    count: int
+    waited: Spread
+    ran: Spread
+
+
+class VersionFigures(TypedDict):
+    """The uploads that a version read: how many, how many people looked at and corrected."""
+
+    number: int
+    pk: int
+    read: int
+    looked_at: int
+    corrected: int
+    share: float
+
+
+class Worker(heartbeats.Heartbeat):
+    seen: datetime
+
+
+class RedisState(TypedDict):
+    """What Redis holds, or why it is down."""
+
+    ok: bool
+    workers: list[Worker]
+    wake_ups: NotRequired[int]
+    error: NotRequired[str]
+
+
+class Disk(TypedDict):
+    """Bytes: of the database, free, and of the whole disk."""
+
+    database: int
+    free: int
+    total: int
+
+
+class State(TypedDict):
+    """All figures of the dashboard."""
+
+    now: datetime
+    hours: Bars
+    queues: list[Queue]
+    times: Times
+    versions: list[VersionFigures]
+    redis: RedisState
+    training: TrainingRun | None
+    disk: Disk
+
+
+def state() -> State:
     """Give all figures that the dashboard and the admin's index show."""
     return {
         "now": timezone.now(),
@@ -55,7 +125,7 @@ def uploads_by_hour() -> list[int]:
     return [found.get(hour, 0) for hour in range(HOURS)]
 
 
-def queues() -> list[dict]:
+def queues() -> list[Queue]:
     """Of each kind of work: how much waits, how much runs, and for how long the oldest waits."""
     held = Q(lease__isnull=False)
     rereadings = Rereading.objects.unfinished()
@@ -71,21 +141,30 @@ def queues() -> list[dict]:
     ]
 
 
-def _queue(name: str, rows, running: Q) -> dict:
+def _queue(name: str, rows: QuerySet[Any], running: Q) -> Queue:
     found = rows.aggregate(
         waiting=Count("pk", filter=~running),
         running=Count("pk", filter=running),
         oldest=Min("created_at", filter=~running),
     )
-    oldest = found.pop("oldest")
-    return {"name": name, **found, "oldest": oldest and timezone.now() - oldest}
+    oldest = found["oldest"]
+    return {
+        "name": name,
+        "waiting": found["waiting"],
+        "running": found["running"],
+        "oldest": timezone.now() - oldest if oldest else None,
+    }
 
 
-def times() -> dict:
+def times() -> Times:
     """How long the latest finished uploads waited and ran: median and 95th percentile."""
     latest = Upload.objects.filter(status=Status.DONE, started_at__isnull=False)
     rows = latest.order_by("-finished_at").values_list("created_at", "started_at", "finished_at")
-    known = list(rows[:LATEST])
+    known = [
+        (created, started, finished)
+        for created, started, finished in rows[:LATEST]
+        if started and finished
+    ]
     return {
         "count": len(known),
         "waited": _middle_and_slow([started - created for created, started, _ in known]),
@@ -93,7 +172,7 @@ def times() -> dict:
     }
 
 
-def _middle_and_slow(durations: list[timedelta]) -> dict:
+def _middle_and_slow(durations: list[timedelta]) -> Spread:
     if not durations:
         return {"median": None, "slow": None}
     ordered = sorted(durations)
@@ -103,10 +182,10 @@ def _middle_and_slow(durations: list[timedelta]) -> dict:
     }
 
 
-def corrected_by_version() -> list[dict]:
+def corrected_by_version() -> list[VersionFigures]:
     """Of each version: how many uploads it read, of how many people said what, the newest first."""
     rows = Upload.objects.filter(version__isnull=False).order_by()
-    counts = Counter()
+    counts: Counter[tuple[int, str]] = Counter()
     for pk, verdict, count in rows.values_list("version", "verdict").annotate(count=Count("pk")):
         counts[pk, "read"] += count
         counts[pk, "looked_at"] += count if verdict else 0
@@ -125,20 +204,21 @@ def corrected_by_version() -> list[dict]:
     ]
 
 
-def redis_state() -> dict:
+def redis_state() -> RedisState:
     """The worker processes that gave a sign of life, and the wake-ups that nobody took yet."""
     try:
-        workers = heartbeats.workers()
+        beats = heartbeats.workers()
         client = redis.client()
         wake_ups = sum(client.llen(name) for name in CELERY_QUEUES)
     except redis.RedisError as error:
         return {"ok": False, "error": str(error).rstrip("."), "workers": []}
-    for sign in workers:
-        sign["seen"] = datetime.fromtimestamp(sign["seen_at"], UTC)
+    workers: list[Worker] = [
+        {**beat, "seen": datetime.fromtimestamp(beat["seen_at"], UTC)} for beat in beats
+    ]
     return {"ok": True, "workers": workers, "wake_ups": wake_ups}
 
 
-def disk() -> dict:
+def disk() -> Disk:
     """How much the database takes, and how much room its disk, and that of the files, has left."""
     usage = shutil.disk_usage(settings.DATA_DIR)
     return {"database": _database_bytes(), "free": usage.free, "total": usage.total}
@@ -148,7 +228,8 @@ def _database_bytes() -> int:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_database_size(current_database())")
-            return cursor.fetchone()[0]
+            row: tuple[int] = cursor.fetchone()
+            return row[0]
     path = str(connection.settings_dict["NAME"])
     parts = [path, f"{path}-wal"]
     return sum(os.path.getsize(part) for part in parts if os.path.exists(part))

@@ -1,6 +1,9 @@
 """What reading needs, each part checked for real. A ping is not health: health is progress."""
 
 import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypedDict
 
 from django.db import DatabaseError
 from django.db.models import Max, Min
@@ -13,34 +16,66 @@ from digits.queue import heartbeats, redis
 STUCK_SECONDS = 60
 
 
-def check() -> dict:
-    """Check database, Redis, worker and active version.
+class Figures(TypedDict, total=False):
+    """The figures of a part that works, or the error of one that does not."""
 
-    Returns:
-        "ready", and for each part "ok", with its figures or the "error" that says what fails.
-    """
-    parts = {
-        "database": _part(_database, DatabaseError),
-        "redis": _part(_redis, redis.RedisError),
-        "worker": _part(_worker, redis.RedisError, DatabaseError),
-        "model": _part(_model, DatabaseError),
-    }
+    queued: int
+    oldest_queued_seconds: float | None
+    milliseconds: float
+    processes: list[heartbeats.Heartbeat]
+    last_finished_seconds: float | None
+    version: int
+    sha256: str
+    error: str
+
+
+class Part(Figures):
+    """What was found of one part."""
+
+    ok: bool
+
+
+class Health(TypedDict):
+    """What was found of all parts: whether the site is ready to read, else which parts fail."""
+
+    ready: bool
+    failing: list[str]
+    database: Part
+    redis: Part
+    worker: Part
+    model: Part
+
+
+def check() -> Health:
+    """Check database, Redis, worker and active version."""
+    database = _part(_database, DatabaseError)
+    redis_part = _part(_redis, redis.RedisError)
+    worker = _part(_worker, redis.RedisError, DatabaseError, NotWell)
+    model = _part(_model, DatabaseError, NotWell)
+    parts = {"database": database, "redis": redis_part, "worker": worker, "model": model}
     failing = [name for name, part in parts.items() if not part["ok"]]
-    return {"ready": not failing, "failing": failing, **parts}
+    return {
+        "ready": not failing,
+        "failing": failing,
+        "database": database,
+        "redis": redis_part,
+        "worker": worker,
+        "model": model,
+    }
 
 
 class NotWell(Exception):
     """A part answers, but does not do its work."""
 
 
-def _part(look, *errors) -> dict:
+def _part(look: Callable[[], Figures], *errors: type[Exception]) -> Part:
     try:
         return {"ok": True, **look()}
-    except (NotWell, *errors) as error:
+    except errors as error:
         return {"ok": False, "error": str(error)}
 
 
-def _database() -> dict:
+def _database() -> Figures:
     oldest = Upload.objects.filter(status=Status.QUEUED).aggregate(oldest=Min("created_at"))
     return {
         "queued": Upload.objects.filter(status=Status.QUEUED).count(),
@@ -48,13 +83,13 @@ def _database() -> dict:
     }
 
 
-def _redis() -> dict:
+def _redis() -> Figures:
     started = time.monotonic()
     redis.client().ping()
     return {"milliseconds": round((time.monotonic() - started) * 1000, 1)}
 
 
-def _worker() -> dict:
+def _worker() -> Figures:
     """A process that has its model, and, where uploads wait, that finishes some."""
     processes = [sign for sign in heartbeats.workers() if sign["version"] is not None]
     if not processes:
@@ -67,12 +102,12 @@ def _worker() -> dict:
     return {"processes": processes, "last_finished_seconds": last}
 
 
-def _model() -> dict:
+def _model() -> Figures:
     version = ModelVersion.active()
     if version is None:
         raise NotWell("no model version is active")
     return {"version": version.number, "sha256": version.sha256}
 
 
-def _age(moment) -> float | None:
+def _age(moment: datetime | None) -> float | None:
     return None if moment is None else round((timezone.now() - moment).total_seconds(), 1)

@@ -1,6 +1,10 @@
 """The history as CSV: a line for each upload, made while it is sent."""
 
 import csv
+from collections.abc import Iterator
+from typing import Any
+
+from digits.models.uploads import UploadQuerySet
 
 COLUMNS = {
     "upload": "pk",
@@ -27,7 +31,7 @@ class _Echo:
         return text
 
 
-def uploads_as_csv(uploads):
+def uploads_as_csv(uploads: UploadQuerySet) -> Iterator[str]:
     """Give the lines of a CSV, the newest upload first; times are in UTC."""
     write = csv.writer(_Echo()).writerow
     yield write(COLUMNS)
@@ -35,7 +39,7 @@ def uploads_as_csv(uploads):
         yield write(map(_cell, row))
 
 
-def _cell(value) -> str:
+def _cell(value: Any) -> str:
     """Give a value as text that no spreadsheet takes for a formula: people name their files."""
     if value is None:
         return ""

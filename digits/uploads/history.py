@@ -1,18 +1,23 @@
 """The history: which uploads a person looks for, and pages of them however many there are."""
 
-from datetime import datetime, time, timedelta
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.db.models import Q
+from django.forms import BoundField
+from django.http import QueryDict
 from django.utils import timezone
 from django.utils.http import urlencode
 
 from digits.formats import SURENESS
 from digits.models import ModelVersion, Upload
-from digits.models.uploads import Source, Status, Verdict
+from digits.models.uploads import Source, Status, UploadQuerySet, Verdict
 
 PAGE_SIZE = 24
 COUNTED = 100_000  # then "more than": counting on would look at every row
@@ -27,7 +32,7 @@ def _sure(number: int) -> Q:
     return Q(confidence__gte=least) & above
 
 
-def _that_read(uploads, text: str):
+def _that_read(uploads: UploadQuerySet, text: str) -> UploadQuerySet:
     """Give those of these uploads that the model or people read so, each by its own index.
 
     As one condition with an "or", SQLite would rather look at every row of an account.
@@ -65,7 +70,7 @@ class Filter(forms.Form):
     until = forms.DateField(label="To", widget=forms.DateInput(attrs={"type": "date"}))
     zone = forms.CharField(widget=forms.HiddenInput(attrs={"data-zone": ""}))
 
-    def __init__(self, data):
+    def __init__(self, data: QueryDict) -> None:
         super().__init__(data, auto_id="filter-%s")
         for field in self.fields.values():
             field.required = False
@@ -79,40 +84,41 @@ class Filter(forms.Form):
         known = name in available_timezones()
         return ZoneInfo(name) if known else timezone.get_default_timezone()
 
-    def clean(self):
+    def clean(self) -> None:
         since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
         if since and until and until < since:
             raise forms.ValidationError("The last day is before the first one.")
 
     @property
-    def fine(self):
+    def fine(self) -> list[BoundField]:
         """The fields besides the reading, which a page may hide behind a click."""
         return [field for field in self.visible_fields() if field.name != "reading"]
 
     @property
-    def given(self) -> list:
+    def given(self) -> list[BoundField]:
         """The fields that were filled in."""
         return [field for field in self.visible_fields() if field.data]
 
     @property
-    def given_fine(self) -> list:
+    def given_fine(self) -> list[BoundField]:
         return [field for field in self.given if field.name != "reading"]
 
     def chips(self) -> list[tuple[str, str, str]]:
         """Of each field that was filled in: its label, its words, and the query without it."""
         return [
-            (field.label, self._in_words(field), self._without(field.name)) for field in self.given
+            (str(field.label), self._in_words(field), self._without(field.name))
+            for field in self.given
         ]
 
     def _without(self, name: str) -> str:
         query = {field.name: field.data for field in self if field.data and field.name != name}
         return urlencode(query)
 
-    def _in_words(self, field) -> str:
+    def _in_words(self, field: BoundField) -> str:
         choices = {str(value): name for value, name in getattr(field.field, "choices", [])}
         return str(choices.get(field.data, field.data))
 
-    def apply_to(self, uploads):
+    def apply_to(self, uploads: UploadQuerySet) -> UploadQuerySet:
         """Give those of these uploads that are looked for; none if the filter makes no sense."""
         if not self.is_valid():
             return uploads.none()
@@ -138,34 +144,36 @@ class Filter(forms.Form):
     def _by_version(self, version: ModelVersion) -> Q:
         return Q(version=version)
 
-    def _by_since(self, day) -> Q:
+    def _by_since(self, day: date) -> Q:
         return Q(created_at__gte=self._midnight(day))
 
-    def _by_until(self, day) -> Q:
+    def _by_until(self, day: date) -> Q:
         return Q(created_at__lt=self._midnight(day + timedelta(days=1)))
 
-    def _by_zone(self, _) -> Q:
+    def _by_zone(self, _: ZoneInfo) -> Q:
         return Q()
 
-    def _midnight(self, day) -> datetime:
+    def _midnight(self, day: date) -> datetime:
         return datetime.combine(day, time(), self.cleaned_data["zone"])
 
 
-class Pages(Paginator):
+class Pages(Paginator):  # type: ignore[type-arg]  # it takes none at run time
     """Pages of uploads that are fast however deep: keys come from an index, then a page's rows.
 
     Rows are counted up to COUNTED, or up to what follows the wanted page.
     """
 
-    def __init__(self, uploads, wanted):
-        super().__init__(uploads.values_list("pk", flat=True), PAGE_SIZE)
-        is_number = wanted and wanted.isascii() and wanted.isdigit() and len(wanted) < 10
-        self.wanted = int(wanted) if is_number else 1
+    def __init__(self, uploads: UploadQuerySet, wanted: str | None) -> None:
+        self.keys = uploads.values_list("pk", flat=True)
+        super().__init__(self.keys, PAGE_SIZE)
+        text = wanted or ""
+        is_number = text.isascii() and text.isdigit() and len(text) < 10
+        self.wanted = int(text) if is_number else 1
         self.limit = max(COUNTED, self.wanted * PAGE_SIZE)
 
     @cached_property
     def count(self) -> int:
-        return self.object_list.order_by()[: self.limit + 1].count()
+        return self.keys.order_by()[: self.limit + 1].count()
 
     @property
     def more(self) -> bool:
@@ -176,7 +184,7 @@ class Pages(Paginator):
     def counted(self) -> int:
         return min(self.count, self.limit)
 
-    def here(self):
+    def here(self) -> Page[Upload]:
         """The wanted page, or the last one, with its uploads."""
         page = self.get_page(self.wanted)
         keys = list(page.object_list)
@@ -184,6 +192,6 @@ class Pages(Paginator):
         page.object_list = list(rows)
         return page
 
-    def around(self, page):
+    def around(self, page: Page[Upload]) -> Iterator[str | int]:
         """The numbers that lead from a page to others."""
         return self.get_elided_page_range(page.number, on_each_side=2, on_ends=1)

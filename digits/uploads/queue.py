@@ -6,6 +6,7 @@ Uploads are claimed, finished and released under leases: see digits.queue.leases
 import logging
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -34,7 +35,7 @@ def _together(first: Sequence[Upload]) -> Sequence[Upload]:
     return first[:1] if first[0].attempts else first
 
 
-def finish(upload: Upload, status: str, **fields) -> bool:
+def finish(upload: Upload, status: str, **fields: Any) -> bool:
     """End a claimed upload, whoever ends it. False: its lease was lost to another worker.
 
     What is to happen when an upload ends, happens in `finished`, after the commit.
@@ -47,7 +48,7 @@ def finish(upload: Upload, status: str, **fields) -> bool:
     return ended
 
 
-def finished(upload: Upload):
+def finished(upload: Upload) -> None:
     """An upload has ended as done or failed: tell those who wait for it."""
     notifications.publish({channel(upload.pk): upload.status})
 
@@ -72,7 +73,7 @@ def sweep() -> int:
     return freed + given_up
 
 
-def _give_up(upload: Upload):
+def _give_up(upload: Upload) -> None:
     fail(
         upload,
         f"The image could not be read: the worker stopped {upload.attempts} times"

@@ -5,20 +5,22 @@ version says one thing of a digit, whoever asks how often.
 """
 
 from itertools import islice
+from typing import TypedDict
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 
-from digits.models import Digit, ModelVersion, Rereading
-from digits.models.uploads import Status
+from digits.models import Digit, ModelVersion, Rereading, Upload
+from digits.models.uploads import Status, UploadQuerySet
 from digits.queue import leases, wake_ups
 
 TASK = "digits.read_again"
 ASKED_AT_ONCE = 1000
 
 
-def ask(uploads, version: ModelVersion, user=None) -> int:
+def ask(uploads: UploadQuerySet, version: ModelVersion, user: User | None = None) -> int:
     """Ask that a version reads finished uploads again; who waits for it already, waits once.
 
     Returns:
@@ -68,16 +70,23 @@ def sweep() -> int:
     return failed
 
 
-def standing(upload, digits: list[Digit]) -> dict:
-    """Tell where reading an upload again stands.
+class Standing(TypedDict):
+    """Where reading an upload again stands.
 
-    Args:
-        digits: all of the upload's, with their predictions.
+    offered: the versions that have not read all of it and do not wait to, the newest first.
+    pending: the rereadings that wait or run.
+    failed: the last rereading of each offered version, if it failed.
+    """
 
-    Returns:
-        "offered": the versions that have not read all of it and do not wait to, the newest first;
-        "pending": the rereadings that wait or run; "failed": the last one of each offered
-        version, if it failed.
+    offered: list[ModelVersion]
+    pending: list[Rereading]
+    failed: list[Rereading]
+
+
+def standing(upload: Upload, digits: list[Digit]) -> Standing:
+    """Return where reading an upload again stands.
+
+    digits: all of the upload's, with their predictions.
     """
     read = [{prediction.version_id for prediction in digit.predictions.all()} for digit in digits]
     complete = set.intersection(*read) if read else set()

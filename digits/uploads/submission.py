@@ -1,5 +1,7 @@
 """An upload as it is sent: stored, and queued to be read."""
 
+from __future__ import annotations
+
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
@@ -10,16 +12,17 @@ from digits.queue import wake_ups
 from digits.uploads.queue import TASK
 
 
-def submit(file: UploadedFile, owner: Owner, source: str = Source.FILE) -> Upload:
+def submit(file: UploadedFile[bytes], owner: Owner, source: str = Source.FILE) -> Upload:
     """Store a file that was checked, and its row, in one transaction, and wake the workers."""
-    upload = Upload(name=file.name[-200:], source=source, **owner.fields())
+    name = file.name or ""
+    upload = Upload(name=name[-200:], source=source, **owner.fields())
     try:
         with transaction.atomic():
-            upload.file.save(file.name, file, save=False)
+            upload.file.save(name, file, save=False)
             upload.save()
             wake_ups.send_after_commit(TASK)
     except BaseException:
-        if upload.file:
+        if upload.file.name:
             upload.file.storage.delete(upload.file.name)
         raise
     return upload

@@ -7,6 +7,7 @@ has what the worker does. Activations are carried out one after the other, the o
 import time
 from dataclasses import dataclass
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from digits.models import Activation, ModelVersion
@@ -18,7 +19,7 @@ RECENT = 20
 QUEUED, DONE, REFUSED = Activation.Status.QUEUED, Activation.Status.DONE, Activation.Status.REFUSED
 
 
-def request(version: ModelVersion, user=None) -> Activation:
+def request(version: ModelVersion, user: User | None = None) -> Activation:
     """Ask that a version becomes active; what was asked for last, and waits, is not asked twice."""
     with transaction.atomic():
         newest = Activation.objects.filter(status=QUEUED).first()
@@ -102,12 +103,12 @@ def refuse(activation: Activation, reason: str) -> bool:
     return leases.finish(activation, status=REFUSED, reason=reason[:500]) == 1
 
 
-def sweep():
+def sweep() -> None:
     """Refuse what stopped its worker too often, and wake the workers for what waits."""
     leases.sweep(Activation.objects.filter(status=QUEUED), _give_up)
     if Activation.objects.filter(status=QUEUED, lease__isnull=True).exists():
         wake_ups.send(TASK, force=True)
 
 
-def _give_up(activation: Activation):
+def _give_up(activation: Activation) -> None:
     refuse(activation, f"the worker stopped {activation.attempts} times while trying it")

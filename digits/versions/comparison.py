@@ -1,16 +1,19 @@
 """Two versions side by side, and the accuracy of all over time."""
 
 from dataclasses import dataclass
+from typing import TypedDict
 
-from django.db.models import F, FilteredRelation, Q
+from django.db.models import F, FilteredRelation, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from digits.accounts.owners import Owner
 from digits.formats import exactly
 from digits.models import Digit, ModelVersion, Prediction
 from digits.models.corrections import NOT_A_DIGIT
 from digits.models.versions import HELD_OUT_ACCURACY, MNIST_ACCURACY, first_known
 from digits.pictures.charts import Timeline, timeline
 from digits.versions import reports
+from worker.metrics import Metrics
 
 VERSIONS_DRAWN = 40
 DIFFERENCES_SHOWN = 24
@@ -28,6 +31,22 @@ class Row:
     better: str = ""
 
 
+class Comparison(TypedDict):
+    """Two versions side by side.
+
+    both: how many digits both have read.
+    differ: how many of them they read differently.
+    differences: the first version's predictions of some of those; `other` is the second's label.
+    """
+
+    facts: list[Row]
+    accuracy: list[Row]
+    per_digit: list[Row]
+    both: int
+    differ: int
+    differences: QuerySet[Prediction]
+
+
 def timelines() -> list[tuple[str, Timeline]]:
     """The charts of the newest versions' accuracy, oldest first; those that have two points."""
     paths = [f"metrics__{path}" for path in (*MNIST_ACCURACY, HELD_OUT_ACCURACY)]
@@ -41,7 +60,7 @@ def timelines() -> list[tuple[str, Timeline]]:
     return [(name, chart) for name, chart in charts if chart]
 
 
-def compare(a: ModelVersion, b: ModelVersion, owner) -> dict:
+def compare(a: ModelVersion, b: ModelVersion, owner: Owner) -> Comparison:
     """All that is compared of two versions; of people's digits those that the owner may see."""
     both, different = _read_by_both(a, b, owner)
     return {
@@ -66,9 +85,10 @@ def _accuracy(a: ModelVersion, b: ModelVersion) -> list[Row]:
 
 
 def _shares(version: ModelVersion) -> dict[str, float]:
-    metrics = version.metrics
-    reported = metrics.get("report", {}).get("sets", {})
-    held_out = reported.get("corrections", {}).get("accuracy")
+    metrics: Metrics = version.metrics
+    report = metrics.get("report")
+    reported = report.get("sets", {}) if report else {}
+    held_out = reported["corrections"].get("accuracy") if "corrections" in reported else None
     shares = {reports.SETS["mnist"]: version.mnist_accuracy, reports.SETS["corrections"]: held_out}
     for name, figures in metrics.get("evaluation", {}).items():
         if name != "mnist":
@@ -78,7 +98,7 @@ def _shares(version: ModelVersion) -> dict[str, float]:
 
 def _per_digit(a: ModelVersion, b: ModelVersion) -> list[Row]:
     """The share of each digit that is right in MNIST's test set, where reports have it."""
-    first, second = (version.metrics.get("report", {}).get("per_digit", []) for version in (a, b))
+    first, second = _shares_of_digits(a), _shares_of_digits(b)
     if not first and not second:
         return []
     pad = [None] * 10
@@ -86,12 +106,20 @@ def _per_digit(a: ModelVersion, b: ModelVersion) -> list[Row]:
     return [_row(str(digit), *shares) for digit, *shares in rows]
 
 
+def _shares_of_digits(version: ModelVersion) -> list[float]:
+    metrics: Metrics = version.metrics
+    report = metrics.get("report")
+    return report.get("per_digit", []) if report else []
+
+
 def _row(name: str, a: float | None, b: float | None) -> Row:
     better = "" if a is None or b is None or a == b else "b" if b > a else "a"
     return Row(name, exactly(a) or "-", exactly(b) or "-", reports.points(b, a), better)
 
 
-def _read_by_both(a: ModelVersion, b: ModelVersion, owner):
+def _read_by_both(
+    a: ModelVersion, b: ModelVersion, owner: Owner
+) -> tuple[int, QuerySet[Prediction]]:
     """How many digits both have read, and the first's predictions that the second contradicts,
     each with what that says (`other`)."""
     own = Prediction.objects.filter(version=a, digit__in=Digit.objects.visible_to(owner))

@@ -1,22 +1,25 @@
 """Register trained models as versions."""
 
 import json
+from pathlib import Path
+from typing import Any
 
 from django.core.files import File
 from django.db import transaction
 
 from digits.models import ModelVersion
+from worker.metrics import Metrics
 from worker.reading.bundle import BUNDLED_METRICS, BUNDLED_MODEL, file_sha256
 
 
-def register_bundled_after_migrate(using: str = "default", **_):
+def register_bundled_after_migrate(using: str = "default", **_: Any) -> None:
     if using == "default" and BUNDLED_MODEL.is_file():
         register_bundled()
 
 
 def register_bundled() -> ModelVersion:
     """Register the model that ships, unless it is; it becomes active where none is."""
-    metrics = json.loads(BUNDLED_METRICS.read_text())
+    metrics: Metrics = json.loads(BUNDLED_METRICS.read_text())
     sha256 = file_sha256(BUNDLED_MODEL)
     known = ModelVersion.objects.filter(sha256=sha256).first()
     if known and known.metrics != metrics:  # it was measured anew
@@ -26,7 +29,7 @@ def register_bundled() -> ModelVersion:
 
 
 def register(
-    path, metrics: dict, note: str = "", parent: ModelVersion | None = None
+    path: Path, metrics: Metrics, note: str = "", parent: ModelVersion | None = None
 ) -> ModelVersion:
     """Copy a model file into the storage as the next version."""
     with transaction.atomic():

@@ -1,7 +1,9 @@
 """What pages show of a version's metrics. Whatever was not measured is left out."""
 
 import base64
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import TypedDict
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.template.defaultfilters import filesizeformat
@@ -11,6 +13,7 @@ from digits.models import ModelVersion
 from digits.models.corrections import NOT_A_DIGIT
 from digits.models.versions import first_known
 from digits.pictures.pixels import data_url
+from worker.metrics import Disagreement, Metrics, Scores, SetScores, TrainingData
 
 CLASSES = [*map(str, range(10)), "not a digit"]
 SETS = {"mnist": "MNIST's test set", "corrections": "corrections held out"}
@@ -19,37 +22,79 @@ MISTAKE_LEVELS = (0.0, 0.002, 0.005, 0.02, 0.1)
 RIGHT_LEVELS = (0.0, 0.5, 0.9, 0.97, 0.99)
 
 
+class Cell(TypedDict):
+    """A cell of a heat map: its count, and the class of its shade."""
+
+    count: int
+    shade: str
+
+
+HeatMap = list[tuple[str, list[Cell]]]
+
+
+class SetRow(TypedDict):
+    """A set of images: the version's scores on it, the active version's, and the difference."""
+
+    name: str
+    images: int
+    own: SetScores
+    active: Scores
+    points: str
+
+
+class DisagreementRow(TypedDict):
+    """An image whose label differs from the reading, as a page shows it."""
+
+    image: str
+    truth: str
+    read: str
+    active_read: str
+    confidence: float | None
+
+
+class ShownReport(TypedDict):
+    """The report of judging a version, as a page shows it."""
+
+    beside: int | None
+    sets: list[SetRow]
+    confusion: HeatMap
+    classes: list[str]
+    per_digit: list[tuple[int, float]]
+    disagreements: list[DisagreementRow]
+
+
 def facts(version: ModelVersion) -> list[tuple[str, str]]:
     """Name and value of what is known of a version's making."""
-    metrics = version.metrics
-    seconds = metrics.get("training_seconds")
-    seed = metrics.get("seed", metrics.get("recipe", {}).get("seed"))
+    metrics: Metrics = version.metrics
+    seconds, size = metrics.get("training_seconds"), metrics.get("bytes")
+    seed = metrics.get("recipe", {}).get("seed")
     known = [
         ("Architecture", version.architecture),
         ("Parameters", _number(metrics.get("parameters"))),
-        ("Size", metrics.get("bytes") and filesizeformat(metrics["bytes"])),
+        ("Size", size and filesizeformat(size)),
         ("Seed", None if seed is None else str(seed)),
         ("Training took", seconds and duration(timedelta(seconds=seconds))),
         ("Keras", metrics.get("keras")),
         ("TensorFlow", metrics.get("tensorflow")),
         ("Backend", metrics.get("backend")),
-        *_data(metrics.get("data") or metrics.get("report", {}).get("data") or {}),
+        *_data(metrics.get("data")),
         ("SHA-256", version.sha256),
     ]
-    return [(name, value) for name, value in known if value]
+    return [(name, str(value)) for name, value in known if value]
 
 
-def _data(data: dict) -> list[tuple[str, str]]:
+def _data(data: TrainingData | None) -> list[tuple[str, str]]:
     """What it learned from: how many of each, and the hash of it all."""
-    counts = data.get("counts", {})
-    rows = [
-        (f"Data: {str(name).replace('_', ' ')}", _number(count)) for name, count in counts.items()
-    ]
-    return [*rows, ("SHA-256 of the data", data.get("sha256"))]
+    if data is None:
+        return []
+    counts = data.get("counts", {}).items()
+    rows = [(f"Data: {name.replace('_', ' ')}", _number(count)) for name, count in counts]
+    return [*rows, ("SHA-256 of the data", data.get("sha256", ""))]
 
 
 def evaluation(version: ModelVersion) -> list[tuple[str, list[str]]]:
     """The rows of the table of collections that `manage.py evaluate` has measured."""
+    metrics: Metrics = version.metrics
     return [
         (
             name,
@@ -62,16 +107,17 @@ def evaluation(version: ModelVersion) -> list[tuple[str, list[str]]]:
                 exactly(figures.get("calibration_error")),
             ],
         )
-        for name, figures in version.metrics.get("evaluation", {}).items()
+        for name, figures in metrics.get("evaluation", {}).items()
     ]
 
 
-def report(version: ModelVersion, *, for_staff: bool) -> dict | None:
+def report(version: ModelVersion, *, for_staff: bool) -> ShownReport | None:
     """How it was judged beside the version that was active then.
 
     for_staff: whether the reader may see digits that people sent, which are in the corrections.
     """
-    made = version.metrics.get("report")
+    metrics: Metrics = version.metrics
+    made = metrics.get("report")
     if not made:
         return None
     return {
@@ -88,7 +134,7 @@ def report(version: ModelVersion, *, for_staff: bool) -> dict | None:
     }
 
 
-def _sets(sets: dict) -> list[dict]:
+def _sets(sets: Mapping[str, SetScores]) -> list[SetRow]:
     """Its figures and the active version's on the same images, and the difference in points."""
     return [
         {
@@ -109,7 +155,7 @@ def points(own: float | None, other: float | None) -> str:
     return f"{(own - other) * 100:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def heat_map(counts: list[list[int]]) -> list[tuple[str, list[dict]]]:
+def heat_map(counts: list[list[int]]) -> HeatMap:
     """The rows of the heat map: each cell's count and its class of shade."""
     return [
         (CLASSES[truth], [_cell(truth, read, count, sum(row)) for read, count in enumerate(row)])
@@ -118,19 +164,20 @@ def heat_map(counts: list[list[int]]) -> list[tuple[str, list[dict]]]:
     ]
 
 
-def _cell(truth: int, read: int, count: int, total: int) -> dict:
+def _cell(truth: int, read: int, count: int, total: int) -> Cell:
     right = truth == read
     levels = RIGHT_LEVELS if right else MISTAKE_LEVELS
     level = sum(count / total > least for least in levels)
     return {"count": count, "shade": f"{'right' if right else 'wrong'}-{level}" if count else ""}
 
 
-def _disagreement(row: dict) -> dict:
+def _disagreement(row: Disagreement) -> DisagreementRow:
+    active_read = row.get("active_read")
     return {
         "image": data_url(base64.b64decode(row["pixels"])),
         "truth": _name(row["truth"]),
         "read": _name(row["read"]),
-        "active_read": "" if row.get("active_read") is None else CLASSES[row["active_read"]],
+        "active_read": "" if active_read is None else CLASSES[active_read],
         "confidence": row.get("confidence"),
     }
 
