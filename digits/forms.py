@@ -1,7 +1,11 @@
 """What a person sends, checked before it is stored; and what a training is asked to do."""
 
+from typing import Any, TypeVar
+
 from django import forms
 from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 
 from digits.accounts.owners import Owner
@@ -26,9 +30,9 @@ class UploadForm(forms.Form):
         },
     )
 
-    def clean_file(self):
-        file = self.cleaned_data["file"]
-        if file.size > settings.MAX_UPLOAD_BYTES:
+    def clean_file(self) -> "UploadedFile[bytes]":
+        file: UploadedFile[bytes] = self.cleaned_data["file"]
+        if file.size and file.size > settings.MAX_UPLOAD_BYTES:
             raise forms.ValidationError(
                 f"The file is too large: {filesizeformat(file.size)}, and"
                 f" {filesizeformat(settings.MAX_UPLOAD_BYTES)} are the limit."
@@ -56,6 +60,9 @@ class TokenForm(forms.Form):
     )
 
 
+NumberField = TypeVar("NumberField", bound=forms.Field)
+
+
 def _default(name: str) -> str:
     """Say what a setting is where it is left empty."""
     new = getattr(Recipe(), name)
@@ -63,7 +70,9 @@ def _default(name: str) -> str:
     return f"{tuned:g}" if tuned == new else f"{tuned:g}, or {new:g} from scratch"
 
 
-def _number(kind, label: str, name: str, help_text: str = "", **options):
+def _number(
+    kind: type[NumberField], label: str, name: str, help_text: str = "", **options: Any
+) -> NumberField:
     attributes = {"placeholder": _default(name)}
     widget = forms.NumberInput(attrs=attributes)
     return kind(label=label, required=False, widget=widget, help_text=help_text, **options)
@@ -125,7 +134,7 @@ class RetrainForm(forms.Form):
         label="Train although no correction is new", required=False, initial=False
     )
 
-    def clean(self):
+    def clean(self) -> None:
         given = {
             name: self.cleaned_data[name]
             for name in NUMBERS
@@ -135,16 +144,15 @@ class RetrainForm(forms.Form):
         active = ModelVersion.active()
         if not from_scratch and active is None:
             raise forms.ValidationError("No version is active: train from scratch.")
-        given["architecture"] = (
-            self.cleaned_data.get("architecture") if from_scratch else active.architecture
-        )
+        chosen = self.cleaned_data.get("architecture")
+        given["architecture"] = active.architecture if active and not from_scratch else chosen
         try:
             self.recipe = (Recipe if from_scratch else Recipe.fine_tuning)(**given)
         except ValueError as error:
             raise forms.ValidationError(f"{error}".capitalize()) from error
         self.from_scratch = from_scratch
 
-    def save(self, user) -> TrainingRun:
+    def save(self, user: User) -> TrainingRun:
         """Ask for the run; runs.AlreadyRunning where one is unfinished."""
         return runs.ask(
             self.recipe,

@@ -1,15 +1,19 @@
 """What people say a digit truly is."""
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
+from digits.accounts.owners import Owner
 from digits.learning import runs
 from digits.models import Correction, Digit, Upload
 from digits.models.uploads import Verdict
 from digits.uploads.lines import corrected_reading
 
 
-def correct(digit: Digit, label: int | None, *, user=None, visitor: str = "") -> Correction:
+def correct(
+    digit: Digit, label: int | None, *, user: User | None = None, visitor: str = ""
+) -> Correction:
     """Set a digit's true label, confirm it, or withdraw it; who did so and when is kept.
 
     Args:
@@ -32,7 +36,7 @@ def correct(digit: Digit, label: int | None, *, user=None, visitor: str = "") ->
     return correction
 
 
-def _update_verdict(upload: Upload):
+def _update_verdict(upload: Upload) -> None:
     """Store on an upload's row what people made of its reading."""
     digits = list(upload.digits.defer("pixels").with_predictions())
     upload.corrected = corrected_reading(upload, digits)[:500]
@@ -44,7 +48,7 @@ def _update_verdict(upload: Upload):
     upload.save(update_fields=["corrected", "verdict"])
 
 
-def correct_as(owner, digit: Digit, label: int | None):
+def correct_as(owner: Owner, digit: Digit, label: int | None) -> None:
     """Correct a digit in an owner's name; nothing is stored where there is no label to withdraw."""
     if label is not None or digit.label is not None:
         correct(digit, label, **owner.fields())

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 
 import numpy as np
 from django.utils import timezone
@@ -12,6 +13,16 @@ from digits.models.training import RunStatus
 from worker.files.datasets import Dataset
 
 HELD_OUT = 10  # one correction in so many is kept for judging
+
+
+class DataFacts(TypedDict):
+    """What a run's row keeps of its corrections; `skipped` lists the first of the skipped."""
+
+    corrections: int
+    held_out: int
+    skipped: list[int]
+    skipped_count: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -29,7 +40,7 @@ class Corrections:
     sha256: str
     until: datetime
 
-    def as_dict(self) -> dict:
+    def as_dict(self) -> DataFacts:
         return {
             "corrections": len(self.learned),
             "held_out": len(self.held_out),
@@ -43,10 +54,12 @@ def collect() -> Corrections:
     """Collect all corrections. Which tenth is held out depends on a digit's pixels alone."""
     until = timezone.now()
     rows = Digit.objects.filter(label__isnull=False).order_by("pk")
-    kept, skipped, whole = {True: [], False: []}, [], hashlib.sha256()
+    kept: dict[bool, list[tuple[bytes, int]]] = {True: [], False: []}
+    skipped: list[int] = []
+    whole = hashlib.sha256()
     for pk, pixels, label in rows.values_list("pk", "pixels", "label").iterator(2000):
         pixels = bytes(pixels)
-        if len(pixels) != 28 * 28 or not any(pixels):
+        if label is None or len(pixels) != 28 * 28 or not any(pixels):
             skipped.append(pk)
             continue
         own = hashlib.sha256(pixels).digest()
@@ -68,4 +81,5 @@ def is_new(run: TrainingRun, found: Corrections) -> bool:
     last = done.exclude(pk=run.pk).order_by("-pk").first()
     if last is None:
         return len(found.learned) + len(found.held_out) > 0
-    return last.data.get("sha256") != found.sha256
+    known: DataFacts = last.data
+    return known.get("sha256") != found.sha256

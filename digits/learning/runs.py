@@ -1,8 +1,10 @@
 """Training runs: asked for, claimed under a lease, followed, ended. The row is the truth."""
 
 import logging
+from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, Subquery
 from django.utils import timezone
@@ -10,6 +12,7 @@ from django.utils import timezone
 from digits.models import Digit, ModelVersion, TrainingEvent, TrainingRun
 from digits.models.training import Origin, RunStatus
 from digits.queue import leases, wake_ups
+from worker.metrics import Epoch
 from worker.training.recipes import Recipe
 
 logger = logging.getLogger(__name__)
@@ -20,7 +23,7 @@ WAKE_UP_SECONDS = 60  # then a wake-up is worth nothing: the sweeper has sent ot
 class AlreadyRunning(Exception):
     """There is an unfinished training run; `run` is that one."""
 
-    def __init__(self, run: TrainingRun | None):
+    def __init__(self, run: TrainingRun | None) -> None:
         self.run = run
         super().__init__(f"{run or 'a training run'} is not finished yet; one runs at a time")
 
@@ -32,8 +35,8 @@ def ask(
     activate_if_better: bool = True,
     forced: bool = False,
     origin: str = Origin.ADMIN,
-    user=None,
-    **fields,
+    user: User | None = None,
+    **fields: Any,
 ) -> TrainingRun:
     """Ask for a training; a train worker takes it up.
 
@@ -67,10 +70,12 @@ def new_corrections() -> int:
     last = done.order_by("-data_until").values("data_until")[:1]
     corrected = Digit.objects.filter(label__isnull=False, labelled_at__isnull=False)
     is_old = Q(labelled_at__lte=Subquery(last))
-    return corrected.aggregate(new=Count("pk") - Count("pk", filter=is_old))["new"]
+    counted = corrected.aggregate(new=Count("pk") - Count("pk", filter=is_old))
+    new: int = counted["new"]
+    return new
 
 
-def ask_if_enough_is_new():
+def ask_if_enough_is_new() -> None:
     """Ask for a fine-tuning by itself after so many new corrections, where that is switched on."""
     if settings.RETRAIN_AFTER and new_corrections() >= settings.RETRAIN_AFTER:
         try:
@@ -90,23 +95,24 @@ def claim() -> TrainingRun | None:
     return next(iter(leases.claim(queued, started_at=timezone.now())), None)
 
 
-def update(run: TrainingRun, **fields) -> bool:
+def update(run: TrainingRun, **fields: Any) -> bool:
     """Change a held run's row; False where the lease was lost."""
     return leases.held(run).update(**fields) == 1
 
 
-def curves(run: TrainingRun) -> list[dict]:
+def curves(run: TrainingRun) -> list[Epoch]:
     """Return the figures of each finished epoch, as they are stored now."""
-    return TrainingRun.objects.values_list("curves", flat=True).get(pk=run.pk)
+    stored: list[Epoch] = TrainingRun.objects.values_list("curves", flat=True).get(pk=run.pk)
+    return stored
 
 
-def log(run: TrainingRun, text: str):
+def log(run: TrainingRun, text: str) -> None:
     """Write a line into the run's log."""
     TrainingEvent.objects.create(run=run, text=text[:500])
     logger.info("%s: %s", run, text)
 
 
-def finish(run: TrainingRun, status: str, text: str, **fields) -> bool:
+def finish(run: TrainingRun, status: str, text: str, **fields: Any) -> bool:
     """End a held run in one UPDATE, and say so in its log. False: the lease was lost."""
     ended = leases.finish(run, status=status, **fields) == 1
     if ended:
@@ -129,7 +135,7 @@ def is_cancelled(run: TrainingRun) -> bool:
     return leases.held(run).filter(cancel_requested_at__isnull=False).exists()
 
 
-def died(run: TrainingRun, how: str):
+def died(run: TrainingRun, how: str) -> None:
     """The trainer of a held run ended without saying so: the run is queued again, or fails."""
     if is_cancelled(run):
         finish(run, RunStatus.CANCELLED, "cancelled")
@@ -140,17 +146,17 @@ def died(run: TrainingRun, how: str):
         release(run, f"the trainer died ({how}); the run goes on from its last finished epoch")
 
 
-def release(run: TrainingRun, text: str, *, count_attempt: bool = True):
+def release(run: TrainingRun, text: str, *, count_attempt: bool = True) -> None:
     """Queue a held run again, and say why in its log."""
     if leases.release(run, count_attempt=count_attempt, step=0):
         log(run, text)
         wake_up()
 
 
-def sweep():
+def sweep() -> None:
     """Take up again what is stuck, and wake the worker for what waits."""
 
-    def lost(run: TrainingRun):
+    def lost(run: TrainingRun) -> None:
         died(run, "not heard of any more")
 
     leases.sweep(TrainingRun.objects.filter(status=RunStatus.RUNNING), lost, lost)

@@ -25,7 +25,7 @@ READING = {"acks_late": True, "reject_on_worker_lost": True, "time_limit": TIME_
 
 
 @shared_task(name=queue.TASK, **READING)
-def classify():
+def classify() -> None:
     """Read what is queued, batch by batch."""
     wake_ups.received(queue.TASK)
     deadline = time.monotonic() + SLICE_SECONDS
@@ -41,19 +41,19 @@ def classify():
 
 
 @shared_task(name=activations.TASK, time_limit=TIME_LIMIT)
-def activate():
+def activate() -> None:
     """Try the versions that are to become active, in the order in which that was asked for."""
     work_on_activations()
 
 
 @shared_task(name=runs.TASK)
-def train():
+def train() -> None:
     """Work on the training run that waits, in a process of its own."""
     work_on_run()
 
 
 @shared_task(name=rereading.TASK, **READING)
-def read_again():
+def read_again() -> None:
     """Read uploads again with a version that somebody chose.
 
     It is one batch a message, so that new uploads come in between.
@@ -68,7 +68,7 @@ def read_again():
 
 
 @shared_task(name=parts.TASK, **READING)
-def read_batches():
+def read_batches() -> None:
     """Read the parts of bulk jobs, one by one; uploads that came meanwhile are read before each."""
     wake_ups.received(parts.TASK)
     deadline = time.monotonic() + SLICE_SECONDS
@@ -89,7 +89,7 @@ def read_batches():
 
 
 @shared_task(name="digits.sweep")
-def sweep():
+def sweep() -> None:
     """Free what is stuck, and wake the workers for what waits."""
     queue.sweep()
     activations.sweep()

@@ -11,13 +11,13 @@ from worker.reading.bundle import ModelError
 logger = logging.getLogger(__name__)
 
 
-def work_on_activations():
+def work_on_activations() -> None:
     """Carry out the waiting activations in order. It may run twice, or in two processes at once."""
     while activation := activations.claim():
         _carry_out(activation)
 
 
-def _carry_out(activation: Activation):
+def _carry_out(activation: Activation) -> None:
     """Make a version active and read with it here, or refuse it with the reason.
 
     Other processes swap at their next batch: see digits.tasks.serving.

@@ -2,19 +2,25 @@
 
 import logging
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 
 from digits.batches import parts
+from digits.files import as_binary
 from digits.models import Batch, BatchPart, ModelVersion
 from digits.tasks import serving
 from worker.files.plans import Part
 from worker.reading.bundle import ModelError
 
+if TYPE_CHECKING:
+    from worker.files.part_reading import Item
+    from worker.reading.engine import Engine
+
 logger = logging.getLogger(__name__)
 
 
-def work_on_part(part: BatchPart):
+def work_on_part(part: BatchPart) -> None:
     """Read a claimed part and save what was read; what goes wrong is tried again, up to a limit."""
     try:
         engine = _engine_of(part.batch)
@@ -37,16 +43,17 @@ def work_on_part(part: BatchPart):
             parts.give_up(part, "It could not be read because of an internal error.")
 
 
-def _engine_of(batch: Batch):
+def _engine_of(batch: Batch) -> "Engine":
     """Give the engine of the version that reads the whole batch: the one that is active first."""
-    if batch.version_id is None:
-        _, version = serving.process.engine_and_version()
-        Batch.objects.filter(pk=batch.pk, version=None).update(version=version)
-        batch.version = ModelVersion.objects.filter(batches=batch).first() or version
-    return serving.process.engine_of(batch.version)
+    version = batch.version
+    if version is None:
+        _, active = serving.process.engine_and_version()
+        Batch.objects.filter(pk=batch.pk, version=None).update(version=active)
+        version = batch.version = ModelVersion.objects.filter(batches=batch).first() or active
+    return serving.process.engine_of(version)
 
 
-def _read(part: BatchPart, engine) -> list:
+def _read(part: BatchPart, engine: "Engine") -> list["Item"]:
     from worker.files.part_reading import read_part
 
     batch = part.batch
@@ -57,8 +64,8 @@ def _read(part: BatchPart, engine) -> list:
             engine,
             batch.kind,
             Part(part.first, part.rows, part.offset, part.size),
-            file,
-            labels,
+            as_binary(file),
+            as_binary(labels) if labels else None,
             labelled=batch.labelled,
             limits=parts.limits(),
             max_pixels=settings.MAX_PIXELS,

@@ -2,6 +2,7 @@
 
 import logging
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from django.db import transaction
 
@@ -11,10 +12,13 @@ from digits.uploads import rereading
 from digits.uploads.lines import lines_of
 from worker.reading.bundle import ModelError
 
+if TYPE_CHECKING:
+    from worker.reading.engine import Engine
+
 logger = logging.getLogger(__name__)
 
 
-def work_on_rereadings(claimed: list[Rereading]):
+def work_on_rereadings(claimed: list[Rereading]) -> None:
     """Read claimed uploads again, or fail them where their version cannot read."""
     version = claimed[0].version
     try:
@@ -26,7 +30,7 @@ def work_on_rereadings(claimed: list[Rereading]):
     _read(claimed, engine)
 
 
-def _read(claimed: list[Rereading], engine):
+def _read(claimed: list[Rereading], engine: "Engine") -> None:
     """Read the digits of claimed uploads again, and save what the version says of them."""
     from worker.reading.reading import read_again
 
@@ -58,4 +62,4 @@ def _digits_in_lines(claimed: list[Rereading]) -> tuple[list[list[list[Digit]]],
     found = Digit.objects.filter(upload__in=uploads).order_by("upload", "position")
     grouped = groupby(found.with_predictions(), key=lambda digit: digit.upload_id)
     own = [(uploads[pk], lines_of(digits)) for pk, digits in grouped]
-    return [lines for _, lines in own], [max(up.width, up.height) for up, _ in own]
+    return [lines for _, lines in own], [max(up.width or 0, up.height or 0) for up, _ in own]

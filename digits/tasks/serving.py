@@ -8,7 +8,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -116,8 +116,8 @@ class Serving:
             os.getpid(),
         )
 
-    def heartbeat(self) -> dict[str, Any]:
-        """Return what this process tells of itself."""
+    def heartbeat(self) -> heartbeats.State:
+        """Return the state of this process."""
         return {
             "device": self.device,
             "version": self.active.version.number if self.active else None,

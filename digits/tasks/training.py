@@ -25,7 +25,7 @@ NICENESS = 10  # reading goes before training
 stopping = threading.Event()  # this worker process is told to end
 
 
-def work_on_run():
+def work_on_run() -> None:
     """Claim the queued run, and train it in a process of its own; nothing where there is none."""
     run = runs.claim()
     if run is None:
@@ -37,7 +37,7 @@ def work_on_run():
         _end(process)
 
 
-def start(run: TrainingRun) -> subprocess.Popen:
+def start(run: TrainingRun) -> subprocess.Popen[bytes]:
     """Start the process that trains a claimed run."""
     words = ["run_training", str(run.pk), str(run.lease)]
     return subprocess.Popen(
@@ -54,7 +54,7 @@ def _environment() -> dict[str, str]:
     return {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads}
 
 
-def _watch(run: TrainingRun, process: subprocess.Popen):
+def _watch(run: TrainingRun, process: subprocess.Popen[bytes]) -> None:
     while process.poll() is None:
         if stopping.is_set():
             _end(process)
@@ -69,7 +69,7 @@ def _watch(run: TrainingRun, process: subprocess.Popen):
         runs.died(run, reason(process.returncode))
 
 
-def _end(process: subprocess.Popen):
+def _end(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -20,18 +21,25 @@ from digits.tasks import serving
 from digits.versions import activations, registry
 from worker.evaluation.judging import is_better, judge
 from worker.files.datasets import load_mnist
+from worker.metrics import Epoch, Metrics
 from worker.training.recipes import Recipe
+
+if TYPE_CHECKING:
+    import keras
+
+    from worker.training import fit
 
 logger = logging.getLogger(__name__)
 RENEW_EVERY = 2.0  # seconds between two renewals of the lease
 SAVE_EVERY = 0.5  # seconds between two saved steps
+Watch = Callable[[int, int, int], None]
 
 
 class LeaseLost(Exception):
     """Another process works on the run, or it was cancelled: this one stops."""
 
 
-def train_run(run: TrainingRun, watch: Callable[[int, int, int], None] | None = None):
+def train_run(run: TrainingRun, watch: Watch | None = None) -> None:
     """Work on a claimed run to its end; what goes wrong is written into its row.
 
     watch: called after each step with the epoch (from 0), the step (from 1) and how many steps an
@@ -63,7 +71,7 @@ def folder_of(run: TrainingRun) -> Path:
     return settings.DATA_DIR / "training" / str(run.pk)
 
 
-def _give_signs(run: TrainingRun, stop: threading.Event):
+def _give_signs(run: TrainingRun, stop: threading.Event) -> None:
     while not stop.wait(RENEW_EVERY):
         try:
             leases.renew(run)
@@ -72,7 +80,7 @@ def _give_signs(run: TrainingRun, stop: threading.Event):
     connection.close()
 
 
-def _train(run: TrainingRun, watch):
+def _train(run: TrainingRun, watch: Watch | None) -> None:
     recipe = Recipe.from_dict(run.settings)
     found = data.collect()
     _update(run, data=found.as_dict(), data_until=found.until, epochs=recipe.all_epochs)
@@ -90,7 +98,7 @@ def _train(run: TrainingRun, watch):
         mnist,
         recipe,
         load_mnist("test"),
-        _progress(run, fit, watch),
+        _progress(run, watch),
         corrections=found.learned if len(found.learned) else None,
         start=None if run.from_scratch else _start(active, recipe),
         checkpoints=fit.Checkpoints(folder_of(run)),
@@ -107,7 +115,7 @@ def _data_in_words(found: data.Corrections) -> str:
     return text
 
 
-def _start(active: ModelVersion | None, recipe: Recipe):
+def _start(active: ModelVersion | None, recipe: Recipe) -> "keras.Model":
     from worker.reading.engine import load_model
 
     if active is None:
@@ -121,10 +129,12 @@ def _start(active: ModelVersion | None, recipe: Recipe):
         return load_model(path, active.sha256)
 
 
-def _progress(run: TrainingRun, fit, watch):
+def _progress(run: TrainingRun, watch: Watch | None) -> "fit.Progress":
+    from worker.training import fit
+
     last_saved = 0.0
 
-    def on_step(epoch: int, step: int, steps: int):
+    def on_step(epoch: int, step: int, steps: int) -> None:
         nonlocal last_saved
         if watch:
             watch(epoch, step, steps)
@@ -132,9 +142,9 @@ def _progress(run: TrainingRun, fit, watch):
             last_saved = time.monotonic()
             _update(run, epoch=epoch, step=step, steps=steps)
 
-    def on_epoch(epoch: int, figures: dict):
+    def on_epoch(epoch: int, figures: Epoch) -> None:
         curves = [one for one in runs.curves(run) if one["epoch"] < epoch]
-        now = {"epoch": epoch, "at": round(time.time(), 1)}
+        now: Epoch = {"epoch": epoch, "at": round(time.time(), 1)}
         curves.append(now | {name: round(v, 5) for name, v in figures.items()})
         _update(run, epoch=epoch, step=0, curves=curves)
         shown = ", ".join(f"{name.replace('_', ' ')} {v:.4f}" for name, v in figures.items())
@@ -143,36 +153,41 @@ def _progress(run: TrainingRun, fit, watch):
     return fit.Progress(on_step, on_epoch)
 
 
-def _update(run: TrainingRun, **fields):
+def _update(run: TrainingRun, **fields: Any) -> None:
     if not runs.update(run, **fields):
         raise LeaseLost
 
 
 def _judge_and_register(
-    run, model, recipe: Recipe, found, active, mnist_images: int, seconds: float
-):
+    run: TrainingRun,
+    model: "keras.Model",
+    recipe: Recipe,
+    found: data.Corrections,
+    active: ModelVersion | None,
+    mnist_images: int,
+    seconds: float,
+) -> None:
     from worker.reading.bundle import write_bundle
     from worker.reading.engine import Engine
     from worker.training import fit
 
     beside = serving.load(active) if active else None
     report = judge(Engine.from_model(model), beside, found.held_out)
-    report["active_version"] = active and active.number
-    metrics = fit.measure(model) | {
-        "recipe": recipe.as_dict(),
-        "epochs": runs.curves(run),
-        "training_seconds": round(seconds),
-        "data": {
-            "counts": {
-                "MNIST": mnist_images,
-                "corrections": len(found.learned),
-                "held_out": len(found.held_out),
-                "skipped": len(found.skipped),
-            },
-            "sha256": found.sha256,
+    report["active_version"] = active.number if active else None
+    metrics = cast(Metrics, fit.measure(model))  # the rest of what Metrics may hold follows
+    metrics["recipe"] = recipe.as_dict()
+    metrics["epochs"] = runs.curves(run)
+    metrics["training_seconds"] = round(seconds)
+    metrics["data"] = {
+        "counts": {
+            "MNIST": mnist_images,
+            "corrections": len(found.learned),
+            "held_out": len(found.held_out),
+            "skipped": len(found.skipped),
         },
-        "report": report,
+        "sha256": found.sha256,
     }
+    metrics["report"] = report
     with tempfile.TemporaryDirectory(prefix="digits-") as folder:
         metrics = write_bundle(model, metrics, Path(folder))
         _update(run, step=0)  # the last moment to be cancelled

@@ -3,23 +3,30 @@
 import io
 import logging
 import traceback
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import transaction
 
-from digits.models import Digit, Prediction, Upload
+from digits.models import Digit, ModelVersion, Prediction, Upload
 from digits.models.uploads import Status, preview_path
 from digits.queue import leases
 from digits.tasks import serving
 from digits.uploads import queue
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from worker.reading.engine import Engine
+    from worker.reading.reading import Reading
 
 logger = logging.getLogger(__name__)
 PREVIEW_SIDE = 640
 PAUSE_SECONDS = 10  # before what went wrong is tried again
 
 
-def work_on_uploads(uploads: list[Upload]):
+def work_on_uploads(uploads: list[Upload]) -> None:
     """Read claimed uploads as one batch and save what was found."""
     try:
         engine, version = serving.process.engine_and_version()
@@ -36,7 +43,7 @@ def work_on_uploads(uploads: list[Upload]):
             _retry_or_fail(upload, error)
 
 
-def _read(contents: dict[Upload, bytes], engine, version):
+def _read(contents: dict[Upload, bytes], engine: "Engine", version: ModelVersion) -> None:
     from worker.reading.reading import read_images
 
     readings = read_images(engine, list(contents.values()), settings.MAX_PIXELS)
@@ -51,7 +58,8 @@ def _content(upload: Upload) -> bytes | None:
     """Get an upload's file; None if there is none, or the storage does not give it now."""
     try:
         with upload.file.open("rb") as file:
-            return file.read()
+            content: bytes = file.read()
+            return content
     except FileNotFoundError as error:
         queue.fail(upload, "The uploaded file is gone from the storage.", _described(error))
     except OSError as error:
@@ -59,13 +67,13 @@ def _content(upload: Upload) -> bytes | None:
     return None
 
 
-def _storage_fails(upload: Upload, error: OSError):
+def _storage_fails(upload: Upload, error: OSError) -> None:
     """A full or absent disk is not the upload's fault: it is tried again until there is one."""
     logger.error("the storage fails for %s, tried again in %d s: %s", upload, PAUSE_SECONDS, error)
     leases.release(upload, after=PAUSE_SECONDS, count_attempt=False, error_detail=_described(error))
 
 
-def _retry_or_fail(upload: Upload, error: Exception):
+def _retry_or_fail(upload: Upload, error: Exception) -> None:
     """After an error that nobody foresaw: try the upload again, alone, and then fail it."""
     if upload.attempts < settings.MAX_ATTEMPTS:
         leases.release(upload, after=PAUSE_SECONDS, error_detail=_described(error))
@@ -79,10 +87,11 @@ def _described(error: Exception) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _save(upload: Upload, reading, version):
+def _save(upload: Upload, reading: "Reading", version: ModelVersion) -> None:
     if reading.error:
         queue.fail(upload, str(reading.error), _described(reading.error))
         return
+    assert reading.image is not None, "a reading without an error has its image"
     name = upload.preview.storage.save(*_preview(reading.image))
     with transaction.atomic():
         ours = queue.finish(
@@ -103,7 +112,7 @@ def _save(upload: Upload, reading, version):
         upload.preview.storage.delete(name)
 
 
-def _save_digits(upload: Upload, reading, version):
+def _save_digits(upload: Upload, reading: "Reading", version: ModelVersion) -> None:
     rows = []
     for position, read_digit in enumerate(reading.digits):
         x, y, width, height = read_digit.glyph.box
@@ -132,7 +141,7 @@ def _save_digits(upload: Upload, reading, version):
     )
 
 
-def _preview(image) -> tuple[str, ContentFile]:
+def _preview(image: "Image") -> tuple[str, "ContentFile[bytes]"]:
     """Make the small picture that pages show of any upload, whatever format it came in."""
     image = image.copy()
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
