@@ -1,6 +1,10 @@
 """The admin's own index: the state of the system above the lists of rows."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
 
 from digits.learning.runs import new_corrections
 from digits.monitoring.figures import state
@@ -13,7 +17,9 @@ class Site(admin.AdminSite):
     index_title = "State of the system"
     enable_nav_sidebar = False  # it leaves too little room to the lists, and moves them when loaded
 
-    def index(self, request, extra_context=None):
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
         shown = {
             "state": state(),
             "new_corrections": new_corrections(),

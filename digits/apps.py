@@ -8,7 +8,7 @@ class DigitsConfig(AppConfig):
     name = "digits"
     verbose_name = "Digits"
 
-    def ready(self):
+    def ready(self) -> None:
         from digits import files
         from digits.accounts import accounts
         from digits.models import Batch, ModelVersion, Upload

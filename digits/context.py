@@ -1,11 +1,14 @@
 """What every page knows."""
 
+from typing import Any
+
 from django.conf import settings
+from django.http import HttpRequest
 
 import digits
 
 
-def version(request) -> dict:
+def version(request: HttpRequest) -> dict[str, Any]:
     return {
         "digits_version": digits.__version__,
         "source_url": settings.SOURCE_URL,

@@ -1,12 +1,17 @@
 """Who owns what a request does, and what its page may load."""
 
+from collections.abc import Callable
+from typing import Any
+
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
 
-from digits.accounts.owners import Owner
+from digits.accounts.owners import OwnedRequest, Owner
 
+View = Callable[..., HttpResponseBase]
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -22,8 +27,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
 )
 
 
-def owner(get_response):
-    def middleware(request):
+def owner(get_response: View) -> View:
+    def middleware(request: OwnedRequest) -> HttpResponseBase:
         user = request.user if request.user.is_authenticated else None
         request.owner = Owner(user, request.session)
         return get_response(request)
@@ -37,20 +42,28 @@ class SignInFirst(LoginRequiredMiddleware):
     The API and the admin ask in their own ways.
     """
 
-    def process_view(self, request, view_func, view_args, view_kwargs):
+    def process_view(
+        self,
+        request: HttpRequest,
+        view_func: View,
+        view_args: tuple[Any, ...],
+        view_kwargs: dict[str, Any],
+    ) -> HttpResponseBase | None:
         if settings.ANONYMOUS:
             return None
         return super().process_view(request, view_func, view_args, view_kwargs)
 
-    def handle_no_permission(self, request, view_func):
+    def handle_no_permission(  # type: ignore[override]  # the middleware before it set htmx
+        self, request: OwnedRequest, view_func: View
+    ) -> HttpResponseBase:
         """A fragment cannot ask: the browser goes to the page that does."""
         if request.htmx:
             return HttpResponseClientRedirect(resolve_url(settings.LOGIN_URL))
         return super().handle_no_permission(request, view_func)
 
 
-def content_security_policy(get_response):
-    def middleware(request):
+def content_security_policy(get_response: View) -> View:
+    def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return response

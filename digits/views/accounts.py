@@ -1,42 +1,45 @@
 """Accounts: made, looked after, and deleted by whose they are."""
 
+from typing import Any
+
 from django import forms
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import get_user_model, login, logout
+from django.contrib.auth import login, logout
 from django.contrib.auth import views as auth
 from django.contrib.auth.decorators import login_not_required, login_required
-from django.contrib.auth.forms import UserCreationForm
-from django.http import Http404
+from django.contrib.auth.forms import PasswordChangeForm, UserCreationForm
+from django.contrib.auth.models import User
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from digits.accounts import accounts
+from digits.accounts.owners import OwnedRequest, SignedInRequest
 from digits.models import Upload
 
-User = get_user_model()
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
-class SignUpForm(UserCreationForm):
+class SignUpForm(UserCreationForm):  # type: ignore[type-arg]  # it takes none at run time
     class Meta(UserCreationForm.Meta):
         labels = {"username": "User name"}
         help_texts = {"username": "Letters, digits and @ . + - _"}
 
 
-class NameForm(forms.ModelForm):
+class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes none at run time
     class Meta:
         model = User
         fields = ["username"]
         labels = {"username": "User name"}
         help_texts = {"username": ""}
 
-    def clean_username(self):
-        name = self.cleaned_data["username"]
+    def clean_username(self) -> str:
+        name: str = self.cleaned_data["username"]
         if User.objects.filter(username__iexact=name).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError("A user with that username already exists.")
         return name
@@ -47,11 +50,11 @@ class DeleteForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
 
-    def __init__(self, user, *arguments):
+    def __init__(self, user: User, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.user = user
 
-    def clean_password(self):
+    def clean_password(self) -> None:
         if not self.user.check_password(self.cleaned_data["password"]):
             raise forms.ValidationError("That is not your password.")
 
@@ -59,7 +62,7 @@ class DeleteForm(forms.Form):
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def sign_up(request):
+def sign_up(request: OwnedRequest) -> HttpResponse:
     """Make an account, and sign in; what the browser session sent comes along."""
     if not settings.SIGN_UP:
         raise Http404("nobody may sign up here")
@@ -76,17 +79,17 @@ def sign_up(request):
     return render(request, "digits/sign_up.html", context, status=status)
 
 
-def _next(request) -> str:
+def _next(request: OwnedRequest) -> str:
     """Where somebody wanted to go before signing up; nowhere else than here."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
-    return wanted if safe else reverse_lazy(settings.LOGIN_REDIRECT_URL)
+    return wanted if safe else reverse(settings.LOGIN_REDIRECT_URL)
 
 
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def account(request):
+def account(request: SignedInRequest) -> HttpResponse:
     """What somebody's account is, and what can be done with it; a POST changes the name."""
     form = NameForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
     if request.method == "POST" and form.is_valid():
@@ -101,7 +104,7 @@ def account(request):
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request):
+def delete(request: SignedInRequest) -> HttpResponse:
     """Ask for the password, then delete the account with its uploads."""
     form = DeleteForm(request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -125,6 +128,6 @@ class Password(auth.PasswordChangeView):
     template_name = "digits/password.html"
     success_url = reverse_lazy("account")
 
-    def form_valid(self, form):
+    def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
         messages.success(self.request, "Your password is changed.")
         return super().form_valid(form)

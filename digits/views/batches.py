@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import (
     require_GET,
@@ -11,6 +12,7 @@ from django.views.decorators.http import (
     require_safe,
 )
 
+from digits.accounts.owners import OwnedRequest
 from digits.batches import parts as jobs
 from digits.batches import submission
 from digits.batches.results import download
@@ -24,7 +26,7 @@ SHOWN = 10  # rows on the page of a batch
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def batches(request):
+def batches(request: OwnedRequest) -> HttpResponse:
     """The owner's bulk jobs, newest first; a POST sends another."""
     refused = ""
     if request.method == "POST":
@@ -50,7 +52,7 @@ def batches(request):
 
 
 @require_safe
-def batch(request, pk: int):
+def batch(request: OwnedRequest, pk: int) -> HttpResponse:
     """One bulk job, live while it goes on."""
     mine = _mine(request, pk)
     context = {
@@ -65,7 +67,7 @@ def batch(request, pk: int):
 
 
 @require_GET
-def results(request, pk: int):
+def results(request: OwnedRequest, pk: int) -> HttpResponseBase:
     """Its results as CSV: for Kaggle, or with ?confidences=1 with all that is known."""
     mine = _mine(request, pk)
     if not mine.is_finished:
@@ -75,7 +77,7 @@ def results(request, pk: int):
 
 
 @require_POST
-def cancel(request, pk: int):
+def cancel(request: OwnedRequest, pk: int) -> HttpResponse:
     """Stop reading it; what was read stays."""
     mine = _mine(request, pk)
     if jobs.cancel(mine):
@@ -86,7 +88,7 @@ def cancel(request, pk: int):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request, pk: int):
+def delete(request: OwnedRequest, pk: int) -> HttpResponse:
     """Ask whether it shall go; a POST deletes it, with its file and its results."""
     mine = _mine(request, pk)
     if request.method != "POST":
@@ -96,6 +98,6 @@ def delete(request, pk: int):
     return redirect("batches")
 
 
-def _mine(request, pk: int) -> Batch:
+def _mine(request: OwnedRequest, pk: int) -> Batch:
     rows = Batch.objects.visible_to(request.owner).select_related("version")
     return get_object_or_404(rows, pk=pk)

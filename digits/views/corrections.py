@@ -1,9 +1,11 @@
 """What people say a digit truly is."""
 
 from django.core.exceptions import BadRequest
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from digits.accounts.owners import OwnedRequest
 from digits.learning.corrections import correct_as
 from digits.models import Digit
 from digits.models.corrections import LABELS
@@ -13,7 +15,7 @@ CHOICES = {str(value): value for value, _ in LABELS} | {"": None}
 
 
 @require_POST
-def label(request, pk: int):
+def label(request: OwnedRequest, pk: int) -> HttpResponse:
     """Set a digit's true label (`label`: 0 to 9, 10 for "not a digit"), or withdraw it (empty)."""
     digits = Digit.objects.visible_to(request.owner).select_related("upload")
     digit = get_object_or_404(digits, pk=pk)
@@ -30,7 +32,7 @@ def label(request, pk: int):
     return render(request, "digits/_labelled.html", context)
 
 
-def chosen(request) -> int | None:
+def chosen(request: OwnedRequest) -> int | None:
     """The label that a request gives; None withdraws it.
 
     Raises:

@@ -1,14 +1,16 @@
 """Deleting an upload, which asks first."""
 
 from django.contrib import messages
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
+from digits.accounts.owners import OwnedRequest
 from digits.models import Upload
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request, pk: int):
+def delete(request: OwnedRequest, pk: int) -> HttpResponse:
     """Ask whether an upload shall go; a POST deletes it, with its files and what was said of it."""
     rows = Upload.objects.visible_to(request.owner).filter(pk=pk)
     upload = get_object_or_404(rows)

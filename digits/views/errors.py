@@ -1,29 +1,30 @@
 """The pages for what went wrong; under /api/, problem details."""
 
 from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from digits.problems import problem_response
 
 
-def bad_request(request, exception):
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Say what was expected, where the one who refused said so."""
     message = str(exception) if isinstance(exception, BadRequest) else ""
     message = message or "The browser sent something that cannot be understood."
     return _page(request, 400, "Bad request", message)
 
 
-def forbidden(request, exception):
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(request, 403, "Not allowed", "You may not do this, or need to sign in first.")
 
 
-def csrf_failure(request, reason=""):
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _page(
         request, 403, "The form is too old", "Load the page again, then send the form once more."
     )
 
 
-def not_found(request, exception):
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return _page(
         request,
         404,
@@ -32,7 +33,7 @@ def not_found(request, exception):
     )
 
 
-def server_error(request):
+def server_error(request: HttpRequest) -> HttpResponse:
     """Render without the request: what broke may be the session or the database."""
     message = "It is our fault, and was written to the log. Nothing is lost."
     if _is_for_programs(request):
@@ -40,11 +41,11 @@ def server_error(request):
     return _page(None, 500, "Something broke", message)
 
 
-def _is_for_programs(request) -> bool:
+def _is_for_programs(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
-def _page(request, status: int, title: str, message: str):
+def _page(request: HttpRequest | None, status: int, title: str, message: str) -> HttpResponse:
     if request and _is_for_programs(request):
         return problem_response(status, message)
     context = {"title": title, "message": message, "status": status}

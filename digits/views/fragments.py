@@ -1,12 +1,21 @@
 """Pages whose changing part is a fragment of its own, for htmx."""
 
+from typing import Any, TypeVar
+
 from django.contrib.messages import get_messages
+from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 
+from digits.accounts.owners import OwnedRequest
 
-def page_or_part(request, page: str, part: str, context: dict):
+Response = TypeVar("Response", bound=HttpResponseBase)
+
+
+def page_or_part(
+    request: OwnedRequest, page: str, part: str, context: dict[str, Any]
+) -> HttpResponse:
     """Render a whole page, or for htmx the part that changes, which no browser may keep."""
     response = render(request, part if request.htmx else page, context)
     patch_vary_headers(response, ["HX-Request"])
@@ -16,14 +25,14 @@ def page_or_part(request, page: str, part: str, context: dict):
     return response
 
 
-def _add_messages(request, response):
+def _add_messages(request: OwnedRequest, response: HttpResponse) -> None:
     """Messages of what the request did go with the part, to their place on the page."""
     if len(get_messages(request)):
         context = {"out_of_band": True}
         response.write(render_to_string("digits/_messages.html", context, request))
 
 
-def kept(response, seconds: int = 31536000):
+def kept(response: Response, seconds: int = 31536000) -> Response:
     """Let browsers keep what never changes at its address; for its owner only."""
     response.headers["Cache-Control"] = f"private, max-age={seconds}, immutable"
     return response

@@ -2,14 +2,16 @@
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from digits.accounts.owners import OwnedRequest
 from digits.models import ModelVersion, Upload
+from digits.models.uploads import UploadQuerySet
 from digits.uploads import rereading
 from digits.uploads.exports import uploads_as_csv
 from digits.uploads.history import Filter, Pages
@@ -17,7 +19,7 @@ from digits.views.fragments import page_or_part
 
 
 @require_safe
-def history(request):
+def history(request: OwnedRequest) -> HttpResponse:
     """The owner's uploads, newest first, as the query string filters them."""
     form = Filter(request.GET)
     pages = Pages(form.apply_to(Upload.objects.visible_to(request.owner)), request.GET.get("page"))
@@ -27,7 +29,7 @@ def history(request):
         "page": page,
         "pages": pages.around(page),
         "live": any(not upload.is_finished for upload in page),
-        "versions": form.fields["version"].queryset if request.owner.is_staff else (),
+        "versions": ModelVersion.objects.only("number") if request.owner.is_staff else (),
     }
     response = page_or_part(request, "digits/history.html", "digits/_history.html", context)
     response.status_code = 200 if form.is_valid() else 400
@@ -35,7 +37,7 @@ def history(request):
 
 
 @require_safe
-def download(request):
+def download(request: OwnedRequest) -> HttpResponseBase:
     """All that the filter finds, as CSV."""
     form = Filter(request.GET)
     found = form.apply_to(Upload.objects.visible_to(request.owner))
@@ -53,7 +55,7 @@ def download(request):
 
 
 @require_POST
-def delete(request):
+def delete(request: OwnedRequest) -> HttpResponse:
     """Delete the chosen uploads, once that was confirmed."""
     chosen = _chosen(request)
     back = request.POST.get("back", "")
@@ -68,7 +70,7 @@ def delete(request):
 
 
 @require_POST
-def read_again(request):
+def read_again(request: OwnedRequest) -> HttpResponse:
     """Ask that a version reads the chosen uploads again. For staff."""
     if not request.owner.is_staff:
         raise PermissionDenied
@@ -85,7 +87,7 @@ def read_again(request):
     return redirect(_back(request.POST.get("back", "")))
 
 
-def _chosen(request):
+def _chosen(request: OwnedRequest) -> UploadQuerySet:
     """The uploads that a form names, of those that its sender may see."""
     keys = {int(key) for key in request.POST.getlist("upload") if key.isdecimal() and len(key) < 19}
     return Upload.objects.visible_to(request.owner).filter(pk__in=keys)

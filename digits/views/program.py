@@ -7,7 +7,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from digits.accounts import tokens
-from digits.accounts.owners import Owner
+from digits.accounts.owners import OwnedRequest, Owner
 from digits.forms import UploadForm
 from digits.models.uploads import Source, Status
 from digits.uploads.waiting import hold_until_finished
@@ -18,7 +18,7 @@ WAIT_SECONDS = 20
 @csrf_exempt
 @login_not_required
 @require_POST
-def classify(request):
+def classify(request: OwnedRequest) -> HttpResponse:
     """Read the image in the multipart field `file`, and wait for the answer.
 
     A token makes the upload its account's. The cookie is not looked at, so that no other site can
@@ -31,7 +31,7 @@ def classify(request):
         return answer
     form = UploadForm(request.POST, request.FILES)
     if not form.is_valid():
-        return _text(form.errors["file"][0], 400)
+        return _text(str(form.errors["file"][0]), 400)
     upload = form.save(owner, source=Source.API)
     try:
         hold_until_finished(upload, WAIT_SECONDS)
@@ -50,12 +50,12 @@ def classify(request):
     return _text(f"Predicted number for input image: {upload.reading}", 200)
 
 
-def _sender(request) -> Owner | None:
+def _sender(request: OwnedRequest) -> Owner | None:
     """To whom the upload belongs; None for a token that is none, or none where one is needed."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         token = tokens.find(secret.strip())
-        return token and Owner(token.user, {})
+        return Owner(token.user, {}) if token else None
     return Owner(None, {}) if settings.ANONYMOUS else None
 
 

@@ -1,15 +1,17 @@
 """Read an upload again with another version."""
 
 from django.core.exceptions import BadRequest, PermissionDenied
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
+from digits.accounts.owners import OwnedRequest
 from digits.models import ModelVersion, Upload
 from digits.uploads import rereading
 
 
 @require_POST
-def read_again(request, pk: int):
+def read_again(request: OwnedRequest, pk: int) -> HttpResponse:
     """Ask that a version (`version`: its number) reads an upload again. For staff."""
     if not request.owner.is_staff:
         raise PermissionDenied

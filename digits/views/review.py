@@ -1,11 +1,13 @@
 """The review page: one unsure reading after the other."""
 
 from django.core.exceptions import BadRequest
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
+from digits.accounts.owners import OwnedRequest
 from digits.learning import review as queue
 from digits.learning.corrections import correct_as
 from digits.models import Digit, Prediction
@@ -15,7 +17,7 @@ from digits.views.fragments import page_or_part
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def review(request):
+def review(request: OwnedRequest) -> HttpResponse:
     """Show what to review next; a POST labels a digit, or takes its label back.
 
     ?after=PREDICTION: what was passed last; ?said=DIGIT: what was labelled last, to undo it;
@@ -27,7 +29,8 @@ def review(request):
     wanted, passed = _number(request.GET, "digit"), _number(request.GET, "after")
     shown = rows.filter(digit=wanted).first() if wanted else None
     if shown is None:
-        shown = queue.following(rows, Prediction.objects.filter(pk=passed).first())
+        before = Prediction.objects.filter(pk=passed).first() if passed else None
+        shown = queue.following(rows, before)
     left = queue.count(rows)
     context = {
         "shown": shown,
@@ -41,7 +44,7 @@ def review(request):
     return page_or_part(request, "digits/review.html", "digits/_review.html", context)
 
 
-def _answered(request):
+def _answered(request: OwnedRequest) -> HttpResponse:
     digits = Digit.objects.visible_to(request.owner)
     digit = get_object_or_404(digits, pk=_number(request.POST, "digit"))
     label = chosen(request)
@@ -52,19 +55,19 @@ def _answered(request):
     return _on(after=passed, said=digit.pk)
 
 
-def _on(**query):
-    query = {name: value for name, value in query.items() if value}
-    return redirect(f"{reverse('review')}?{urlencode(query)}")
+def _on(**query: int | None) -> HttpResponse:
+    given = {name: value for name, value in query.items() if value}
+    return redirect(f"{reverse('review')}?{urlencode(given)}")
 
 
-def _last(request) -> Digit | None:
+def _last(request: OwnedRequest) -> Digit | None:
     """The digit that was labelled last, if it is."""
     pk = _number(request.GET, "said")
     digits = Digit.objects.visible_to(request.owner).filter(label__isnull=False)
     return digits.filter(pk=pk).first() if pk else None
 
 
-def _number(fields, name: str) -> int | None:
+def _number(fields: QueryDict, name: str) -> int | None:
     """Read the number of a row; None where there is none.
 
     Raises:

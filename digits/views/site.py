@@ -1,14 +1,17 @@
 """The pages that people use."""
 
 from pathlib import PurePath
+from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.templatetags.static import static
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_safe
 
+from digits.accounts.owners import OwnedRequest
 from digits.models import Digit, Upload
 from digits.models.corrections import LABELS
 from digits.pictures.boxes import boxes_of
@@ -23,17 +26,17 @@ PARTS = {"panel": "digits/_panel.html", "tile": "digits/_live_tile.html"}
 
 
 @require_safe
-def upload(request, pk: int):
+def upload(request: OwnedRequest, pk: int) -> HttpResponse:
     """One upload's page, or the part of it that changes. ?wait=SECONDS holds the answer."""
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
-    part = PARTS.get(request.GET.get("part"), "digits/_result.html")
+    part = PARTS.get(request.GET.get("part", ""), "digits/_result.html")
     context = result_context(request, mine)
     if request.owner.is_staff and context["digits"]:
         context["again"] = rereading.standing(mine, context["digits"])
     return page_or_part(request, "digits/upload.html", part, context)
 
 
-def result_context(request, upload: Upload) -> dict:
+def result_context(request: OwnedRequest, upload: Upload) -> dict[str, Any]:
     """What a page shows of an upload, after the wait for it that the request asks for."""
     seconds, held = _seconds(request), True
     if seconds and not upload.is_finished:
@@ -50,14 +53,14 @@ def result_context(request, upload: Upload) -> dict:
 
 
 @require_GET
-def preview(request, pk: int):
+def preview(request: OwnedRequest, pk: int) -> FileResponse:
     """The small picture of an upload that was read."""
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
     return _file(mine.preview, content_type="image/webp")
 
 
 @require_GET
-def original(request, pk: int):
+def original(request: OwnedRequest, pk: int) -> FileResponse:
     """The file as it was sent: always a download, never shown by the browser."""
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
     return _file(
@@ -69,7 +72,7 @@ def original(request, pk: int):
 
 
 @require_GET
-def reading_text(request, pk: int):
+def reading_text(request: OwnedRequest, pk: int) -> HttpResponse:
     """The reading as a text file, a line for each of the picture's, as people corrected it."""
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
     if not mine.is_finished:
@@ -83,26 +86,26 @@ def reading_text(request, pk: int):
 
 @login_not_required
 @require_GET
-def favicon(request):
+def favicon(request: OwnedRequest) -> HttpResponse:
     """For pages that do not name their icon, as those of Django's admin."""
     return redirect(static("digits/favicon.svg"))
 
 
 @require_GET
-def digit_pixels(request, pk: int):
+def digit_pixels(request: OwnedRequest, pk: int) -> HttpResponse:
     """A digit's 28x28 pixels, as the model saw them, as PNG."""
     digit = get_object_or_404(Digit.objects.visible_to(request.owner), pk=pk)
-    return kept(HttpResponse(png(digit.pixels), content_type="image/png"))
+    return kept(HttpResponse(png(bytes(digit.pixels)), content_type="image/png"))
 
 
-def _seconds(request) -> float:
+def _seconds(request: OwnedRequest) -> float:
     try:
         return bounded(float(request.GET.get("wait", 0)))
     except ValueError:
         return 0
 
 
-def _file(stored, **options):
+def _file(stored: FieldFile, **options: Any) -> FileResponse:
     if not stored:
         raise Http404("no such file")
     try:

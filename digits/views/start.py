@@ -1,14 +1,20 @@
 """The start page: images are sent from here, and their readings appear here."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
-from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.utils.datastructures import MultiValueDict
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from digits.accounts.owners import OwnedRequest
 from digits.forms import UploadForm
 from digits.models import Upload
 from digits.models.uploads import Source
@@ -21,7 +27,7 @@ RECENT = 6
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def index(request):
+def index(request: OwnedRequest) -> HttpResponse:
     """The start page; a POST sends one image or several."""
     if request.method != "POST":
         return _page(request)
@@ -29,7 +35,7 @@ def index(request):
 
 
 @require_POST
-def read_example(request):
+def read_example(request: OwnedRequest) -> HttpResponse:
     """Send one of the examples (`example`: its name), as if it were a file of the visitor's."""
     name = request.POST.get("example", "")
     if name not in examples.EXAMPLES:
@@ -40,30 +46,34 @@ def read_example(request):
 
 
 @require_GET
-def example(request, name: str):
+def example(request: OwnedRequest, name: str) -> HttpResponse:
     """The picture of an example."""
     if name not in examples.EXAMPLES:
         raise Http404(f"expected one of {list(examples.EXAMPLES)}")
     return kept(HttpResponse(examples.png(name), content_type="image/png"), seconds=86400)
 
 
-def _receive(request, files) -> tuple[list[Upload], list[tuple[str, str]]]:
+def _receive(
+    request: OwnedRequest, files: Sequence[UploadedFile[bytes] | None]
+) -> tuple[list[Upload], list[tuple[str, str]]]:
     """Store what can be read; the others are named with the reason. A bad one stops no other."""
-    sent, refused = [], []
+    sent: list[Upload] = []
+    refused: list[tuple[str, str]] = []
     drawn = request.POST.get("source") == Source.DRAWING
     for file in files:
-        form = UploadForm(request.POST, {"file": file})
+        form = UploadForm(request.POST, MultiValueDict({"file": [file]} if file else {}))
         if form.is_valid():
             source = Source.DRAWING if drawn else Source.FILE
             sent.append(form.save(request.owner, source=source))
         else:
-            refused.append((file.name if file else "", form.errors["file"][0]))
+            name = file.name if file else ""
+            refused.append((name or "", str(form.errors["file"][0])))
     if drawn and sent:
         _forget_unfinished_drawing(request)
     return sent, refused
 
 
-def _forget_unfinished_drawing(request):
+def _forget_unfinished_drawing(request: OwnedRequest) -> None:
     """Delete the drawing that the sent one goes on with (`replaces`), unless it was corrected."""
     number = request.POST.get("replaces", "")
     if number.isdecimal() and len(number) < 19:
@@ -71,11 +81,13 @@ def _forget_unfinished_drawing(request):
         mine.exclude(digits__label__isnull=False).delete_with_files()
 
 
-def _answer(request, sent, refused):
+def _answer(
+    request: OwnedRequest, sent: list[Upload], refused: list[tuple[str, str]]
+) -> HttpResponse:
     """Answer with the readings for htmx, and else lead to the page that has them."""
     status = 200 if sent else 400
     if request.htmx:
-        part = PARTS.get(request.POST.get("part"), PARTS["panel"])
+        part = PARTS.get(request.POST.get("part", ""), PARTS["panel"])
         shown = [render_to_string(part, result_context(request, one), request) for one in sent]
         refusals = render_to_string("digits/_refused.html", {"refused": refused}, request)
         headers = {"Cache-Control": "no-store"}
@@ -91,7 +103,7 @@ def _answer(request, sent, refused):
     return redirect("history")
 
 
-def _page(request, refused=()):
+def _page(request: OwnedRequest, refused: Sequence[tuple[str, str]] = ()) -> HttpResponse:
     context = {
         "refused": refused,
         "examples": examples.EXAMPLES.items(),

@@ -2,10 +2,12 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
+from digits.accounts.owners import SignedInRequest
 from digits.accounts.tokens import make
 from digits.forms import TokenForm
 
@@ -13,7 +15,7 @@ from digits.forms import TokenForm
 @never_cache
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
-def tokens(request):
+def tokens(request: SignedInRequest) -> HttpResponse:
     """The account's tokens; a POST makes one, and its answer alone shows the secret."""
     form = TokenForm(request.POST or None)
     made = secret = None
@@ -27,7 +29,7 @@ def tokens(request):
 
 @login_required
 @require_POST
-def revoke(request, pk: int):
+def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
     """Delete a token: whoever uses it is refused from now on."""
     token = get_object_or_404(request.user.tokens, pk=pk)
     token.delete()

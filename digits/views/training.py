@@ -1,10 +1,14 @@
 """Training runs: watched by all, asked for and cancelled by staff."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.contrib.admin.views.decorators import staff_member_required
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from digits.accounts.owners import OwnedRequest, SignedInRequest
 from digits.forms import RetrainForm
 from digits.learning import runs
 from digits.learning.runs import new_corrections
@@ -17,7 +21,7 @@ LOG_LINES = 200
 RUNS_SHOWN = 10
 
 
-def context_of(run: TrainingRun) -> dict:
+def context_of(run: TrainingRun) -> dict[str, Any]:
     """What the live part of a run's page shows."""
     figures = ("loss", "accuracy")
     return {
@@ -27,7 +31,7 @@ def context_of(run: TrainingRun) -> dict:
     }
 
 
-def runs_context() -> dict:
+def runs_context() -> dict[str, Any]:
     """What the list of runs shows."""
     shown = TrainingRun.objects.select_related("requested_by")
     return {
@@ -38,7 +42,7 @@ def runs_context() -> dict:
 
 
 @require_safe
-def training_runs(request):
+def training_runs(request: OwnedRequest) -> HttpResponse:
     """The list of runs, live while one goes on."""
     if not request.htmx:
         return redirect("models")
@@ -46,14 +50,14 @@ def training_runs(request):
 
 
 @require_safe
-def training_run(request, pk: int):
+def training_run(request: OwnedRequest, pk: int) -> HttpResponse:
     """One run, live while it goes on."""
     run = get_object_or_404(TrainingRun.objects.select_related("version", "base"), pk=pk)
     context = context_of(run)
     return page_or_part(request, "digits/run.html", "digits/_run.html", context)
 
 
-def ask(request, form: RetrainForm) -> TrainingRun | None:
+def ask(request: SignedInRequest, form: RetrainForm) -> TrainingRun | None:
     """Ask for what a valid form says, and tell the user. The unfinished run where there is one."""
     try:
         run = form.save(request.user)
@@ -65,7 +69,7 @@ def ask(request, form: RetrainForm) -> TrainingRun | None:
     return run
 
 
-def cancel_run(request, run: TrainingRun):
+def cancel_run(request: HttpRequest, run: TrainingRun) -> None:
     """Cancel a run, and tell the user; its worker stops within seconds."""
     if runs.cancel(run):
         messages.success(request, "The training is being cancelled.")
@@ -75,7 +79,7 @@ def cancel_run(request, run: TrainingRun):
 
 @staff_member_required(login_url="login")
 @require_http_methods(["GET", "HEAD", "POST"])
-def retrain(request):
+def retrain(request: SignedInRequest) -> HttpResponse:
     """Ask for a training."""
     form = RetrainForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -86,7 +90,7 @@ def retrain(request):
 
 @staff_member_required(login_url="login")
 @require_POST
-def cancel(request, pk: int):
+def cancel(request: OwnedRequest, pk: int) -> HttpResponse:
     """Cancel a run."""
     run = get_object_or_404(TrainingRun, pk=pk)
     cancel_run(request, run)

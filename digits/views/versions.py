@@ -1,5 +1,8 @@
 """The pages of the model versions, and their activation."""
 
+from collections.abc import Collection
+from typing import Any
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -8,6 +11,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
+from digits.accounts.owners import OwnedRequest
 from digits.models import ModelVersion, Prediction
 from digits.versions import activations, comparison, reports
 from digits.views import training
@@ -18,7 +22,7 @@ ACTIVATIONS_SHOWN = 20
 
 
 @require_safe
-def models(request):
+def models(request: OwnedRequest) -> HttpResponse:
     """The versions, newest first, and what becomes of the latest activation."""
     progress = activations.progress()
     if request.htmx and request.GET.get("seen") == progress.state:
@@ -37,7 +41,7 @@ def models(request):
 
 
 @require_safe
-def version(request, pk: int):
+def version(request: OwnedRequest, pk: int) -> HttpResponse:
     """One version: its facts, its report, and when it was activated."""
     shown = get_object_or_404(ModelVersion.objects.select_related("parent"), pk=pk)
     count_predictions([shown])
@@ -53,20 +57,22 @@ def version(request, pk: int):
 
 
 @require_safe
-def compare(request):
+def compare(request: OwnedRequest) -> HttpResponse:
     """Two versions side by side: `?a=` and `?b=` are their numbers."""
     versions = list(ModelVersion.objects.only("number", "note", "is_active"))
     active = next((one for one in versions if one.is_active), versions[0] if versions else None)
     others = [one for one in versions if one != active]
-    context = {"versions": versions}
-    if others:
+    context: dict[str, Any] = {"versions": versions}
+    if active and others:
         first = _numbered(versions, request.GET.get("a"), others[0])
         second = _numbered(versions, request.GET.get("b"), active)
         context |= {"a": first, "b": second, **comparison.compare(first, second, request.owner)}
     return render(request, "digits/compare.html", context)
 
 
-def _numbered(versions, number: str | None, otherwise: ModelVersion) -> ModelVersion:
+def _numbered(
+    versions: list[ModelVersion], number: str | None, otherwise: ModelVersion
+) -> ModelVersion:
     if number is None:
         return otherwise
     found = next((one for one in versions if str(one.number) == number), None)
@@ -76,17 +82,17 @@ def _numbered(versions, number: str | None, otherwise: ModelVersion) -> ModelVer
 
 
 @require_POST
-def activate(request, pk: int):
+def activate(request: OwnedRequest, pk: int) -> HttpResponse:
     """Ask for a version to become active; rolling back is this for the version before."""
     if not request.owner.is_staff:
         raise PermissionDenied
     wanted = get_object_or_404(ModelVersion, pk=pk)
-    activations.request(wanted, request.user)
+    activations.request(wanted, request.owner.user)
     messages.info(request, f"Version {wanted.number} was asked to become active.")
     return redirect("models")
 
 
-def count_predictions(versions):
+def count_predictions(versions: Collection[ModelVersion]) -> None:
     """Set on each of these versions how many predictions it made."""
     found = Prediction.objects.filter(version__in=[version.pk for version in versions])
     counts = dict(found.order_by().values_list("version").annotate(Count("id")))
