@@ -1,10 +1,18 @@
 """Who asks: a program with a token, or a browser session; and what they may do."""
 
+from typing import TYPE_CHECKING
+
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
 from rest_framework import authentication, exceptions, permissions
+from rest_framework.request import Request
 
 from digits.accounts import tokens
 from digits.accounts.owners import Owner
+from digits.models import Token
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 CHALLENGE = "Bearer"
 SESSION = "session"
@@ -13,7 +21,7 @@ SESSION = "session"
 class TokenAuthentication(authentication.BaseAuthentication):
     """`Authorization: Bearer TOKEN`; cookies are not looked at then."""
 
-    def authenticate(self, request):
+    def authenticate(self, request: Request) -> tuple[User, Token] | None:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
         if not scheme:
             return None
@@ -26,7 +34,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
         request._request.owner = Owner(token.user, {})
         return token.user, token
 
-    def authenticate_header(self, request):
+    def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
 
 
@@ -37,14 +45,14 @@ class SessionAuthentication(authentication.SessionAuthentication):
     nobody's. (Were it given a session here, a form on another site could replace a visitor's.)
     """
 
-    def authenticate(self, request):
+    def authenticate(self, request: Request) -> tuple[User | AnonymousUser, str] | None:
         cookies = {settings.SESSION_COOKIE_NAME, settings.CSRF_COOKIE_NAME}
         if not cookies & set(request.COOKIES):
             return None
         self.enforce_csrf(request)
         return request._request.user, SESSION
 
-    def authenticate_header(self, request):
+    def authenticate_header(self, request: Request) -> str:
         return CHALLENGE
 
 
@@ -53,7 +61,7 @@ class ForSenders(permissions.BasePermission):
 
     message = "Sign in, or send a token."
 
-    def has_permission(self, request, view):
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         return request.auth is not None and _may_look(request)
 
 
@@ -62,10 +70,11 @@ class ForAll(permissions.BasePermission):
 
     message = "Only staff may do this."
 
-    def has_permission(self, request, view):
+    def has_permission(self, request: Request, view: "APIView") -> bool:
         looks = request.method in permissions.SAFE_METHODS and _may_look(request)
-        return looks or request.owner.is_staff
+        owner: Owner = request.owner
+        return looks or owner.is_staff
 
 
-def _may_look(request) -> bool:
-    return settings.ANONYMOUS or request.user.is_authenticated
+def _may_look(request: Request) -> bool:
+    return bool(settings.ANONYMOUS or request.user.is_authenticated)

@@ -1,6 +1,10 @@
 """Exceptions of the API, and how any becomes problem details."""
 
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.forms import BaseForm
 from django.http import Http404
 from rest_framework import exceptions, status, views
 from rest_framework.response import Response
@@ -18,7 +22,7 @@ class Unprocessable(exceptions.APIException):
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
 
 
-def handle(error: Exception, context: dict) -> Response | None:
+def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Answer with problem details; None for what nobody foresaw, which Django logs: a 500."""
     if isinstance(error, Http404 | ObjectDoesNotExist):  # deleted just now, perhaps
         error = exceptions.NotFound(NOT_FOUND)
@@ -34,14 +38,14 @@ def handle(error: Exception, context: dict) -> Response | None:
     return answer
 
 
-def _problem(error: exceptions.APIException) -> dict:
+def _problem(error: exceptions.APIException) -> dict[str, Any]:
     if not isinstance(error, exceptions.ValidationError):
         return problem(error.status_code, str(error.detail))
     fields = list(_fields(error.detail))
     return problem(error.status_code, " ".join(one["message"] for one in fields), errors=fields)
 
 
-def _fields(detail, name: str = ""):
+def _fields(detail: Any, name: str = "") -> Iterator[dict[str, str]]:
     """Give each message with the path of its field, such as "settings.epochs"; "" is the whole."""
     if isinstance(detail, dict):
         for key, inner in detail.items():
@@ -54,7 +58,7 @@ def _fields(detail, name: str = ""):
         yield {"field": name, "message": str(detail)}
 
 
-def refuse(form):
+def refuse(form: BaseForm) -> NoReturn:
     """Raise what a form found wrong."""
     raise exceptions.ValidationError(
         {name: [str(message) for message in messages] for name, messages in form.errors.items()}

@@ -1,16 +1,18 @@
 """Query parameters: each a field of a serializer, which checks it and describes it."""
 
 import math
+from typing import Any
 
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from digits.models.uploads import Source, Status
 from digits.uploads.waiting import LONGEST_WAIT
 
 
 class Seconds(serializers.FloatField):
-    def to_internal_value(self, data):
-        value = super().to_internal_value(data)
+    def to_internal_value(self, data: Any) -> float:
+        value: float = super().to_internal_value(data)
         if not math.isfinite(value):
             self.fail("invalid")
         return value
@@ -59,7 +61,7 @@ class ResultsQuery(serializers.Serializer):
     )
 
 
-def checked(query: type[serializers.Serializer], request) -> dict:
+def checked(query: type[serializers.Serializer], request: Request) -> dict[str, Any]:
     """Give the query parameters of a request, checked and with their defaults.
 
     Raises:
@@ -67,4 +69,5 @@ def checked(query: type[serializers.Serializer], request) -> dict:
     """
     received = query(data=request.query_params)
     received.is_valid(raise_exception=True)
-    return received.validated_data
+    parameters: dict[str, Any] = received.validated_data
+    return parameters

@@ -4,10 +4,11 @@ import json
 import re
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from drf_spectacular.generators import SchemaGenerator
 
-from digits.api.samples import SCHEMAS, referred, resolved, sample
+from digits.api.samples import SCHEMAS, Schema, referred, resolved, sample
 
 CHOICES = re.compile(r"\s*^\* `.*$", re.MULTILINE)  # the type has them already
 WORDS = {"date-time": "time", "uri": "address", "binary": "file"}
@@ -84,9 +85,10 @@ class Shape:
 
 
 @cache
-def schema() -> dict:
+def schema() -> Schema:
     """The schema as anybody sees it; it does not change while the process lives."""
-    return SchemaGenerator().get_schema(request=None, public=True)
+    whole: Schema = SchemaGenerator().get_schema(request=None, public=True)
+    return whole
 
 
 def groups(base: str) -> list[Group]:
@@ -121,7 +123,7 @@ def problem() -> str:
     return _json(sample({"$ref": f"{SCHEMAS}Problem"}, schema()))
 
 
-def _operation(method: str, path: str, one: dict, base: str) -> Operation:
+def _operation(method: str, path: str, one: Schema, base: str) -> Operation:
     ((media, content),) = one.get("requestBody", {}).get("content", {"": {}}).items()
     answers = [_answer(status, own) for status, own in one["responses"].items()]
     parameters = [_parameter(own) for own in one.get("parameters", [])]
@@ -141,12 +143,12 @@ def _operation(method: str, path: str, one: dict, base: str) -> Operation:
     )
 
 
-def _parameter(one: dict) -> Field:
+def _parameter(one: Schema) -> Field:
     text = _text(one.get("description", ""))
     return Field(one["name"], _kind(one["schema"]), text, one.get("required", False), one["in"])
 
 
-def _answer(status: str, one: dict) -> Answer:
+def _answer(status: str, one: Schema) -> Answer:
     ((media, content),) = one.get("content", {"": {}}).items()
     headers = [
         Field(name, _kind(own["schema"]), _text(own.get("description", "")))
@@ -162,7 +164,7 @@ def _answer(status: str, one: dict) -> Answer:
     return Answer(status, _text(one["description"]), kind, headers, example)
 
 
-def _fields(own: dict) -> list[Field]:
+def _fields(own: Schema) -> list[Field]:
     required = own.get("required", [])
     return [
         Field(name, _kind(one), _text(one.get("description", "")), name in required)
@@ -170,7 +172,7 @@ def _fields(own: dict) -> list[Field]:
     ]
 
 
-def _kind(own: dict) -> Kind:
+def _kind(own: Schema) -> Kind:
     """The type of a schema in words."""
     if variants := own.get("oneOf") or own.get("allOf"):
         known = [one for one in variants if _resolved(one).get("type") != "null"]
@@ -181,16 +183,16 @@ def _kind(own: dict) -> Kind:
         if "enum" in found:
             return _kind(found)
         return Kind("page of", _listed(name)) if _listed(name) else Kind("", name)
-    types = own.get("type", "any")
-    types = [types] if isinstance(types, str) else types
+    named: str | list[str] = own.get("type", "any")
+    types = [named] if isinstance(named, str) else named
     if types[0] == "array":
         inner = _kind(own["items"])
         return Kind(f"list of {inner.text}", inner.refers_to, inner.limits)
-    word = WORDS.get(own.get("format"), types[0])
+    word = WORDS.get(own.get("format", ""), types[0])
     return Kind(word, limits=_limits(own), is_nullable="null" in types)
 
 
-def _limits(own: dict) -> str:
+def _limits(own: Schema) -> str:
     limits = []
     if "enum" in own:
         limits.append(" | ".join(str(one) for one in own["enum"]))
@@ -210,11 +212,11 @@ def _listed(name: str) -> str:
     return found[1] if found else ""
 
 
-def _resolved(own: dict) -> dict:
+def _resolved(own: Schema) -> Schema:
     return resolved(own, schema())
 
 
-def _curl(method: str, path: str, one: dict, base: str) -> str:
+def _curl(method: str, path: str, one: Schema, base: str) -> str:
     """A command that asks for it, with what is required, or else what comes first, in its body."""
     words = ['--header "Authorization: Bearer $TOKEN"']
     for media, content in one.get("requestBody", {}).get("content", {}).items():
@@ -226,7 +228,7 @@ def _curl(method: str, path: str, one: dict, base: str) -> str:
     return "curl " + " \\\n  ".join([*words, f'"{address}?wait={WAIT}"' if waits else address])
 
 
-def _curl_body(media: str, own: dict) -> list[str]:
+def _curl_body(media: str, own: Schema) -> list[str]:
     parent, body = referred(own), _resolved(own)
     names = body.get("required") or list(body["properties"])[:1]
     values = {name: sample(body["properties"][name], schema(), name, parent) for name in names}
@@ -239,5 +241,5 @@ def _text(text: str) -> str:
     return CHOICES.sub("", text).strip()
 
 
-def _json(value) -> str:
+def _json(value: Any) -> str:
     return json.dumps(value, indent=2)

@@ -4,8 +4,10 @@ from collections.abc import Callable, Iterable
 
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
 
 from digits.accounts import idempotency
+from digits.accounts.idempotency import Made
 from digits.api.errors import Unprocessable
 
 KEY = "Idempotency-Key"
@@ -20,7 +22,7 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-def once(request, sent: Iterable[bytes], field: str, make: Callable):
+def once(request: Request, sent: Iterable[bytes], field: str, make: Callable[[], Made]) -> Made:
     """Call `make`, or give what the request's key made before.
 
     Args:

@@ -1,5 +1,8 @@
 """Examples of what the API takes and gives, made from its schema."""
 
+from typing import Any
+
+Schema = dict[str, Any]
 SCHEMAS = "#/components/schemas/"
 # What a field of this name might hold; the types alone would give examples that say nothing.
 VALUES = {
@@ -56,18 +59,20 @@ VALUES = {
 }
 
 
-def referred(own: dict) -> str:
+def referred(own: Schema) -> str:
     """The name of the schema that a part refers to; empty where it refers to none."""
-    return own.get("$ref", "").removeprefix(SCHEMAS)
+    reference: str = own.get("$ref", "")
+    return reference.removeprefix(SCHEMAS)
 
 
-def resolved(own: dict, schema: dict) -> dict:
+def resolved(own: Schema, schema: Schema) -> Schema:
     """The part itself, or what it refers to in the whole schema."""
     name = referred(own)
-    return schema["components"]["schemas"][name] if name else own
+    found: Schema = schema["components"]["schemas"][name] if name else own
+    return found
 
 
-def sample(own: dict, schema: dict, name: str = "", parent: str = ""):
+def sample(own: Schema, schema: Schema, name: str = "", parent: str = "") -> Any:
     """Make a value that a part of the schema allows.
 
     Args:

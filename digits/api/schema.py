@@ -1,11 +1,15 @@
 """The schema: how one signs in, and which problems any operation may answer with."""
 
+from typing import Any
+
 from django.conf import settings
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
 
 from digits.api.auth import ForAll
 from digits.problems import MEDIA_TYPE
@@ -47,12 +51,12 @@ class Problem(serializers.Serializer):
 class Operation(AutoSchema):
     """An operation's part of the schema; it says where nobody needs to sign in."""
 
-    def get_auth(self):
+    def get_auth(self) -> list[dict[str, Any]]:
         open_to_all = ForAll in self.view.permission_classes and self.method in SAFE_METHODS
         return [*super().get_auth(), *([{}] if open_to_all else [])]
 
 
-def problems(*statuses: int) -> dict:
+def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
     """The answers of a view that are problems, for `responses` of extend_schema."""
     return {
         (status, MEDIA_TYPE): OpenApiResponse(Problem, description=DESCRIPTIONS[status])
@@ -60,7 +64,9 @@ def problems(*statuses: int) -> dict:
     }
 
 
-def add_problems(result, generator, request, public):
+def add_problems(
+    result: dict[str, Any], generator: SchemaGenerator, request: Request | None, public: bool
+) -> dict[str, Any]:
     """Name in each operation the problems that any of its kind may answer with (a hook)."""
     described = {"$ref": "#/components/schemas/Problem"}
     for path, operations in result["paths"].items():
@@ -77,7 +83,7 @@ def add_problems(result, generator, request, public):
     return result
 
 
-def _possible(path: str, operation: dict) -> list[int]:
+def _possible(path: str, operation: dict[str, Any]) -> list[int]:
     places = {parameter["in"] for parameter in operation.get("parameters", [])}
     found = [401, 403, 406, 429]
     if "requestBody" in operation or places & {"query", "header"}:
@@ -93,7 +99,7 @@ class TokenScheme(OpenApiAuthenticationExtension):
     target_class = "digits.api.auth.TokenAuthentication"
     name = "token"
 
-    def get_security_definition(self, auto_schema):
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
         return {"type": "http", "scheme": "bearer", "description": "Made on /account/tokens/."}
 
 
@@ -101,7 +107,7 @@ class SessionScheme(OpenApiAuthenticationExtension):
     target_class = "digits.api.auth.SessionAuthentication"
     name = "session"
 
-    def get_security_definition(self, auto_schema):
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
         return {
             "type": "apiKey",
             "in": "cookie",

@@ -2,17 +2,22 @@
 
 import math
 import time
+from typing import TYPE_CHECKING
 
 from django.conf import settings
+from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from digits.queue import redis
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
 
 
 class Throttle(BaseThrottle):
     """So many requests in each minute, hour, ...: per account, per visitor, or per address."""
 
-    def allow_request(self, request, view) -> bool:
+    def allow_request(self, request: Request, view: "APIView") -> bool:
         user, visitor = request.owner.user, request.owner.visitor
         limit, seconds = settings.API_RATE if user else settings.API_ANONYMOUS_RATE
         who = f"user:{user.pk}" if user else f"visitor:{visitor}" if visitor else ""
@@ -30,6 +35,9 @@ def _count(key: str, seconds: int) -> int:
     """Count a request; without Redis nobody is refused."""
     try:
         with redis.client().pipeline(transaction=False) as pipeline:
-            return pipeline.incr(key).expire(key, seconds).execute()[0]
+            pipeline.incr(key)
+            pipeline.expire(key, seconds)
+            count: int = pipeline.execute()[0]
+            return count
     except redis.RedisError:
         return 0

@@ -51,12 +51,14 @@ class BatchSerializer(serializers.ModelSerializer):
 
     @extend_schema_field(serializers.URLField())
     def get_page(self, batch: Batch) -> str:
-        return self.context["request"].build_absolute_uri(batch.get_absolute_url())
+        page: str = self.context["request"].build_absolute_uri(batch.get_absolute_url())
+        return page
 
     @extend_schema_field(serializers.URLField())
     def get_results(self, batch: Batch) -> str:
         place = reverse("api:batch-results", args=[batch.pk])
-        return self.context["request"].build_absolute_uri(place)
+        address: str = self.context["request"].build_absolute_uri(place)
+        return address
 
 
 class BatchFilesSerializer(serializers.Serializer):

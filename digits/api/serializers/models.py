@@ -1,5 +1,7 @@
 """What model versions and their activations look like."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -56,6 +58,9 @@ class OneModelSerializer(ModelSerializer):
         read_only_fields = fields
 
     @extend_schema_field(ActivationSerializer(allow_null=True))
-    def get_activation(self, version: ModelVersion) -> dict | None:
+    def get_activation(self, version: ModelVersion) -> dict[str, Any] | None:
         latest = version.activations.first()
-        return latest and ActivationSerializer(latest).data
+        if latest is None:
+            return None
+        shown: dict[str, Any] = ActivationSerializer(latest).data
+        return shown

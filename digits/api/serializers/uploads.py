@@ -1,5 +1,7 @@
 """What uploads and digits look like."""
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -11,7 +13,7 @@ from worker.images import formats
 LABEL_HELP = f"0 to 9, or {NOT_A_DIGIT}: not a digit"
 
 
-def label_field(**options) -> serializers.IntegerField:
+def label_field(**options: Any) -> serializers.IntegerField:
     return serializers.IntegerField(min_value=0, max_value=NOT_A_DIGIT, **options)
 
 
@@ -75,7 +77,7 @@ class DigitSerializer(serializers.ModelSerializer):
         read_only_fields = fields
 
     @extend_schema_field(GuessSerializer(many=True))
-    def get_top(self, digit: Digit) -> list[dict]:
+    def get_top(self, digit: Digit) -> list[dict[str, float]]:
         if digit.read_as is None:
             return []
         shares = enumerate([*digit.read_as.probabilities, digit.read_as.not_a_digit])
@@ -136,7 +138,8 @@ class UploadSerializer(serializers.ModelSerializer):
 
     @extend_schema_field(serializers.URLField())
     def get_page(self, upload: Upload) -> str:
-        return self.context["request"].build_absolute_uri(upload.get_absolute_url())
+        page: str = self.context["request"].build_absolute_uri(upload.get_absolute_url())
+        return page
 
 
 class UploadFileSerializer(serializers.Serializer):
@@ -153,7 +156,7 @@ class CorrectionSerializer(serializers.Serializer):
         required=False, help_text="true: it was read right; then label is left out"
     )
 
-    def validate(self, attrs):
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("label" in attrs) == bool(attrs.get("confirm")):
             raise serializers.ValidationError("Expected either label, or confirm to be true.")
         return attrs

@@ -10,6 +10,7 @@ from rest_framework import generics
 from rest_framework.exceptions import ValidationError
 from rest_framework.parsers import MultiPartParser
 from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from digits.api.errors import Conflict
@@ -20,6 +21,7 @@ from digits.api.serializers.batches import BatchFilesSerializer, BatchSerializer
 from digits.batches import parts, submission
 from digits.batches.results import download
 from digits.models import Batch
+from digits.models.batches import BatchQuerySet
 from digits.models.uploads import Source
 from worker.files.plans import BulkError
 
@@ -30,10 +32,10 @@ class CsvRenderer(JSONRenderer):
     media_type, format = "text/csv", "csv"
 
 
-class Mine:
+class Mine(generics.GenericAPIView):
     serializer_class = BatchSerializer
 
-    def get_queryset(self):
+    def get_queryset(self) -> BatchQuerySet:
         mine = Batch.objects.visible_to(self.request.owner)
         return mine.select_related("version").defer("error_detail", "version__metrics")
 
@@ -42,7 +44,7 @@ class Batches(Mine, generics.ListAPIView):
     parser_classes = [MultiPartParser]
 
     @extend_schema(operation_id="list_batches", summary="List bulk jobs")
-    def get(self, request):
+    def get(self, request: Request) -> Response:
         """Your bulk jobs, the newest first; as staff, everybody's."""
         return super().get(request)
 
@@ -53,7 +55,7 @@ class Batches(Mine, generics.ListAPIView):
         request={"multipart/form-data": BatchFilesSerializer},
         responses={201: BatchSerializer} | problems(422),
     )
-    def post(self, request):
+    def post(self, request: Request) -> Response:
         """Send a bulk job: a ZIP of images, a CSV or an IDX file, or many files.
 
         It is read in the background; Location says where to look. A CSV has 784 pixels a row, 0
@@ -66,7 +68,7 @@ class Batches(Mine, generics.ListAPIView):
         return Response(self.get_serializer(shown).data, 201, headers={"Location": place})
 
 
-def _made(request) -> Batch:
+def _made(request: Request) -> Batch:
     files, labels = request.FILES.getlist("file"), request.FILES.get("labels")
 
     def sent() -> Iterator[bytes]:
@@ -89,17 +91,17 @@ class OneBatch(Mine, generics.RetrieveDestroyAPIView):
     lookup_field = "id"
 
     @extend_schema(operation_id="get_batch", summary="Get a bulk job")
-    def get(self, request, id: int):
+    def get(self, request: Request, id: int) -> Response:
         """One bulk job, with its progress."""
         return super().get(request, id)
 
     @extend_schema(operation_id="delete_batch", summary="Delete a bulk job", responses={204: None})
-    def delete(self, request, id: int):
+    def delete(self, request: Request, id: int) -> Response:
         """Delete a bulk job, with its file and its results; nothing more of it is read."""
         return super().delete(request, id)
 
 
-class CancelBatch(Mine, generics.GenericAPIView):
+class CancelBatch(Mine):
     lookup_field = "id"
 
     @extend_schema(
@@ -108,7 +110,7 @@ class CancelBatch(Mine, generics.GenericAPIView):
         request=None,
         responses={200: BatchSerializer} | problems(409),
     )
-    def post(self, request, id: int):
+    def post(self, request: Request, id: int) -> Response:
         """Cancel a bulk job; what was read before stays. 409: it had ended."""
         batch = self.get_object()
         if not parts.cancel(batch):
@@ -117,7 +119,7 @@ class CancelBatch(Mine, generics.GenericAPIView):
         return Response(self.get_serializer(batch).data)
 
 
-class BatchResults(Mine, generics.GenericAPIView):
+class BatchResults(Mine):
     lookup_field = "id"
     renderer_classes = [CsvRenderer]
 
@@ -127,7 +129,7 @@ class BatchResults(Mine, generics.GenericAPIView):
         parameters=[ResultsQuery],
         responses={(200, "text/csv"): OpenApiTypes.STR} | problems(409),
     )
-    def get(self, request, id: int):
+    def get(self, request: Request, id: int) -> Response:
         """The results as CSV: `ImageId,Label`, as Kaggle wants them, or with `confidences` all that
         is known of each. 409: it has not ended yet."""
         query, batch = checked(ResultsQuery, request), self.get_object()

@@ -1,9 +1,14 @@
 """Digits: reviewed and corrected."""
 
+from typing import Any
+
+from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
 
 from digits.api.errors import Conflict
 from digits.api.pages import Pages
@@ -12,12 +17,15 @@ from digits.api.schema import problems
 from digits.api.serializers.uploads import CorrectionSerializer, DigitSerializer
 from digits.learning import corrections, review
 from digits.models import Digit
+from digits.models.uploads import DigitQuerySet
 
 
 class DigitPages(Pages):
     """Digits the newest first, or for review the least sure first."""
 
-    def paginate_queryset(self, queryset, request, view=None):
+    def paginate_queryset(
+        self, queryset: QuerySet[Digit], request: Request, view: APIView | None = None
+    ) -> list[Any]:
         if not checked(DigitsQuery, request)["review"]:
             return super().paginate_queryset(queryset, request, view)
         self.ordering = ("confidence", "pk")
@@ -30,18 +38,19 @@ class Digits(generics.ListAPIView):
     serializer_class = DigitSerializer
     pagination_class = DigitPages
 
-    def get_queryset(self):
+    def get_queryset(self) -> DigitQuerySet:
         return Digit.objects.visible_to(self.request.owner).defer("pixels").with_predictions()
 
-    def get_serializer_context(self):
-        return super().get_serializer_context() | checked(TopQuery, self.request)
+    def get_serializer_context(self) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_serializer_context()
+        return context | checked(TopQuery, self.request)
 
     @extend_schema(
         operation_id="list_digits",
         summary="List digits, or what to review",
         parameters=[DigitsQuery],
     )
-    def get(self, request):
+    def get(self, request: Request) -> Response:
         """The digits of your uploads; with `review=1` those worth a look."""
         return super().get(request)
 
@@ -55,7 +64,7 @@ class OneDigit(generics.GenericAPIView):
         return Response(DigitSerializer(get_object_or_404(digits, pk=id), context=context).data)
 
     @extend_schema(operation_id="get_digit", summary="Get a digit", parameters=[TopQuery])
-    def get(self, request, id: int):
+    def get(self, request: Request, id: int) -> Response:
         """One digit, with what the version that read it says, and what people do."""
         return self.shown(id)
 
@@ -66,7 +75,7 @@ class OneDigit(generics.GenericAPIView):
         request=CorrectionSerializer,
         responses={200: DigitSerializer} | problems(409),
     )
-    def patch(self, request, id: int):
+    def patch(self, request: Request, id: int) -> Response:
         """Say what a digit truly is, confirm that it was read right, or withdraw what was said."""
         checked(TopQuery, request)
         digit = get_object_or_404(Digit.objects.visible_to(request.owner), pk=id)
@@ -76,9 +85,10 @@ class OneDigit(generics.GenericAPIView):
         return self.shown(id)
 
 
-def _label(digit: Digit, received: dict) -> int | None:
+def _label(digit: Digit, received: dict[str, Any]) -> int | None:
     if not received.get("confirm"):
-        return received["label"]
+        label: int | None = received["label"]
+        return label
     if digit.read_as is None:
         raise Conflict("No version has read this digit, so there is nothing to confirm.")
     return digit.read_as.label

@@ -4,6 +4,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from digits.api.auth import ForAll
@@ -21,7 +22,7 @@ class Models(generics.ListAPIView):
     queryset = ModelVersion.objects.all()
 
     @extend_schema(operation_id="list_models", summary="List model versions")
-    def get(self, request):
+    def get(self, request: Request) -> Response:
         """The model versions, the newest first."""
         return super().get(request)
 
@@ -33,7 +34,7 @@ class OneModel(generics.RetrieveAPIView):
     lookup_field = "id"
 
     @extend_schema(operation_id="get_model", summary="Get a model version")
-    def get(self, request, id: int):
+    def get(self, request: Request, id: int) -> Response:
         """One model version, with the latest wish to activate it."""
         return super().get(request, id)
 
@@ -49,7 +50,7 @@ class Activate(generics.GenericAPIView):
         request=None,
         responses={202: OneModelSerializer},
     )
-    def post(self, request, id: int):
+    def post(self, request: Request, id: int) -> Response:
         """Ask that a version becomes active (staff). A worker tries it first.
 
         Location is the version, whose `activation` says what became of it.

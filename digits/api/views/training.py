@@ -4,6 +4,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from digits.api.auth import ForAll
@@ -25,7 +26,7 @@ class TrainingRuns(generics.ListAPIView):
     queryset = TrainingRun.objects.defer("curves", "data", "error_detail")
 
     @extend_schema(operation_id="list_training_runs", summary="List training runs")
-    def get(self, request):
+    def get(self, request: Request) -> Response:
         """The training runs, the newest first."""
         return super().get(request)
 
@@ -36,7 +37,7 @@ class TrainingRuns(generics.ListAPIView):
         request=RetrainSerializer,
         responses={201: OneTrainingRunSerializer} | problems(409),
     )
-    def post(self, request):
+    def post(self, request: Request) -> Response:
         """Ask for a training (staff). One runs at a time: 409 while one is unfinished."""
         asked = RetrainSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
@@ -58,7 +59,7 @@ class OneTrainingRun(generics.RetrieveAPIView):
     lookup_field = "id"
 
     @extend_schema(operation_id="get_training_run", summary="Get a training run")
-    def get(self, request, id: int):
+    def get(self, request: Request, id: int) -> Response:
         """One training run, with the figures of its epochs and its log."""
         return super().get(request, id)
 
@@ -73,7 +74,7 @@ class CancelTrainingRun(generics.GenericAPIView):
         request=None,
         responses={202: OneTrainingRunSerializer} | problems(409),
     )
-    def post(self, request, id: int):
+    def post(self, request: Request, id: int) -> Response:
         """Cancel a training run (staff); its worker stops within seconds. 409: it had ended."""
         run = get_object_or_404(TrainingRun, pk=id)
         if not runs.cancel(run):

@@ -1,5 +1,8 @@
 """Uploads: sent, waited for, listed, deleted."""
 
+from collections.abc import Iterator
+from typing import Any
+
 from django.db.models import Prefetch
 from django.http import Http404
 from django.shortcuts import get_object_or_404
@@ -7,6 +10,7 @@ from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
 from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from digits.api.errors import refuse
@@ -16,16 +20,16 @@ from digits.api.schema import LOCATION, problems
 from digits.api.serializers.uploads import UploadFileSerializer, UploadSerializer
 from digits.forms import UploadForm
 from digits.models import Digit, Upload
-from digits.models.uploads import Source
+from digits.models.uploads import Source, UploadQuerySet
 from digits.uploads.waiting import hold_until_finished
 
 
-class WithDigits:
+class WithDigits(generics.GenericAPIView):
     """Uploads with all that their serializer shows, in three queries."""
 
     serializer_class = UploadSerializer
 
-    def get_queryset(self):
+    def get_queryset(self) -> UploadQuerySet:
         digits = Digit.objects.defer("pixels").with_predictions()
         uploads = Upload.objects.visible_to(self.request.owner).defer("error_detail")
         return uploads.prefetch_related(Prefetch("digits", digits))
@@ -44,17 +48,17 @@ class WithDigits:
 class Uploads(WithDigits, generics.ListAPIView):
     parser_classes = [MultiPartParser]
 
-    def filter_queryset(self, queryset):
+    def filter_queryset(self, queryset: UploadQuerySet) -> UploadQuerySet:
         query = checked(UploadsQuery, self.request)
         wanted = {name: query[name] for name in ("status", "source") if name in query}
         return queryset.filter(**wanted)
 
-    def get_serializer_context(self):
-        context = super().get_serializer_context()
+    def get_serializer_context(self) -> dict[str, Any]:
+        context: dict[str, Any] = super().get_serializer_context()
         return context | {"top_k": checked(TopQuery, self.request)["top_k"]}
 
     @extend_schema(operation_id="list_uploads", summary="List uploads", parameters=[UploadsQuery])
-    def get(self, request):
+    def get(self, request: Request) -> Response:
         """Your uploads, the newest first; as staff, everybody's."""
         return super().get(request)
 
@@ -65,7 +69,7 @@ class Uploads(WithDigits, generics.ListAPIView):
         request={"multipart/form-data": UploadFileSerializer},
         responses={201: UploadSerializer, 202: UploadSerializer} | problems(422),
     )
-    def post(self, request):
+    def post(self, request: Request) -> Response:
         """Send an image: 201 when it was read within `wait` seconds, else 202.
 
         Either way Location says where it is. An image that cannot be read has the status failed,
@@ -82,10 +86,10 @@ class Uploads(WithDigits, generics.ListAPIView):
         return Response(shown.data, status, headers={"Location": request.build_absolute_uri(place)})
 
 
-def _made(request, form: UploadForm) -> Upload:
+def _made(request: Request, form: UploadForm) -> Upload:
     file = form.cleaned_data["file"]
 
-    def sent():
+    def sent() -> Iterator[bytes]:
         yield file.name.encode()
         yield file.read()
         file.seek(0)
@@ -93,17 +97,17 @@ def _made(request, form: UploadForm) -> Upload:
     return once(request, sent(), "upload", lambda: form.save(request.owner, Source.API))
 
 
-class OneUpload(WithDigits, generics.GenericAPIView):
+class OneUpload(WithDigits):
     @extend_schema(
         operation_id="get_upload", summary="Get an upload, or wait for it", parameters=[UploadQuery]
     )
-    def get(self, request, id: int):
+    def get(self, request: Request, id: int) -> Response:
         """One upload; `wait` holds the answer until it is read, at most so many seconds."""
         query = checked(UploadQuery, request)
         return Response(self.shown(id, query["top_k"], query["wait"]).data)
 
     @extend_schema(operation_id="delete_upload", summary="Delete an upload", responses={204: None})
-    def delete(self, request, id: int):
+    def delete(self, request: Request, id: int) -> Response:
         """Delete an upload, with its files, its digits and what was said of them."""
         if not Upload.objects.visible_to(request.owner).filter(pk=id).delete_with_files():
             raise Http404
