@@ -8,8 +8,8 @@ from contextlib import contextmanager
 @contextmanager
 def progress(
     text: str, total: int | None, *, prints: bool = False
-) -> Iterator[Callable[[int], None]]:
-    """Show how much of a total is done; give the function that is told of each advance.
+) -> Iterator[Callable[[float], None]]:
+    """Show how much of a total is done; yield the function to call with each advance.
 
     A command that prints what it reads needs no bar where that is seen.
     """

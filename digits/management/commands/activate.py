@@ -1,6 +1,8 @@
 """`manage.py activate NUMBER`: let a model version read from now on."""
 
-from django.core.management.base import BaseCommand, CommandError
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from digits.models import Activation, ModelVersion
 from digits.versions import activations
@@ -13,7 +15,7 @@ class Command(BaseCommand):
         " exit status 1, and the version before goes on."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("number", type=int, help="the version's number")
         parser.add_argument(
             "--wait",
@@ -23,7 +25,7 @@ class Command(BaseCommand):
             help="how long to wait for a worker (default: %(default)s)",
         )
 
-    def handle(self, *, number, wait, **_):
+    def handle(self, *, number: int, wait: float, **_: Any) -> None:
         version = ModelVersion.objects.filter(number=number).first()
         if version is None:
             numbers = ModelVersion.objects.order_by("number").values_list("number", flat=True)

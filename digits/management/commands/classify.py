@@ -3,14 +3,19 @@
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from digits.management.progress import progress
 from digits.tasks import serving
 from worker.images.decoding import ImageError
 from worker.reading.bundle import ModelError
+
+if TYPE_CHECKING:
+    from worker.reading.engine import Engine
+    from worker.reading.reading import Reading
 
 CHUNK = 64
 
@@ -21,12 +26,12 @@ class Command(BaseCommand):
         " that ships where there is no database yet. Exits with 1 if any file could not be read."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("paths", nargs="+", metavar="PATH", help="an image file, or a folder")
         parser.add_argument("--json", action="store_true", help="print one JSON object a line")
         parser.add_argument("--model", type=Path, help="read with this .keras file")
 
-    def handle(self, *, paths, json, model, **_):
+    def handle(self, *, paths: list[str], json: bool, model: Path | None, **_: Any) -> None:
         try:
             engine = serving.local_engine(model)
         except ModelError as error:
@@ -43,7 +48,7 @@ class Command(BaseCommand):
         if failed:
             sys.exit(1)
 
-    def show_json(self, file: str, reading):
+    def show_json(self, file: str, reading: "Reading") -> None:
         digits = [
             {
                 "digit": digit.value,
@@ -57,7 +62,7 @@ class Command(BaseCommand):
         line = {"file": file, "reading": reading.text, "digits": digits, "error": error}
         self.stdout.write(json.dumps(line))
 
-    def show_line(self, file: str, reading):
+    def show_line(self, file: str, reading: "Reading") -> None:
         if reading.error:
             self.stderr.write(f"{file}: {reading.error}")
         elif reading.text:
@@ -75,11 +80,12 @@ def _files(path: str) -> list[str]:
     return sorted(str(file) for file in Path(path).rglob("*") if file.is_file())
 
 
-def _read(engine, files: list[str]):
+def _read(engine: "Engine", files: list[str]) -> list[tuple[str, "Reading"]]:
     """Pair each file with its reading; one that cannot be opened has an error."""
     from worker.reading.reading import Reading, read_images
 
-    contents, errors = [], {}
+    contents: list[bytes] = []
+    errors: dict[str, Reading] = {}
     for file in files:
         try:
             contents.append(Path(file).read_bytes())

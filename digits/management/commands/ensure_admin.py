@@ -1,6 +1,7 @@
 """`manage.py ensure_admin`: a fresh install has someone who can sign in."""
 
 import secrets
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -13,7 +14,7 @@ class Command(BaseCommand):
         " one that is printed. Where an admin exists, nothing is changed."
     )
 
-    def handle(self, **_):
+    def handle(self, **_: Any) -> None:
         users = get_user_model().objects
         first = users.filter(is_superuser=True).order_by("pk").first()
         if first:

@@ -1,14 +1,20 @@
 """`manage.py evaluate [SOURCE ...]`: how well a model reads labelled images."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from digits.management.progress import progress
 from digits.tasks import serving
 from worker.files.datasets import DatasetError
+from worker.metrics import Figures
 from worker.reading.bundle import ModelError
+
+if TYPE_CHECKING:
+    from worker.reading.engine import Engine
 
 COLUMNS = (
     ("images", "images", "{:,}"),
@@ -28,7 +34,7 @@ class Command(BaseCommand):
         " images, once as pixels through the network and once as files through the whole path."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "sources",
             nargs="*",
@@ -55,7 +61,16 @@ class Command(BaseCommand):
             " that the page of a version shows",
         )
 
-    def handle(self, *, sources, not_digits, model, plots, metrics, **options):
+    def handle(
+        self,
+        *,
+        sources: list[str],
+        not_digits: list[str],
+        model: Path | None,
+        plots: Path | None,
+        metrics: Path | None,
+        **options: Any,
+    ) -> None:
         from worker.evaluation import scoring
 
         wanted = [(*_named(text), True) for text in sources]
@@ -88,7 +103,7 @@ class Command(BaseCommand):
         else:
             self.show(figures)
 
-    def show(self, figures: dict):
+    def show(self, figures: Mapping[str, Mapping[str, object]]) -> None:
         rows = [["", *(title for _, title, _ in COLUMNS)]]
         for name, own in figures.items():
             shown = ["-" if own[key] is None else form.format(own[key]) for key, _, form in COLUMNS]
@@ -108,7 +123,7 @@ def _named(text: str) -> tuple[str, Path]:
     return Path(text).name, Path(text)
 
 
-def _keep(path: Path, figures: dict, engine):
+def _keep(path: Path, figures: dict[str, Figures], engine: "Engine") -> None:
     if not path.is_file():
         raise CommandError(f"no such file: {path}")
     from worker.evaluation.judging import judge_alone

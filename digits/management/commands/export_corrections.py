@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandParser
 
 from digits.learning import data
 from digits.models.corrections import NOT_A_DIGIT
@@ -21,11 +22,11 @@ class Command(BaseCommand):
         " formats: it is written as an IDX file of images of its own."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
         parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
-    def handle(self, *, folder, **options):
+    def handle(self, *, folder: Path, **options: Any) -> None:
         found = data.collect()
         images = np.concatenate([found.learned.images, found.held_out.images])
         labels = np.concatenate([found.learned.labels, found.held_out.labels])

@@ -2,8 +2,9 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from digits.management.progress import progress
 from worker.files.datasets import DatasetError
@@ -16,12 +17,20 @@ class Command(BaseCommand):
         " index from 0; the labels go to labels.csv beside them."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         for name in ("train_csv", "test_csv", "train_dir", "test_dir"):
             parser.add_argument(name, type=Path)
         parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
-    def handle(self, *, train_csv, test_csv, train_dir, test_dir, **options):
+    def handle(
+        self,
+        *,
+        train_csv: Path,
+        test_csv: Path,
+        train_dir: Path,
+        test_dir: Path,
+        **options: Any,
+    ) -> None:
         counts = {}
         try:
             for table, folder in ((train_csv, train_dir), (test_csv, test_dir)):
@@ -32,5 +41,5 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(counts))
             return
-        for folder, count in counts.items():
-            self.stdout.write(f"{count:,} images written to {folder}")
+        for name, count in counts.items():
+            self.stdout.write(f"{count:,} images written to {name}")

@@ -5,18 +5,23 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from digits.batches import parts
 from digits.management.progress import progress
 from digits.tasks import serving
 from worker.files.plans import BulkError
 from worker.reading.bundle import ModelError
+
+if TYPE_CHECKING:
+    from worker.files.part_reading import Item
+    from worker.files.sources import Source
 
 
 class Command(BaseCommand):
@@ -27,7 +32,7 @@ class Command(BaseCommand):
         " database yet. Exits with 1 if any row or image could not be read."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("source", type=Path, help="a CSV, IDX or ZIP file, or a folder")
         parser.add_argument(
             "-o", "--output", type=Path, metavar="FILE", help="write here, not to standard output"
@@ -41,7 +46,16 @@ class Command(BaseCommand):
         )
         parser.add_argument("--model", type=Path, help="read with this .keras file")
 
-    def handle(self, *, source, output, labels, confidences, model, **options):
+    def handle(
+        self,
+        *,
+        source: Path,
+        output: Path | None,
+        labels: Path | None,
+        confidences: bool,
+        model: Path | None,
+        **options: Any,
+    ) -> None:
         if options["json"] and output is None:
             raise CommandError("expected --output FILE beside --json, received none")
         from worker.files import results
@@ -67,7 +81,9 @@ class Command(BaseCommand):
         if self.bad:
             sys.exit(1)
 
-    def counted(self, parts: Iterable[list], kind: str, advance) -> Iterator:
+    def counted(
+        self, parts: Iterable[list["Item"]], kind: str, advance: Callable[[int], None]
+    ) -> Iterator["Item"]:
         """Give the items of all parts, and count them on the way."""
         from worker.files.results import label_of
 
@@ -81,7 +97,7 @@ class Command(BaseCommand):
                 yield item
             advance(len(items))
 
-    def write(self, lines: Iterable[str], output: Path | None):
+    def write(self, lines: Iterable[str], output: Path | None) -> None:
         if output is None:
             for some in lines:
                 self.stdout.write(some, ending="")
@@ -89,7 +105,9 @@ class Command(BaseCommand):
         with _whole(output) as file:
             file.writelines(lines)
 
-    def report(self, source, output: Path | None, seconds: float, *, as_json: bool):
+    def report(
+        self, source: "Source", output: Path | None, seconds: float, *, as_json: bool
+    ) -> None:
         accuracy = None
         if source.labelled and self.total > self.bad:
             accuracy = round(self.right / (self.total - self.bad), 6)
@@ -112,7 +130,7 @@ class Command(BaseCommand):
 
 
 @contextmanager
-def _whole(path: Path):
+def _whole(path: Path) -> Iterator[IO[str]]:
     """Write a file whole or not at all."""
     try:
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as draft:

@@ -2,9 +2,10 @@
 
 import os
 import uuid
+from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from digits.models import TrainingRun
 from digits.models.training import RunStatus
@@ -14,11 +15,11 @@ from digits.tasks import training, training_process
 class Command(BaseCommand):
     help = "Train a claimed run. The train worker starts this; people use `train`."
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("run", type=int)
         parser.add_argument("lease", type=uuid.UUID)
 
-    def handle(self, *, run, lease, **_):
+    def handle(self, *, run: int, lease: uuid.UUID, **_: Any) -> None:
         claimed = TrainingRun.objects.filter(pk=run, lease=lease, status=RunStatus.RUNNING).first()
         if claimed is None:
             raise CommandError(f"training run {run} is not held under this lease")

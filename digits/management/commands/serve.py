@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from typing import Any
 
 import waitress
 from django.conf import settings
@@ -14,7 +15,7 @@ ROOM_FOR_FORM = 1024 * 1024
 class Command(BaseCommand):
     help = "Serve the site on HOST and PORT. On SIGTERM it finishes the requests under way."
 
-    def handle(self, **_):
+    def handle(self, **_: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         waitress.serve(
             get_wsgi_application(),

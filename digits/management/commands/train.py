@@ -3,11 +3,13 @@
 import json
 import signal
 import sys
+from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from digits.learning import runs
@@ -15,6 +17,8 @@ from digits.management.progress import above_bar, progress
 from digits.models.training import Origin, RunStatus
 from digits.queue.leases import new_lease
 from digits.tasks import training_process
+from digits.tasks.training_process import Watch
+from worker.metrics import Epoch
 from worker.training.recipes import Recipe
 
 HELP = {
@@ -43,7 +47,7 @@ class Command(BaseCommand):
         " from a model file."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--output", type=Path, help="the folder for digits.keras, metrics.json")
         parser.add_argument(
             "--start", type=Path, help="with --output: the model file to go on from"
@@ -57,7 +61,7 @@ class Command(BaseCommand):
         for name, text in HELP.items():
             parser.add_argument(f"--{name.replace('_', '-')}", default=None, help=text)
 
-    def handle(self, *, output, start, **options):
+    def handle(self, *, output: Path | None, start: Path | None, **options: Any) -> None:
         if start and output is None:
             raise CommandError(
                 "--start is for --output; a fine-tuning starts from the active version"
@@ -73,7 +77,7 @@ class Command(BaseCommand):
         devices.load_backend()
         with progress("epochs", recipe.all_epochs) as advance:
 
-            def watch(epoch: int, step: int, steps: int):
+            def watch(epoch: int, step: int, steps: int) -> None:
                 advance(1 / steps)
 
             if output is not None:
@@ -82,8 +86,8 @@ class Command(BaseCommand):
                 self.run_here(recipe, options, watch)
 
     def make_bundle(
-        self, recipe: Recipe, output: Path, watch, start: Path | None, *, as_json: bool
-    ):
+        self, recipe: Recipe, output: Path, watch: Watch, start: Path | None, *, as_json: bool
+    ) -> None:
         from worker.reading.bundle import ModelError
         from worker.training.fit import Progress, train_on_mnist
 
@@ -104,12 +108,12 @@ class Command(BaseCommand):
             f" {scores['mnist-files']['accuracy']:.2%} of them as PNG files; written to {output}"
         )
 
-    def show(self, epoch: int, figures: dict):
+    def show(self, epoch: int, figures: Epoch) -> None:
         shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
         self.stdout.write(above_bar(f"epoch {epoch}: {shown}"))
         self.stdout.flush()
 
-    def run_here(self, recipe: Recipe, options: dict, watch):
+    def run_here(self, recipe: Recipe, options: dict[str, Any], watch: Watch) -> None:
         """Train as a run that this process has claimed already, and say what its log says."""
         now = timezone.now()
         try:
@@ -143,13 +147,14 @@ class Command(BaseCommand):
         self.stdout.write(run.outcome)
 
 
-def _given(options: dict) -> dict:
+def _given(options: dict[str, Any]) -> dict[str, Any]:
     """The settings that were given, each as its field's kind; CommandError for another."""
-    given = {}
+    given: dict[str, Any] = {}
     for field in fields(Recipe):
         if options[field.name] is not None:
             try:
-                given[field.name] = type(field.default)(options[field.name])
+                kind: Callable[[str], Any] = type(field.default)
+                given[field.name] = kind(options[field.name])
             except ValueError as error:
                 raise CommandError(f"{field.name}: {error}") from error
     return given

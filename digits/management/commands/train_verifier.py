@@ -3,10 +3,12 @@
 import sys
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from digits.management.progress import above_bar, progress
+from worker.metrics import Epoch
 from worker.training.recipes import VerifierRecipe
 
 HELP = {
@@ -23,14 +25,14 @@ class Command(BaseCommand):
         " verifier.keras and verifier.json: that is how the one that ships was made."
     )
 
-    def add_arguments(self, parser):
+    def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--output", type=Path, required=True, help="the folder to write to")
         for field in fields(VerifierRecipe):
             name, kind = field.name.replace("_", "-"), type(field.default)
             text = f"{HELP[field.name]} (default {field.default})"
             parser.add_argument(f"--{name}", type=kind, default=field.default, help=text)
 
-    def handle(self, *, output, **options):
+    def handle(self, *, output: Path, **options: Any) -> None:
         try:
             recipe = VerifierRecipe(**{name: options[name] for name in HELP})
         except ValueError as error:
@@ -42,7 +44,7 @@ class Command(BaseCommand):
 
         with progress("epochs", recipe.epochs) as advance:
 
-            def on_epoch(epoch: int, figures: dict):
+            def on_epoch(epoch: int, figures: Epoch) -> None:
                 advance(1)
                 shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
                 self.stdout.write(above_bar(f"epoch {epoch}: {shown}"))

@@ -9,6 +9,9 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
@@ -24,7 +27,7 @@ class Command(BaseCommand):
         " dies is started again; Ctrl-C or SIGTERM ends all."
     )
 
-    def handle(self, **_):
+    def handle(self, **_: Any) -> None:
         check_port(settings.HOST, settings.PORT)
         with only_one(settings.DATA_DIR / "up.lock"):
             self.log(prepare())
@@ -35,11 +38,11 @@ class Command(BaseCommand):
                 raise CommandError(str(error)) from error
         self.log("stopped")
 
-    def log(self, line: str):
+    def log(self, line: str) -> None:
         self.stdout.write(f"digits: {line}")
         self.stdout.flush()
 
-    def announce(self):
+    def announce(self) -> None:
         """Print the address once the site answers, and again when it can read."""
         while not _answers("/health/live"):
             time.sleep(0.2)
@@ -97,7 +100,7 @@ def prepare() -> str:
     return output.getvalue().strip()
 
 
-def check_port(host: str, port: int):
+def check_port(host: str, port: int) -> None:
     """Say in one line that a port is taken, before anything is started."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
@@ -106,13 +109,13 @@ def check_port(host: str, port: int):
             probe.bind((host, port))
         except OSError as error:
             raise CommandError(
-                f"cannot listen on {host}:{port} ({error.strerror.lower()});"
+                f"cannot listen on {host}:{port} ({(error.strerror or str(error)).lower()});"
                 " choose another with PORT=8001"
             ) from error
 
 
 @contextlib.contextmanager
-def only_one(path):
+def only_one(path: Path) -> Iterator[None]:
     """Hold a lock, so that two installations never share one DATA_DIR."""
     with open(path, "w") as file:
         try:
