@@ -10,5 +10,5 @@ admin.site.unregister(User)
 
 
 @admin.register(User)
-class AccountAdmin(Cascades, UserAdmin):
+class AccountAdmin(Cascades, UserAdmin):  # type: ignore[type-arg]  # it takes none at run time
     """Django's own, but accounts can be deleted with what they sent."""

@@ -1,25 +1,39 @@
 """What the pages of Django's admin share here."""
 
+from collections.abc import Sequence
+
 from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from digits.formats import percent
-from digits.models import Digit
+from digits.models import (
+    Batch,
+    BatchItem,
+    Correction,
+    Digit,
+    Prediction,
+    Rereading,
+    TrainingRun,
+    Upload,
+)
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes none at run time
     """Rows are made by the system: they can be looked at, not added or changed."""
 
     show_full_result_count = False
 
-    def has_add_permission(self, request):
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request, obj=None):
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
 
@@ -27,14 +41,16 @@ class SureAdmin(ReadOnlyAdmin):
     """Shows `confidence` as people read it."""
 
     @admin.display(description="confidence", ordering="confidence")
-    def sure(self, row):
+    def sure(self, row: Prediction | Upload | BatchItem) -> str:
         return percent(row.confidence)
 
 
-class Cascades:
+class Cascades(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes none at run time
     """An upload's digits and predictions go with it and its owner, although none goes alone."""
 
-    def get_deleted_objects(self, objs, request):
+    def get_deleted_objects(
+        self, objs: Sequence[Model] | QuerySet[Model], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         tree, counts, _, protected = super().get_deleted_objects(objs, request)
         return tree, counts, set(), protected
 
@@ -43,7 +59,7 @@ class ShowsPixels:
     """The column `pixels_seen` of digits, and of rows that have one."""
 
     @admin.display(description="as the model sees it")
-    def pixels_seen(self, row):
+    def pixels_seen(self, row: Digit | Prediction | Correction) -> SafeString:
         digit = row if isinstance(row, Digit) else row.digit
         return thumbnail(reverse("digit-pixels", args=[digit.pk]), f"pixels of {digit}")
 
@@ -52,7 +68,7 @@ class ShowsVersions:
     """The column `readings` of digits, which have their predictions with them."""
 
     @admin.display(description="read as")
-    def readings(self, digit):
+    def readings(self, digit: Digit) -> SafeString:
         lines = [(one.version, one) for one in digit.predictions.all()]
         shown = format_html_join("", "<div>{}: {}</div>", lines)
         if digit.versions_differ:
@@ -62,13 +78,13 @@ class ShowsVersions:
 
 class LinksToDigit:
     @admin.display(description="digit")
-    def digit_link(self, row):
+    def digit_link(self, row: Prediction | Correction) -> SafeString:
         return link(row.digit)
 
 
 class LinksToUpload:
     @admin.display(description="upload")
-    def upload_link(self, row):
+    def upload_link(self, row: Digit | Rereading) -> SafeString:
         return link(row.upload)
 
 
@@ -76,21 +92,21 @@ class OnTheSite:
     """The column `on_the_site` of rows that have a page there."""
 
     @admin.display(description="on the site")
-    def on_the_site(self, row):
+    def on_the_site(self, row: Upload | Batch | TrainingRun) -> SafeString:
         return format_html('<a href="{}">{}</a>', row.get_absolute_url(), row)
 
 
-def thumbnail(url: str, text: str):
+def thumbnail(url: str, text: str) -> SafeString:
     return format_html('<img src="{}" alt="{}" width="56" height="56" loading="lazy">', url, text)
 
 
-def link(row):
+def link(row: Model) -> SafeString:
     meta = row._meta
     url = reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[row.pk])
     return format_html('<a href="{}">{}</a>', url, row)
 
 
-class Inline(admin.TabularInline):
+class Inline(admin.TabularInline):  # type: ignore[type-arg]  # it takes none at run time
     """Rows of another table, to look at."""
 
     template = "admin/digits/inline.html"
@@ -98,8 +114,8 @@ class Inline(admin.TabularInline):
     can_delete = False
     show_change_link = True
 
-    def has_add_permission(self, request, obj=None):
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False

@@ -1,6 +1,9 @@
 """Bulk jobs and what was read in them."""
 
 from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from digits.admin.base import Cascades, Inline, OnTheSite, ReadOnlyAdmin, SureAdmin, link
 from digits.formats import exactly, percent
@@ -14,7 +17,7 @@ class PartInline(Inline):
     fields = ["first", "rows", "attempts", "lease", "lease_expires_at"]
     show_change_link = False
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BatchPart]:
         return super().get_queryset(request).order_by("first")
 
 
@@ -37,23 +40,23 @@ class BatchAdmin(Cascades, OnTheSite, ReadOnlyAdmin):
     ]
     readonly_fields = ["on_the_site", "progress", "accurate", "stored_as"]
 
-    def has_delete_permission(self, request, obj=None):
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("digits.delete_batch")
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
         return super().get_queryset(request).defer("confusion")
 
     @admin.display(description="progress")
-    def progress(self, batch):
+    def progress(self, batch: Batch) -> str:
         return percent(batch.share_done)
 
     @admin.display(description="right")
-    def accurate(self, batch):
+    def accurate(self, batch: Batch) -> str:
         return exactly(batch.accuracy) or "-"
 
     @admin.display(description="stored as")
-    def stored_as(self, batch):
-        return ", ".join(file.name for file in (batch.file, batch.labels) if file)
+    def stored_as(self, batch: Batch) -> str:
+        return ", ".join(file.name for file in (batch.file, batch.labels) if file.name)
 
 
 @admin.register(BatchItem)
@@ -70,5 +73,5 @@ class BatchItemAdmin(SureAdmin):
     readonly_fields = ["batch_link"]
 
     @admin.display(description="batch")
-    def batch_link(self, item):
+    def batch_link(self, item: BatchItem) -> SafeString:
         return link(item.batch)

@@ -1,12 +1,16 @@
 """Training runs in the admin: asked for, watched and cancelled."""
 
+from typing import Any
+
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import path
+from django.urls import URLPattern, path
 from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_http_methods, require_POST
 
+from digits.accounts.owners import SignedInRequest
 from digits.admin.base import OnTheSite, ReadOnlyAdmin, link
 from digits.formats import percent
 from digits.forms import RetrainForm
@@ -28,7 +32,7 @@ class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
     fields = ["on_the_site"]
     readonly_fields = ["on_the_site"]
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         wrap, name = self.admin_site.admin_view, "digits_trainingrun_{}"
         return [
             path("retrain/", wrap(self.retrain), name=name.format("retrain")),
@@ -37,7 +41,7 @@ class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
         ]
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
-    def retrain(self, request):
+    def retrain(self, request: SignedInRequest) -> HttpResponse:
         """Ask for a training."""
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -54,7 +58,7 @@ class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
         return render(request, "admin/digits/trainingrun/retrain.html", context)
 
     @method_decorator(require_POST)
-    def cancel(self, request, pk: int):
+    def cancel(self, request: SignedInRequest, pk: int) -> HttpResponse:
         """Cancel a run."""
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -62,33 +66,41 @@ class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
         cancel_run(request, run)
         return redirect(*_address(run))
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         shown = {"new_corrections": new_corrections()}
         return super().changelist_view(request, shown | (extra_context or {}))
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        run = TrainingRun.objects.filter(pk=object_id).first()
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        run = TrainingRun.objects.filter(pk=object_id).first() if object_id else None
         shown = context_of(run) if run else {}
         return super().changeform_view(request, object_id, form_url, shown | (extra_context or {}))
 
     @admin.display(description="done")
-    def done(self, run):
+    def done(self, run: TrainingRun) -> str:
         return percent(run.share_done)
 
     @admin.display(description="version")
-    def made(self, run):
+    def made(self, run: TrainingRun) -> str:
         return link(run.version) if run.version else "-"
 
     @admin.display(description="asked for by")
-    def asked(self, run):
-        return run.requested_by or run.get_origin_display()
+    def asked(self, run: TrainingRun) -> str:
+        return str(run.requested_by or run.get_origin_display())
 
     @admin.display(description="outcome")
-    def result(self, run):
+    def result(self, run: TrainingRun) -> str:
         return run.error or run.outcome or "-"
 
 
-def _address(run: TrainingRun | None) -> tuple:
+def _address(run: TrainingRun | None) -> tuple[Any, ...]:
     if run is None:
         return ("admin:digits_trainingrun_changelist",)
     return "admin:digits_trainingrun_change", run.pk

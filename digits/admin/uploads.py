@@ -1,12 +1,17 @@
 """Uploads, their digits, what models said of them and what people said."""
 
+from typing import Any, cast
+
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.db.models import Q
+from django.db.models import Model, Q, QuerySet
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
+from digits.accounts.owners import SignedInRequest
 from digits.admin.base import (
     Cascades,
     Inline,
@@ -29,32 +34,40 @@ from digits.models import (
     Rereading,
     Upload,
 )
+from digits.models.uploads import DigitQuerySet, UploadQuerySet
 from digits.uploads import rereading
+
+FIXED_OF_DIGITS = (
+    *("labelled_at", "pixels_seen", "readings", "upload_link"),
+    *("position", "x", "y", "width", "height"),
+)
 
 
 class Corrected(admin.SimpleListFilter):
-    """Did somebody say what it truly is?"""
+    """Filter by whether people have labelled the rows, which `labelled` finds."""
 
     title = "true label"
     parameter_name = "corrected"
 
-    def lookups(self, request, model_admin):
+    def lookups(
+        self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]"
+    ) -> list[tuple[str, str]]:
         return [("yes", "corrected or confirmed"), ("no", "not corrected")]
 
-    def queryset(self, request, rows):
+    labelled: Q
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() not in ("yes", "no"):
-            return rows
-        return rows.filter(self.has_label() if self.value() == "yes" else ~self.has_label())
+            return queryset
+        return queryset.filter(self.labelled if self.value() == "yes" else ~self.labelled)
 
 
 class CorrectedDigit(Corrected):
-    def has_label(self):
-        return Q(label__isnull=False)
+    labelled = Q(label__isnull=False)
 
 
 class CorrectedUpload(Corrected):
-    def has_label(self):
-        return ~Q(verdict="")
+    labelled = ~Q(verdict="")
 
 
 class DigitInline(ShowsPixels, ShowsVersions, Inline):
@@ -62,15 +75,16 @@ class DigitInline(ShowsPixels, ShowsVersions, Inline):
     fields = ["position", "pixels_seen", "readings", "label", "x", "y", "width", "height"]
     readonly_fields = ["pixels_seen", "readings"]
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).with_predictions()
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Digit]:
+        rows = cast(DigitQuerySet, super().get_queryset(request))  # as the manager makes them
+        return rows.with_predictions()
 
 
 class CorrectionInline(Inline):
     model = Correction
     fields = ["label", "user", "visitor", "created_at"]
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Correction]:
         return super().get_queryset(request).select_related("user")
 
 
@@ -79,7 +93,7 @@ class RereadingInline(Inline):
     fields = ["version", "state", "requested_by", "created_at", "finished_at"]
     readonly_fields = ["state"]
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Rereading]:
         return super().get_queryset(request).select_related("version", "requested_by")
 
 
@@ -87,7 +101,7 @@ class PredictionInline(Inline):
     model = Prediction
     fields = ["version", "value", "confidence", "created_at"]
 
-    def get_queryset(self, request):
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Prediction]:
         return super().get_queryset(request).select_related("version")
 
 
@@ -134,12 +148,13 @@ class UploadAdmin(Cascades, OnTheSite, SureAdmin):
     ]
     readonly_fields = ["image", "sure", "corrections", "on_the_site", "stored_as", "waited", "ran"]
 
-    def has_delete_permission(self, request, obj=None):
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("digits.delete_upload")
 
     @admin.action(description="Read again with the version:", permissions=["view"])
-    def read_again(self, request, uploads):
-        version = ModelVersion.objects.filter(pk=request.POST.get("version") or None).first()
+    def read_again(self, request: SignedInRequest, uploads: UploadQuerySet) -> None:
+        chosen = request.POST.get("version")
+        version = ModelVersion.objects.filter(pk=chosen).first() if chosen else None
         if version is None:
             self.message_user(request, "Choose a version to read with.", messages.ERROR)
             return
@@ -147,20 +162,20 @@ class UploadAdmin(Cascades, OnTheSite, SureAdmin):
         self.message_user(request, f"{asked} finished uploads will be read again by {version}.")
 
     @admin.display(description="image")
-    def image(self, upload):
+    def image(self, upload: Upload) -> str:
         if not upload.preview:
             return "-"
         return thumbnail(reverse("preview", args=[upload.pk]), f"{upload}")
 
     @admin.display(description="corrections")
-    def corrections(self, upload):
+    def corrections(self, upload: Upload) -> str:
         rows = Correction.objects.filter(digit__upload=upload).select_related("digit", "user")
         lines = [(link(one), one.digit.position + 1, one.user or "a visitor") for one in rows]
         return format_html_join("", "<div>{}: digit {}, by {}</div>", lines) or "-"
 
     @admin.display(description="stored as")
-    def stored_as(self, upload):
-        return upload.file.name
+    def stored_as(self, upload: Upload) -> str:
+        return upload.file.name or ""
 
 
 @admin.register(Digit)
@@ -170,22 +185,22 @@ class DigitAdmin(ShowsPixels, ShowsVersions, LinksToUpload, ReadOnlyAdmin):
     list_per_page = 50
     search_fields = ["=upload__id"]
     search_help_text = "the number of an upload"
-    fields = [
-        *("label", "labelled_at", "pixels_seen", "readings", "upload_link"),
-        *("position", "x", "y", "width", "height"),
-    ]
-    readonly_fields = [name for name in fields if name != "label"]
+    fields = ["label", *FIXED_OF_DIGITS]
+    readonly_fields = [*FIXED_OF_DIGITS]
     inlines = [PredictionInline, CorrectionInline]
 
-    def has_change_permission(self, request, obj=None):
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return request.user.has_perm("digits.change_digit")
 
-    def get_queryset(self, request):
-        return super().get_queryset(request).select_related("upload").with_predictions()
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Digit]:
+        rows = cast(DigitQuerySet, super().get_queryset(request))  # as the manager makes them
+        return rows.select_related("upload").with_predictions()
 
-    def save_model(self, request, digit, form, change):
-        if "label" in form.changed_data:
-            correct(digit, digit.label, user=request.user)
+    def save_model(
+        self, request: HttpRequest, obj: Digit, form: "forms.ModelForm[Digit]", change: bool
+    ) -> None:
+        if "label" in form.changed_data and request.user.is_authenticated:
+            correct(obj, obj.label, user=request.user)
 
 
 @admin.register(Rereading)
@@ -235,7 +250,7 @@ class PredictionAdmin(ShowsPixels, LinksToDigit, SureAdmin):
     readonly_fields = ["digit_link", "pixels_seen", "sure", "ten"]
 
     @admin.display(description="probabilities")
-    def ten(self, prediction):
+    def ten(self, prediction: Prediction) -> SafeString:
         lines = [f"{value}: {share:.2%}" for value, share in enumerate(prediction.probabilities)]
         lines.append(f"not a digit: {prediction.not_a_digit:.2%}")
         return format_html("<pre>{}</pre>", "\n".join(lines))

@@ -1,15 +1,19 @@
 """Model versions and their activation."""
 
 import json
+from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.urls import path, reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
+from digits.accounts.owners import SignedInRequest
 from digits.admin.base import ReadOnlyAdmin, link
 from digits.formats import exactly
 from digits.learning.runs import new_corrections
@@ -36,13 +40,13 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     ]
     readonly_fields = ["activation", "on_the_site", "accuracy", "measured", "stored_as"]
 
-    def get_urls(self):
+    def get_urls(self) -> list[URLPattern]:
         activate = self.admin_site.admin_view(self.activate)
         name = "digits_modelversion_activate"
         return [path("<int:pk>/activate/", activate, name=name), *super().get_urls()]
 
     @method_decorator(require_POST)
-    def activate(self, request, pk: int):
+    def activate(self, request: SignedInRequest, pk: int) -> HttpResponse:
         """Ask for a version to become active; rolling back is this for the version before."""
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -58,19 +62,27 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         )
         return redirect("admin:digits_modelversion_changelist")
 
-    def changelist_view(self, request, extra_context=None):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         shown = {
             "rollback_target": activations.rollback_target(),
             "new_corrections": new_corrections(),
         }
         return super().changelist_view(request, shown | (extra_context or {}))
 
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
         shown = {"rollback_target": activations.rollback_target()}
         return super().changeform_view(request, object_id, form_url, shown | (extra_context or {}))
 
     @admin.display(description="activate")
-    def activation(self, version):
+    def activation(self, version: ModelVersion) -> str:
         """A button of the form that is around the list, and around the fields of the page."""
         if version.is_active:
             return "is active"
@@ -82,19 +94,19 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         )
 
     @admin.display(description="on the site")
-    def on_the_site(self, version):
+    def on_the_site(self, version: ModelVersion) -> SafeString:
         return format_html('<a href="{}">report</a>', version.get_absolute_url())
 
     @admin.display(description="right on MNIST's test set")
-    def accuracy(self, version):
+    def accuracy(self, version: ModelVersion) -> str:
         return exactly(version.mnist_accuracy) or "-"
 
     @admin.display(description="stored as")
-    def stored_as(self, version):
-        return version.file.name
+    def stored_as(self, version: ModelVersion) -> str:
+        return version.file.name or ""
 
     @admin.display(description="metrics")
-    def measured(self, version):
+    def measured(self, version: ModelVersion) -> SafeString:
         """All but the report, whose tables and pictures the site shows."""
         shown = {name: value for name, value in version.metrics.items() if name != "report"}
         return format_html("<pre>{}</pre>", json.dumps(shown, indent=2))
@@ -118,5 +130,5 @@ class ActivationAdmin(ReadOnlyAdmin):
     search_help_text = "the number of a version"
 
     @admin.display(description="version", ordering="version")
-    def version_link(self, activation):
+    def version_link(self, activation: Activation) -> SafeString:
         return link(activation.version)
