@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 import warnings
+from typing import Any
 
 from celery import Celery, signals
 from celery.app.amqp import AMQP
@@ -17,7 +18,7 @@ logger = logging.getLogger(__name__)
 class PatientConnection(Connection):
     """A broker connection that never waits longer than two seconds between two tries."""
 
-    def ensure_connection(self, *args, **kwargs):
+    def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
         return super().ensure_connection(
             *args, **{"interval_start": 1, "interval_step": 1, "interval_max": 2} | kwargs
         )
@@ -55,12 +56,12 @@ def _reads_digits() -> bool:
 
 
 @signals.setup_logging.connect
-def use_django_logging(**_):
+def use_django_logging(**_: Any) -> None:
     """Leave logging as Django's settings have it."""
 
 
 @signals.worker_init.connect
-def refuse_to_start_without_its_gpu(**_):
+def refuse_to_start_without_its_gpu(**_: Any) -> None:
     from django.conf import settings
 
     from digits.supervisor import EX_CONFIG
@@ -75,7 +76,7 @@ def refuse_to_start_without_its_gpu(**_):
 
 
 @signals.worker_shutting_down.connect
-def give_the_training_back(**_):
+def give_the_training_back(**_: Any) -> None:
     """A training does not hold up the end of its worker: it goes on from its last epoch later."""
     from digits.tasks import training
 
@@ -83,7 +84,7 @@ def give_the_training_back(**_):
 
 
 @signals.worker_process_init.connect
-def load_the_model(**_):
+def load_the_model(**_: Any) -> None:
     """Pin this pool process to its device and load the active model, once."""
     from billiard.process import current_process
 

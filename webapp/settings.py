@@ -1,5 +1,6 @@
 """Every knob of Digits, read once from the environment. docs/settings.md lists them."""
 
+import logging
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -285,7 +286,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 
-def _not_health(record) -> bool:
+def _not_health(record: logging.LogRecord) -> bool:
     """A site that is not ready says so to whoever asks, not to the log at each question."""
     return not getattr(getattr(record, "request", None), "path", "").startswith("/health/")
 
