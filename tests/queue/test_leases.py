@@ -61,7 +61,7 @@ def test_claims_at_the_same_time_never_share_a_row(kind):
     def work_off(_) -> list[int]:
         mine = []
         try:
-            while kind.unfinished().filter(lease=None).exists():
+            while kind.unfinished().filter(lease__isnull=True).exists():
                 for row in kind.claim():
                     assert kind.finish(row)
                     mine.append(row.pk)
