@@ -12,7 +12,9 @@ from digits.queue import notifications
 from digits.uploads.queue import channel
 
 LONGEST_WAIT = 30
-BRIEF_WAIT = 0.3  # most readings are there by then, so that this wait is open to everybody
+# Open to everybody, in seconds: ten times what a reading takes on two idle cores, so that only
+# those who wait for a busy worker need leave to go on. It was not tuned beyond that.
+BRIEF_WAIT = 0.3
 # Whoever waits holds a thread: beyond a brief wait, half of them stay free for everything else.
 _long_waits = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
