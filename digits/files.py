@@ -1,4 +1,4 @@
-"""Stored files, which belong to their rows: when a row goes, so do its files."""
+"""Stored files, which are deleted with their rows."""
 
 from functools import partial
 from typing import Any, BinaryIO, cast

@@ -1,15 +1,15 @@
-"""Figures as people read them, on pages, in the admin and in reports."""
+"""Formats of figures on pages, in the admin and in reports."""
 
 from datetime import timedelta
 
 from digits.models.corrections import LABELS
 
-# From which confidence on, and what it is called.
+# The least confidence for each description.
 SURENESS = ((0.98, "Very sure"), (0.9, "Fairly sure"), (0.6, "Not very sure"), (0.0, "Guessing"))
 
 
 def percent(share: float | None) -> str:
-    """0.98765 -> "98.8 %"; what is not quite certain is never called 100 %."""
+    """Return 0.98765 as "98.8 %"; a share below 1 is never shown as 100 %."""
     if share is None:
         return ""
     if 0.9995 <= share < 1:
@@ -20,19 +20,19 @@ def percent(share: float | None) -> str:
 
 
 def exactly(share: float | None) -> str:
-    """0.98765 -> "98.77 %": for shares that are measured and compared."""
+    """Return 0.98765 as "98.77 %", for shares that are measured and compared."""
     return "" if share is None else f"{share * 100:.2f} %"
 
 
 def in_words(confidence: float | None) -> str:
-    """Say how sure the model is."""
+    """Return how sure the model is, in words."""
     if confidence is None:
         return ""
     return next(words for least, words in SURENESS if confidence >= least)
 
 
 def duration(time: timedelta | None) -> str:
-    """Give a duration in milliseconds, seconds or minutes, whichever reads best."""
+    """Return a duration in milliseconds, seconds or minutes, whichever reads best."""
     if time is None:
         return "-"
     seconds = max(time.total_seconds(), 0)
@@ -44,5 +44,5 @@ def duration(time: timedelta | None) -> str:
 
 
 def class_name(label: int) -> str:
-    """0 to 9 as it is, and the eleventh class in words."""
+    """Return the name of a class: a digit, or "not a digit" for the eleventh."""
     return dict(LABELS)[label]

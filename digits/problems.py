@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): how the API says what went wrong."""
+"""Problem details (RFC 9457), with which the API reports errors."""
 
 from http import HTTPStatus
 from typing import Any
@@ -9,7 +9,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def problem(status: int, detail: str = "", **more: Any) -> dict[str, Any]:
-    """The members of a problem; `more` are members of its own, left out where they are empty."""
+    """Return the members of a problem; empty ones of `more` are left out."""
     members = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
     more = {"detail": detail} | more
     return members | {name: value for name, value in more.items() if value}

@@ -11,16 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 
-EX_CONFIG = 78  # sysexits.h: what a process exits with when starting it again will not help
+EX_CONFIG = 78  # sysexits.h: the exit status of a process that a restart would not help
 POLL_SECONDS = 0.2
 LONGEST_PAUSE = 30
-LONG_LIFE = 60  # who ran that long, in seconds, is started again at once
+LONG_LIFE = 60  # a process that ran for so many seconds is restarted at once
 STOP_SECONDS = 9
 LAST_STOP_SECONDS = 3
 
 
 class CannotRun(RuntimeError):
-    """A process said that it cannot run in this configuration."""
+    """A process cannot run in this configuration."""
 
 
 @dataclass
@@ -64,7 +64,7 @@ class Service:
 
 
 class Supervisor:
-    """Keeps services running until it is told to stop."""
+    """Keeps services running until it is stopped."""
 
     def __init__(self, services: list[Service], log: Callable[[str], None]) -> None:
         self.services = services
@@ -127,7 +127,7 @@ class Supervisor:
 
 
 def reason(code: int) -> str:
-    """Say why a process ended, from its exit code as subprocess gives it."""
+    """Return why a process ended, from its exit code as subprocess gives it."""
     if code < 0:
         with contextlib.suppress(ValueError):
             return f"killed by {signal.Signals(-code).name}"

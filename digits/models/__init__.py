@@ -1,4 +1,4 @@
-"""What is stored."""
+"""The models."""
 
 from digits.models.api import IdempotencyKey, Token
 from digits.models.batches import Batch, BatchItem, BatchPart

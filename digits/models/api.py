@@ -1,4 +1,4 @@
-"""What programs need: Token, to sign in with, and IdempotencyKey, to retry with."""
+"""Token, with which programs sign in, and IdempotencyKey, with which they repeat requests."""
 
 from django.conf import settings
 from django.db import models
@@ -24,7 +24,7 @@ class Token(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """What a sender's key made: sent again, it makes nothing new (digits.accounts.idempotency)."""
+    """The upload or batch that a sender's key made: see digits.accounts.idempotency."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, null=True, blank=True, db_index=False

@@ -1,4 +1,4 @@
-"""Batch: one bulk job. Its file is the truth; what was read of each row is a BatchItem."""
+"""Batch: one bulk job. Its parts are rows that are not read yet; its items are the readings."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -108,7 +108,7 @@ class Batch(models.Model):
 
     @property
     def read(self) -> int:
-        """How many rows were read: those that are done without an error."""
+        """The number of rows that were read without an error."""
         return self.done - self.bad
 
     @property
@@ -117,18 +117,18 @@ class Batch(models.Model):
 
     @property
     def accuracy(self) -> float | None:
-        """The share of what was read that is right; None where the truth is not told."""
+        """The share of readings that are right; None for batches without labels."""
         return self.right / self.read if self.labelled and self.read else None
 
     @property
     def ran(self) -> timedelta | None:
-        """How long it has run, or ran; None before it began."""
+        """How long the batch has run or ran; None before it started."""
         if self.started_at is None:
             return None
         return (self.finished_at or timezone.now()) - self.started_at
 
     def items_in_order(self) -> Iterator["BatchItem"]:
-        """Give its items, some at a time, so that no query stays open while they are used."""
+        """Yield the items in order, AT_ONCE per query, so that no query stays open."""
         last = 0
         while some := list(self.items.filter(number__gt=last).order_by("number")[:AT_ONCE]):
             yield from some
@@ -140,14 +140,14 @@ class Batch(models.Model):
 
     @property
     def time_left(self) -> timedelta | None:
-        """How long the rest will take yet; None before that can be told."""
+        """The estimated time for the rest; None before it can be estimated."""
         if self.is_finished or not self.rows_a_second:
             return None
         return timedelta(seconds=(self.total - self.done) / self.rows_a_second)
 
 
 class BatchPart(Leased):
-    """Rows of a batch that are to be read, as worker.files.plans.Part; deleted when they are."""
+    """Rows of a batch that are not read yet, as worker.files.plans.Part; deleted when they are."""
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="parts")
     first = models.PositiveIntegerField(help_text="the number of its first row, from 1")
@@ -168,7 +168,7 @@ class BatchPart(Leased):
 
 
 class BatchItem(models.Model):
-    """What was read in one row or image of a batch, as worker.files.part_reading.Item."""
+    """The reading of one row or image of a batch, as worker.files.part_reading.Item."""
 
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="items", db_index=False)
     number = models.PositiveIntegerField(help_text="its place in the file, from 1")

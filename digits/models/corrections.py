@@ -1,16 +1,16 @@
-"""Correction: what people said a digit truly is. Nothing a model does changes it."""
+"""Correction: the true label that a person gave a digit. Models never change it."""
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-NOT_A_DIGIT = 10  # the label of what is no digit, as the models' eleventh class
+NOT_A_DIGIT = 10  # the label of images without a digit, as the models' eleventh class
 LABELS = [*((value, str(value)) for value in range(10)), (NOT_A_DIGIT, "not a digit")]
 
 
 class Correction(models.Model):
-    """One saying of one person about one digit; the newest one is the digit's label."""
+    """One label that a person gave a digit; the newest one is the digit's label."""
 
     digit = models.ForeignKey("Digit", models.CASCADE, related_name="corrections")
     label = models.PositiveSmallIntegerField(
@@ -32,5 +32,5 @@ class Correction(models.Model):
         ]
 
     def __str__(self) -> str:
-        said = "withdrawn" if self.label is None else self.get_label_display()
-        return f"{said}, {self.created_at:%Y-%m-%d %H:%M}"
+        text = "withdrawn" if self.label is None else self.get_label_display()
+        return f"{text}, {self.created_at:%Y-%m-%d %H:%M}"

@@ -1,4 +1,4 @@
-"""Rows that belong to an account, or else to a browser session."""
+"""Rows that belong to an account or to a browser session."""
 
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -11,14 +11,14 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class OwnedQuerySet(models.QuerySet[Row]):
-    """Of models with the fields `user` and `visitor`."""
+    """For models with the fields `user` and `visitor`."""
 
     def visible_to(self, owner: "Owner") -> Self:
-        """The rows that an owner may see: all for staff, else their own."""
+        """Return the rows that an owner may see: for staff all, else their own."""
         return self if owner.is_staff else self.sent_by(owner)
 
     def sent_by(self, owner: "Owner") -> Self:
-        """The rows that an owner sent."""
+        """Return the rows that an owner sent."""
         if owner.user:
             return self.filter(user=owner.user)
         return self.filter(visitor=owner.visitor) if owner.visitor else self.none()

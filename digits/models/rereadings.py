@@ -1,4 +1,4 @@
-"""Rereading: the wish that a version reads a finished upload again."""
+"""Rereading: a request that a version reads a finished upload again."""
 
 from typing import Self
 
@@ -16,7 +16,7 @@ class RereadingQuerySet(models.QuerySet["Rereading"]):
 
 
 class Rereading(Leased):
-    """Its row is the truth, as an upload's is: see digits.uploads.rereading."""
+    """Its row is the queue: see digits.uploads.rereading."""
 
     upload = models.ForeignKey("Upload", models.CASCADE, related_name="rereadings")
     version = models.ForeignKey("ModelVersion", models.CASCADE, related_name="rereadings")
@@ -50,7 +50,7 @@ class Rereading(Leased):
 
     @property
     def state(self) -> str:
-        """Where it stands, in words."""
+        """The state in words: waiting, running, done, or the error."""
         if self.finished_at is None:
             return "waiting" if self.lease is None else "running"
         return self.error or "done"

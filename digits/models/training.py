@@ -1,4 +1,4 @@
-"""TrainingRun: one retraining, from the wish to the version that it made."""
+"""TrainingRun: one retraining, from the request to the new version."""
 
 from datetime import datetime, timedelta
 from typing import ClassVar, Self
@@ -35,7 +35,7 @@ class TrainingRunQuerySet(models.QuerySet["TrainingRun"]):
 
 
 class TrainingRun(Leased):
-    """Its row is the truth: see digits.learning.runs. At most one is unfinished."""
+    """Its row is the queue: see digits.learning.runs. At most one is unfinished."""
 
     when_claimed: ClassVar = {"status": RunStatus.RUNNING}
     when_free: ClassVar = {"status": RunStatus.QUEUED}
@@ -107,13 +107,13 @@ class TrainingRun(Leased):
 
     @property
     def share_done(self) -> float:
-        """How much of its epochs is done, from 0 to 1."""
+        """The share of the epochs that is done, from 0 to 1."""
         inside = self.step / self.steps if self.steps and self.epoch < self.epochs else 0
         return (self.epoch + inside) / max(1, self.epochs)
 
     @property
     def time_left(self) -> timedelta | None:
-        """How long its epochs will take yet; None before that can be told."""
+        """The estimated time for the remaining epochs; None before it can be estimated."""
         here = [one["at"] for one in self.curves if "at" in one][-2:]
         if len(here) < 2 or self.epoch >= self.epochs:
             return None
@@ -122,7 +122,7 @@ class TrainingRun(Leased):
 
     @property
     def seen(self) -> datetime | None:
-        """When its trainer last gave a sign of life."""
+        """When the trainer last renewed the lease; None without a lease."""
         lease = timedelta(seconds=settings.LEASE_SECONDS)
         return self.lease_expires_at and self.lease_expires_at - lease
 

@@ -1,4 +1,4 @@
-"""Upload, its digits, and what model versions said of them."""
+"""Upload, its digits, and the predictions of model versions."""
 
 import uuid
 from datetime import timedelta
@@ -36,7 +36,7 @@ class Source(models.TextChoices):
 
 
 class Verdict(models.TextChoices):
-    """What people made of a reading; empty where nobody said anything of it."""
+    """The verdict of people on a reading; empty if there is none."""
 
     CONFIRMED = "confirmed", "confirmed"
     CORRECTED = "corrected", "corrected"
@@ -48,12 +48,12 @@ FILTERED = ("status", "source", "confidence", "version", "verdict", "created_at"
 
 
 def dated_path(folder: str, suffix: str = "") -> str:
-    """Name a stored file by its day and by chance."""
+    """Return a random name for a stored file, in a folder of the day."""
     return f"{folder}/{timezone.now():%Y/%m/%d}/{uuid.uuid4().hex}{suffix}"
 
 
 def upload_path(upload: "Upload", filename: str) -> str:
-    """Name a stored upload; nothing of the sender's name but a plain ending gets into the path."""
+    """Return a name for a stored upload, which keeps a plain suffix of the sender's name."""
     suffix = PurePath(filename).suffix.lower()
     return dated_path("uploads", suffix if suffix[1:].isalnum() and len(suffix) <= 6 else "")
 
@@ -67,8 +67,10 @@ class UploadQuerySet(OwnedQuerySet["Upload"]):
         return self.filter(status__in=UNFINISHED)
 
     def delete_with_files(self) -> int:
-        """Delete these uploads; how many. A worker that ends one meanwhile leaves no file behind:
-        the row is held, so that the preview it may just have got is known."""
+        """Delete these uploads with their files; return how many.
+
+        The rows are locked, so that a preview that a worker saves meanwhile is deleted, too.
+        """
         with transaction.atomic():
             held = list(self.select_for_update(of=("self",)))
             for upload in held:
@@ -77,7 +79,7 @@ class UploadQuerySet(OwnedQuerySet["Upload"]):
 
 
 class Upload(Leased):
-    """One image somebody sent. Its row is the queue: see digits.uploads.queue."""
+    """One image that was sent. Its row is the queue: see digits.uploads.queue."""
 
     when_claimed: ClassVar = {"status": Status.RUNNING}
     when_free: ClassVar = {"status": Status.QUEUED}
@@ -162,12 +164,12 @@ class Upload(Leased):
 
     @property
     def waited(self) -> timedelta | None:
-        """How long it was queued before its (last) reading began; None before that."""
+        """How long the upload was queued before its last attempt; None before that."""
         return self.started_at - self.created_at if self.started_at else None
 
     @property
     def ran(self) -> timedelta | None:
-        """How long its reading took; None before its end."""
+        """How long the reading took; None before it ended."""
         if self.started_at is None or self.finished_at is None:
             return None
         return self.finished_at - self.started_at
@@ -175,13 +177,13 @@ class Upload(Leased):
 
 class DigitQuerySet(models.QuerySet["Digit"]):
     def visible_to(self, owner: "Owner") -> Self:
-        """The digits of the uploads that an owner may see."""
+        """Return the digits of the uploads that an owner may see."""
         if owner.is_staff:
             return self
         return self.filter(upload__in=Upload.objects.visible_to(owner))
 
     def with_predictions(self) -> Self:
-        """With what each version said, in one query more: the oldest first."""
+        """Load the predictions too, with one more query; the oldest first."""
         predictions = Prediction.objects.select_related("version").order_by("id")
         return self.prefetch_related(models.Prefetch("predictions", predictions))
 
@@ -234,17 +236,17 @@ class Digit(models.Model):
 
     @property
     def read_as(self) -> "Prediction | None":
-        """The prediction that its upload's reading was made of: the first one."""
+        """The first prediction, of which the upload's reading was made; None if there is none."""
         return min(self.predictions.all(), key=lambda prediction: prediction.pk, default=None)
 
     @property
     def versions_differ(self) -> bool:
-        """Do two versions say different things of it?"""
+        """Whether the predictions of versions differ."""
         return len({prediction.value for prediction in self.predictions.all()}) > 1
 
     @property
     def verdict(self) -> str:
-        """What people made of the reading, in words; empty where nobody said anything."""
+        """The verdict of people on the reading, in words; empty without a label."""
         if self.label is None:
             return ""
         if self.read_as is None:
@@ -255,7 +257,7 @@ class Digit(models.Model):
 
 
 class Prediction(models.Model):
-    """What one model version said of one digit. It is never edited.
+    """The prediction of one model version for one digit. It is never edited.
 
     What its probabilities of 0 to 9 lack to 1 is the probability of "not a digit".
     """
@@ -289,16 +291,16 @@ class Prediction(models.Model):
 
     @property
     def label(self) -> int:
-        """What it says, as a label: 0 to 9, or NOT_A_DIGIT."""
+        """The predicted label: 0 to 9, or NOT_A_DIGIT."""
         return NOT_A_DIGIT if self.value is None else self.value
 
     @property
     def text(self) -> str:
-        """What it says, in words."""
+        """The predicted label in words."""
         return "not a digit" if self.value is None else str(self.value)
 
     @property
     def not_a_digit(self) -> float:
-        """The probability that the model gave to "not a digit"."""
+        """The predicted probability of "not a digit"."""
         total: float = sum(self.probabilities)
         return max(0.0, 1 - total)

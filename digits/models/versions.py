@@ -1,4 +1,4 @@
-"""ModelVersion: one trained model; exactly one is active. Activation: the wish to make it so."""
+"""ModelVersion: one trained model; exactly one is active. Activation: a request to activate one."""
 
 import shutil
 import tempfile
@@ -60,15 +60,15 @@ class ModelVersion(models.Model):
 
     @classmethod
     def active(cls) -> "ModelVersion | None":
-        """The version that reads now; None before the first one is registered."""
+        """Return the active version; None before the first one is registered."""
         return cls.objects.filter(is_active=True).first()
 
     @contextmanager
     def local_file(self) -> Iterator[Path]:
-        """Yield the model's file as a local path, fetched where the storage is elsewhere.
+        """Yield a local path of the model's file, which is fetched if the storage is remote.
 
         Raises:
-            ModelError: the storage cannot give it.
+            ModelError: the file cannot be fetched.
         """
         try:
             path = Path(self.file.storage.path(self._file_name()))
@@ -100,7 +100,7 @@ class ModelVersion(models.Model):
 
 
 def first_known(values: Iterable[float | None]) -> float | None:
-    """The first of these that is not None; None where all are."""
+    """Return the first value that is not None; None if there is none."""
     return next((value for value in values if value is not None), None)
 
 
@@ -113,10 +113,9 @@ def _at(metrics: Metrics, path: str) -> float | None:
 
 
 class Activation(Leased):
-    """The wish that a version becomes active; a worker tries the version, and then does it or not.
+    """A request to activate a version; a worker tries the version, then activates or refuses it.
 
-    Its row is the truth: see digits.versions.activations. What was done stays, so that one can roll
-    back.
+    Its row is the queue: see digits.versions.activations. Finished rows are kept for rollbacks.
     """
 
     class Status(models.TextChoices):

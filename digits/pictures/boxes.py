@@ -1,18 +1,18 @@
-"""Where a picture's boxes stand, and what is written at each."""
+"""The boxes in a picture, and the text of each."""
 
 from dataclasses import dataclass
 
 from digits.models import Digit, Upload
 
-TEXT = 0.05  # the height of what is written, of the picture's longer side
+TEXT = 0.05  # the height of the text, as a share of the picture's longer side
 
 
 @dataclass(frozen=True)
 class Box:
-    """One digit's box in pixels of the picture, and what was read in it.
+    """The box of a digit in pixels of the picture, and its reading.
 
     text: the digit; empty for "not a digit".
-    text_x, text_y: where its writing begins: the left end of its base line.
+    text_x, text_y: the left end of the text's base line.
     """
 
     x: int
@@ -26,8 +26,8 @@ class Box:
 
 
 def boxes_of(upload: Upload, digits: list[Digit]) -> list[Box]:
-    """Give a read upload's boxes, in reading order, each with its digit above it or, at the upper
-    rim of the picture, inside it."""
+    """Return an upload's boxes in reading order. The text is above a box, or inside it at the upper
+    edge of the picture."""
     size = round(TEXT * max(upload.width or 0, upload.height or 0), 1)
     return [_box(digit, size) for digit in digits]
 

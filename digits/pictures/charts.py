@@ -26,7 +26,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Mark:
-    """A point of a timeline: where it is, what it is called, and its value."""
+    """A point of a timeline: its place, its name and its value."""
 
     x: float
     y: float
@@ -37,7 +37,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Timeline:
-    """A chart of one figure over things in their order.
+    """A chart of one figure over a sequence.
 
     line: points as SVG's polyline wants them.
     low, high: the values at the lower and upper edge.
@@ -50,7 +50,7 @@ class Timeline:
 
 
 def timeline(values: list[tuple[str, float | None, bool]]) -> Timeline | None:
-    """Make the chart of (name, value, is active), in order; None where fewer than two are known."""
+    """Return the chart of (name, value, is active); None if fewer than two values are known."""
     known = [(name, value, active) for name, value, active in values if value is not None]
     if len(known) < 2:
         return None
@@ -65,7 +65,7 @@ def timeline(values: list[tuple[str, float | None, bool]]) -> Timeline | None:
 
 
 def curve(epochs: list[Epoch], training: str, validation: str) -> Curve | None:
-    """Make the chart of two figures of each epoch; None before the first epoch."""
+    """Return the chart of two figures of each epoch; None before the first epoch."""
     rows = [[one.get(name) for one in epochs] for name in (training, validation)]
     values = [value for row in rows for value in row if value is not None]
     if not values:
@@ -89,7 +89,7 @@ def _points(values: Sequence[float | None], low: float, high: float) -> str:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar of a chart: where it stands, and what it counts. `ago`: in steps, to the newest."""
+    """A bar of a chart: its place and its count. `ago`: how many steps ago it began."""
 
     x: float
     y: float
@@ -109,7 +109,7 @@ class Bars:
 
 
 def bars(counts: list[int]) -> Bars:
-    """Make the chart of counts; the highest bar is as high as the chart."""
+    """Return the chart of counts; the highest bar is as high as the chart."""
     most, step = max(counts, default=0), WIDTH / max(1, len(counts))
     heights = [round(HEIGHT * count / max(1, most), 1) for count in counts]
     drawn = [

@@ -16,7 +16,7 @@ PAPER, INK = 246, 38
 
 @dataclass(frozen=True)
 class Example:
-    """A picture to try, and what is said of it.
+    """A picture to try, and its title.
 
     lines: the digits that it shows.
     width, height: of the picture, in pixels.
@@ -30,13 +30,13 @@ class Example:
 
 
 def png(name: str) -> bytes:
-    """Give an example as a PNG file."""
+    """Return an example as a PNG file."""
     return _pictures()[name]
 
 
 @cache
 def _pictures() -> dict[str, bytes]:
-    """Make all of them at once: reading MNIST takes most of the time, and is not kept."""
+    """Return all examples as PNG files. They are made together, since loading MNIST is slow."""
     digits = load_mnist("test")
     return {name: _encoded(_page(example, digits)) for name, example in EXAMPLES.items()}
 
@@ -48,7 +48,7 @@ def _encoded(page: np.ndarray) -> bytes:
 
 
 def _page(example: Example, digits: Dataset) -> np.ndarray:
-    """Write an example's lines on its page, each digit by another hand: uint8, (height, width)."""
+    """Return the page of an example, each digit by another writer: float, shape (height, width)."""
     ink = np.zeros((example.height, example.width), np.uint8)
     seen = dict.fromkeys("0123456789", 0)
     row_height = example.height // len(example.lines)

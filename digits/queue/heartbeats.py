@@ -32,7 +32,7 @@ class Heartbeat(State):
 
 
 def send(describe: Callable[[], State]) -> None:
-    """Leave a heartbeat every few seconds, for as long as the process lives."""
+    """Send a heartbeat every few seconds while the process lives."""
     host, pid = socket.gethostname(), os.getpid()
     while True:
         beat: Heartbeat = {"host": host, "pid": pid, "seen_at": time.time(), **describe()}
@@ -44,7 +44,7 @@ def send(describe: Callable[[], State]) -> None:
 
 
 def workers() -> list[Heartbeat]:
-    """The worker processes whose heartbeat is recent.
+    """Return the heartbeats of live worker processes.
 
     Raises:
         RedisError: Redis is down.
@@ -58,7 +58,7 @@ def workers() -> list[Heartbeat]:
 
 
 def _is_known_dead(beat: Heartbeat) -> bool:
-    """A killed process's heartbeat stays a while; on its own machine one can look."""
+    """Return whether a process on this machine has ended; its heartbeat stays a while."""
     if beat["host"] != socket.gethostname():
         return False
     try:

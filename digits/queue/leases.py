@@ -1,9 +1,9 @@
 """Leases: each row that is to be worked on is held by one worker at a time.
 
 A worker claims free rows under a lease that runs out, renews it while it works, and then finishes
-or releases the rows. Whoever lost the lease changes nothing. The sweeper frees rows whose lease ran
-out, and gives up those that were tried too often. So everything may happen twice, and is then
-harmless.
+or releases the rows. A worker that lost the lease changes nothing. The sweeper frees rows whose
+lease ran out, and gives up those that were tried too often. So everything may happen twice, and is
+then harmless.
 
 A row is free while it has no lease. Which free rows are to be worked on, in which order, and what
 it means to be finished, differs from model to model: see uploads.queue, uploads.rereading,

@@ -1,6 +1,6 @@
-"""Notifications over Redis pub/sub, for those who wait for a row to change.
+"""Notifications over Redis pub/sub, for requests that wait for a row to change.
 
-They only make a wait shorter: whoever waits looks at the database, too.
+They only shorten a wait: a waiting request looks at the database, too.
 """
 
 import logging
@@ -36,7 +36,7 @@ def wait(channel: str, is_over: Callable[[], bool], seconds: float) -> bool:
         seconds: the longest wait.
 
     Returns:
-        False where it was not over by then.
+        False if it was not over by then.
     """
     deadline = time.monotonic() + seconds
     if is_over():

@@ -1,4 +1,4 @@
-"""The connection to Redis that is not Celery's: wake-up marks, notifications, signs of life."""
+"""The connection to Redis for wake-up marks, notifications and heartbeats."""
 
 from functools import cache
 
@@ -10,7 +10,7 @@ RedisError = redis.RedisError
 
 @cache
 def client() -> redis.Redis:
-    """The process's client, shared by its threads. Calls raise RedisError when Redis is down."""
+    """Return the client, which threads share. Its methods raise RedisError when Redis is down."""
     return redis.Redis.from_url(
         settings.REDIS_URL,
         socket_connect_timeout=2,

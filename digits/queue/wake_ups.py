@@ -1,4 +1,4 @@
-"""Wake-ups: Celery messages that tell workers to look for rows to claim, and nothing else."""
+"""Wake-ups: Celery messages that make workers look for rows to claim. They carry no data."""
 
 import logging
 from typing import Any
@@ -15,7 +15,7 @@ PENDING_SECONDS = 5
 
 
 def send(task: str, *, force: bool = False, **options: Any) -> bool:
-    """Tell the workers that rows are waiting; one pending wake-up of a task serves all rows.
+    """Wake the workers because rows are waiting; one pending wake-up of a task serves all rows.
 
     Args:
         task: the name of the Celery task that looks for such rows.
@@ -23,7 +23,7 @@ def send(task: str, *, force: bool = False, **options: Any) -> bool:
         options: Celery's own, for the message.
 
     Returns:
-        False where Redis is down. The rows stay queued, and the sweeper tells the workers later.
+        False if Redis is down. The rows stay queued, and the sweeper wakes the workers later.
     """
     try:
         if redis.client().set(_pending(task), 1, nx=not force, ex=PENDING_SECONDS):
@@ -35,12 +35,12 @@ def send(task: str, *, force: bool = False, **options: Any) -> bool:
 
 
 def send_after_commit(task: str, **options: Any) -> None:
-    """Send a wake-up once the rows that it is for can be seen by others."""
+    """Send a wake-up after the transaction, when others can see the rows."""
     transaction.on_commit(lambda: send(task, **options), robust=True)
 
 
 def received(task: str) -> None:
-    """Note that a worker begins to claim: rows that come from now on need another wake-up."""
+    """Note that a worker starts to claim: later rows need another wake-up."""
     try:
         redis.client().delete(_pending(task))
     except redis.RedisError as error:
