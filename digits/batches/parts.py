@@ -1,8 +1,8 @@
-"""Bulk jobs: stored with their parts, claimed part by part under a lease, saved, and ended.
+"""Bulk jobs: their parts are claimed under leases, their items saved, and the jobs ended.
 
 As with uploads (digits.uploads.queue), the rows are the truth, and everything may happen twice: a
-part is a row while it is to be read, and goes in the same transaction in which its items come.
-Whoever lost the lease finds no such row, and saves nothing.
+part is a row until it is read, and is deleted in the transaction that saves its items.
+A worker that lost the lease finds no such row, and saves nothing.
 """
 
 import logging
@@ -32,7 +32,7 @@ PAUSE_SECONDS = 10  # before what went wrong is tried again
 
 
 def limits() -> Limits:
-    """What a batch may hold, as the settings say."""
+    """Return the limits of a batch, from the settings."""
     return Limits(
         rows=settings.MAX_BATCH_ROWS,
         archive=ArchiveLimits(
@@ -50,7 +50,7 @@ def waiting() -> QuerySet[BatchPart]:
 
 
 def claim() -> BatchPart | None:
-    """Claim one part under a new lease; None where none waits."""
+    """Claim one part under a new lease; return None if none is waiting."""
     with transaction.atomic():
         rows = waiting().order_by("first", "batch")
         part = next(iter(leases.claim(rows, related=("batch__version",))), None)
@@ -63,12 +63,12 @@ def claim() -> BatchPart | None:
 
 
 def cancel(batch: Batch) -> bool:
-    """Cancel an unfinished batch; what was read of it stays. False: it had ended already."""
+    """Cancel an unfinished batch, and keep its items. Return False if it had ended already."""
     return finish(batch, BatchStatus.CANCELLED)
 
 
 def sweep() -> None:
-    """Give up what was tried too often, and wake the workers for what waits."""
+    """Give up parts that were tried too often, and wake the workers if others are waiting."""
     reason = f"The worker stopped {settings.MAX_ATTEMPTS} times while reading it."
     leases.sweep(BatchPart.objects.select_related("batch"), lambda part: give_up(part, reason))
     for batch in Batch.objects.unfinished().filter(parts=None):
@@ -78,9 +78,9 @@ def sweep() -> None:
 
 
 def confusion(batch: Batch) -> list[list[int]]:
-    """Count a labelled batch's answers: 11 rows for the truth, 11 columns for what was read.
+    """Return the confusion matrix of a labelled batch: rows are the truth, columns the readings.
 
-    The last of each is "not a digit".
+    The last row and column are "not a digit".
     """
     counts = [[0] * (NOT_A_DIGIT + 1) for _ in range(NOT_A_DIGIT + 1)]
     labelled = batch.items.filter(error="").exclude(truth="").order_by()
@@ -90,7 +90,7 @@ def confusion(batch: Batch) -> list[list[int]]:
 
 
 def save(part: BatchPart, items: list["Item"]) -> bool:
-    """Save a part's items and let the part go, in one transaction. False: its lease was lost."""
+    """Save a part's items and delete it, in one transaction. Return False if its lease was lost."""
     from worker.files.results import label_of
 
     batch = part.batch
@@ -128,12 +128,12 @@ def _finish_if_all_is_read(pk: int) -> None:
 
 
 def finish(batch: Batch, status: str, **fields: Any) -> bool:
-    """End an unfinished batch, whoever ends it; no part of it is to be read any more.
+    """End an unfinished batch, and delete its remaining parts.
 
-    What is to happen when a batch ends, happens in `finished`, after the commit.
+    `finished` is called after the commit.
 
     Returns:
-        False where it had ended already.
+        False if it had ended already.
     """
     with transaction.atomic():
         # Parts before their batch, as everywhere: so nobody waits for each other.
@@ -147,7 +147,7 @@ def finish(batch: Batch, status: str, **fields: Any) -> bool:
 
 
 def finished(pk: int) -> None:
-    """A batch has ended as done, failed or cancelled."""
+    """Do what is to happen when a batch has ended as done, failed or cancelled."""
     batch = Batch.objects.filter(pk=pk).first()
     if batch:
         logger.info(
@@ -167,12 +167,12 @@ def fail(batch: Batch, reason: str, error: Exception) -> None:
 
 
 def retry_later(part: BatchPart, *, count_attempt: bool = True) -> None:
-    """Let the sweeper free a claimed part after a while."""
+    """Release a claimed part after a while."""
     leases.release(part, after=PAUSE_SECONDS, count_attempt=count_attempt)
 
 
 def give_up(part: BatchPart, reason: str) -> None:
-    """Report the rows of a part as bad; the rest of its batch goes on."""
+    """Save the rows of a part as bad; the rest of its batch continues."""
     from worker.files.part_reading import Item
 
     names = _names(part)
@@ -186,7 +186,7 @@ def give_up(part: BatchPart, reason: str) -> None:
 
 
 def _names(part: BatchPart) -> dict[int, str]:
-    """The names of a part's images, as far as their archive can be opened."""
+    """Return the names of a part's images; none if the archive cannot be opened."""
     from worker.files import archives
 
     if part.batch.kind != ZIP:

@@ -10,7 +10,7 @@ from worker.files import results
 
 
 def download(batch: Batch, *, confidences: bool) -> StreamingHttpResponse:
-    """Give `ImageId,Label`, or all that is known of each row, as it is read from the database."""
+    """Return a response that streams `ImageId,Label`, or all fields of each item."""
     items = batch.items_in_order()
     lines = results.detailed(items) if confidences else results.kaggle(items, batch.kind)
     name = f"{PurePath(batch.name).stem or batch}-{'confidences' if confidences else 'results'}.csv"

@@ -1,4 +1,4 @@
-"""A bulk job as it is sent: its files recognised, checked, stored, and divided into parts."""
+"""The submission of bulk jobs: files are recognised, checked, stored and divided into parts."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def submit(
     """Store a bulk job and wake the workers.
 
     Args:
-        files: what was uploaded: one ZIP, CSV or IDX file (gzipped or not), an IDX file and its
+        files: the uploaded files: one ZIP, CSV or IDX file (gzipped or not), an IDX file and its
             labels, or images.
-        labels: the labels of an IDX file, where they come under a name of their own.
+        labels: the labels of an IDX file, if they are sent in a field of their own.
 
     Raises:
-        BulkError: there is nothing, too much, or no bulk; the message is for who sent it.
+        BulkError: files are missing, too large or of another kind; the message is for the sender.
     """
     _check_sizes([*files, *([labels] if labels else [])])
     with ExitStack() as opened:
@@ -72,15 +72,15 @@ def _check_sizes(files: list[UploadedFile[bytes]]) -> None:
     size = sum(file.size or 0 for file in files)
     if size > settings.MAX_BATCH_BYTES:
         raise BulkError(
-            f"That is too large: {filesizeformat(size)}, and"
-            f" {filesizeformat(settings.MAX_BATCH_BYTES)} are the limit."
+            f"That is too large: {filesizeformat(size)}; the limit is"
+            f" {filesizeformat(settings.MAX_BATCH_BYTES)}."
         )
 
 
 def _recognized(
     files: list[UploadedFile[bytes]], labels: UploadedFile[bytes] | None, opened: ExitStack
 ) -> tuple[BinaryIO, BinaryIO | None]:
-    """Give the bulk's file, and the labels of an IDX file, whatever they came as."""
+    """Return the file of the bulk, and the labels of an IDX file or None."""
     plain = [_plain(file, opened) for file in files]
     label_file = _plain(labels, opened) if labels else None
     kinds = [_kind(file) for file in plain]
@@ -96,7 +96,7 @@ def _recognized(
 
 
 def _plain(file: UploadedFile[bytes], opened: ExitStack) -> BinaryIO:
-    """Give a file's content to read, unpacked where it is gzipped."""
+    """Return a file's content, unpacked if it is gzipped."""
     content = as_binary(file)
     if plans.kind_of(content) == plans.GZIPPED:
         return opened.enter_context(plans.unpacked(content, file.size or 0, parts.limits()))
@@ -125,7 +125,7 @@ def _kind(file: BinaryIO) -> str:
 
 
 def _packed(files: list[UploadedFile[bytes]], opened: ExitStack) -> BinaryIO:
-    """Put files into one ZIP; what is no image among them is reported when its turn comes."""
+    """Put files into one ZIP. Those that are not images are reported when they are read."""
     target = opened.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
     names: set[str] = set()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
@@ -138,7 +138,7 @@ def _packed(files: list[UploadedFile[bytes]], opened: ExitStack) -> BinaryIO:
 
 
 def _store(batch: Batch, plan: plans.Plan, file: BinaryIO, labels: BinaryIO | None) -> None:
-    """Store files and rows in one transaction, and wake the workers after it."""
+    """Store files and rows in one transaction, then wake the workers."""
     try:
         with transaction.atomic():
             _keep(batch.file, file)

@@ -1,6 +1,6 @@
-"""The state of the system, in figures: what waits, how fast it is read, by whom, and what it takes.
+"""The state of the system: queues, times, versions, workers, and disk space.
 
-Each part is one query or one look, cheap however many uploads there are.
+Each part is one query or one call, cheap for any number of uploads.
 """
 
 import os
@@ -23,12 +23,12 @@ from digits.pictures.charts import Bars, bars
 from digits.queue import heartbeats, redis
 
 HOURS = 24
-LATEST = 500  # uploads, of which it is said how long they waited and ran
+LATEST = 500  # uploads, for which waiting and running times are measured
 CELERY_QUEUES = ("classify", "train", "maintenance")
 
 
 class Queue(TypedDict):
-    """One kind of work: how much waits, how much runs, and for how long the oldest waits."""
+    """One kind of work: the numbers waiting and running, and how long the oldest has waited."""
 
     name: str
     waiting: int
@@ -52,7 +52,7 @@ class Times(TypedDict):
 
 
 class VersionFigures(TypedDict):
-    """The uploads that a version read: how many, how many people looked at and corrected."""
+    """The numbers of uploads that a version read, and that people checked and corrected."""
 
     number: int
     pk: int
@@ -76,7 +76,7 @@ class RedisState(TypedDict):
 
 
 class Disk(TypedDict):
-    """Bytes: of the database, free, and of the whole disk."""
+    """Sizes in bytes: of the database, of the free space, and of the disk."""
 
     database: int
     free: int
@@ -97,7 +97,7 @@ class State(TypedDict):
 
 
 def state() -> State:
-    """Give all figures that the dashboard and the admin's index show."""
+    """Return all figures of the dashboard and the admin's index."""
     return {
         "now": timezone.now(),
         "hours": bars(uploads_by_hour()),
@@ -111,7 +111,7 @@ def state() -> State:
 
 
 def uploads_by_hour() -> list[int]:
-    """How many uploads came in each of the last hours, the oldest first."""
+    """Return the number of uploads in each of the last HOURS hours, the oldest first."""
     now = timezone.now()
     counts = []
     for ago in range(HOURS, 0, -1):
@@ -126,7 +126,7 @@ def uploads_by_hour() -> list[int]:
 
 
 def queues() -> list[Queue]:
-    """Of each kind of work: how much waits, how much runs, and for how long the oldest waits."""
+    """Return the queue of each kind of work."""
     held = Q(lease__isnull=False)
     rereadings = Rereading.objects.unfinished()
     batches = Batch.objects.filter(status__in=BATCH_UNFINISHED)
@@ -157,7 +157,7 @@ def _queue(name: str, rows: QuerySet[Any], running: Q) -> Queue:
 
 
 def times() -> Times:
-    """How long the latest finished uploads waited and ran: median and 95th percentile."""
+    """Return how long the latest finished uploads waited and ran."""
     latest = Upload.objects.filter(status=Status.DONE, started_at__isnull=False)
     rows = latest.order_by("-finished_at").values_list("created_at", "started_at", "finished_at")
     known = [
@@ -183,7 +183,7 @@ def _middle_and_slow(durations: list[timedelta]) -> Spread:
 
 
 def corrected_by_version() -> list[VersionFigures]:
-    """Of each version: how many uploads it read, of how many people said what, the newest first."""
+    """Return the figures of each version that has read uploads, the newest first."""
     rows = Upload.objects.filter(version__isnull=False).order_by()
     counts: Counter[tuple[int, str]] = Counter()
     for pk, verdict, count in rows.values_list("version", "verdict").annotate(count=Count("pk")):
@@ -205,7 +205,7 @@ def corrected_by_version() -> list[VersionFigures]:
 
 
 def redis_state() -> RedisState:
-    """The worker processes that gave a sign of life, and the wake-ups that nobody took yet."""
+    """Return the live worker processes, and the number of pending wake-ups."""
     try:
         beats = heartbeats.workers()
         client = redis.client()
@@ -219,7 +219,7 @@ def redis_state() -> RedisState:
 
 
 def disk() -> Disk:
-    """How much the database takes, and how much room its disk, and that of the files, has left."""
+    """Return the size of the database, and the free space of the disk with the files."""
     usage = shutil.disk_usage(settings.DATA_DIR)
     return {"database": _database_bytes(), "free": usage.free, "total": usage.total}
 

@@ -1,4 +1,4 @@
-"""What reading needs, each part checked for real. A ping is not health: health is progress."""
+"""Health checks of all parts that reading needs: whether they make progress, not only answer."""
 
 import time
 from collections.abc import Callable
@@ -30,13 +30,13 @@ class Figures(TypedDict, total=False):
 
 
 class Part(Figures):
-    """What was found of one part."""
+    """The result of checking one part."""
 
     ok: bool
 
 
 class Health(TypedDict):
-    """What was found of all parts: whether the site is ready to read, else which parts fail."""
+    """The results of all parts: whether the site is ready to read, or which parts fail."""
 
     ready: bool
     failing: list[str]
@@ -65,7 +65,7 @@ def check() -> Health:
 
 
 class NotWell(Exception):
-    """A part answers, but does not do its work."""
+    """A part answers, but does not work."""
 
 
 def _part(look: Callable[[], Figures], *errors: type[Exception]) -> Part:
@@ -90,7 +90,7 @@ def _redis() -> Figures:
 
 
 def _worker() -> Figures:
-    """A process that has its model, and, where uploads wait, that finishes some."""
+    """Check that a process has a model, and that uploads are finished if some are waiting."""
     processes = [sign for sign in heartbeats.workers() if sign["version"] is not None]
     if not processes:
         raise NotWell("no worker process has loaded a model")

@@ -1,4 +1,4 @@
-"""The history as CSV: a line for each upload, made while it is sent."""
+"""The history as CSV, a line for each upload."""
 
 import csv
 from collections.abc import Iterator
@@ -25,14 +25,14 @@ AT_ONCE = 2000
 
 
 class _Echo:
-    """A file that gives back what is written into it."""
+    """A file whose `write` returns the text."""
 
     def write(self, text: str) -> str:
         return text
 
 
 def uploads_as_csv(uploads: UploadQuerySet) -> Iterator[str]:
-    """Give the lines of a CSV, the newest upload first; times are in UTC."""
+    """Yield the lines of a CSV, the newest upload first; times are in UTC."""
     write = csv.writer(_Echo()).writerow
     yield write(COLUMNS)
     for row in uploads.values_list(*COLUMNS.values()).iterator(chunk_size=AT_ONCE):
@@ -40,7 +40,7 @@ def uploads_as_csv(uploads: UploadQuerySet) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    """Give a value as text that no spreadsheet takes for a formula: people name their files."""
+    """Return a value as text that spreadsheets do not take for a formula, such as a file name."""
     if value is None:
         return ""
     text = value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,4 +1,4 @@
-"""The history: which uploads a person looks for, and pages of them however many there are."""
+"""The history: the filter for uploads, and pages of any number of uploads."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ NOBODY = "none"
 
 
 def _sure(number: int) -> Q:
-    """The condition that a confidence is called by the words of this number in SURENESS."""
+    """Return the condition that a confidence has the description with this number in SURENESS."""
     least, _ = SURENESS[number]
     above = Q(confidence__lt=SURENESS[number - 1][0]) if number else Q()
     return Q(confidence__gte=least) & above
 
 
 def _that_read(uploads: UploadQuerySet, text: str) -> UploadQuerySet:
-    """Give those of these uploads that the model or people read so, each by its own index.
+    """Return the uploads whose reading or corrected reading is this text.
 
-    As one condition with an "or", SQLite would rather look at every row of an account.
+    Two queries use one index each; for one with an "or", SQLite looks at every row of an account.
     """
     keys = uploads.order_by().values("pk")
     found = keys.filter(reading=text).union(keys.filter(corrected=text), all=True)
@@ -43,7 +43,7 @@ def _that_read(uploads: UploadQuerySet, text: str) -> UploadQuerySet:
 
 
 class Filter(forms.Form):
-    """What a person looks for; every field left empty leaves everything in."""
+    """The filter of the history; empty fields do not filter."""
 
     reading = forms.CharField(
         label="Reads",
@@ -79,7 +79,7 @@ class Filter(forms.Form):
         return " ".join(self.cleaned_data["reading"].split())
 
     def clean_zone(self) -> ZoneInfo:
-        """The zone whose days are meant: the reader's, else the server's."""
+        """Return the time zone of the days: the reader's, else the server's."""
         name = self.cleaned_data["zone"]
         known = name in available_timezones()
         return ZoneInfo(name) if known else timezone.get_default_timezone()
@@ -91,12 +91,12 @@ class Filter(forms.Form):
 
     @property
     def fine(self) -> list[BoundField]:
-        """The fields besides the reading, which a page may hide behind a click."""
+        """The fields besides the reading, which a page may collapse."""
         return [field for field in self.visible_fields() if field.name != "reading"]
 
     @property
     def given(self) -> list[BoundField]:
-        """The fields that were filled in."""
+        """The fields that are filled in."""
         return [field for field in self.visible_fields() if field.data]
 
     @property
@@ -104,7 +104,7 @@ class Filter(forms.Form):
         return [field for field in self.given if field.name != "reading"]
 
     def chips(self) -> list[tuple[str, str, str]]:
-        """Of each field that was filled in: its label, its words, and the query without it."""
+        """Return the label, the value in words and the query without it, of each given field."""
         return [
             (str(field.label), self._in_words(field), self._without(field.name))
             for field in self.given
@@ -119,7 +119,7 @@ class Filter(forms.Form):
         return str(choices.get(field.data, field.data))
 
     def apply_to(self, uploads: UploadQuerySet) -> UploadQuerySet:
-        """Give those of these uploads that are looked for; none if the filter makes no sense."""
+        """Return the uploads that match the filter; none if the filter is invalid."""
         if not self.is_valid():
             return uploads.none()
         given = {name: value for name, value in self.cleaned_data.items() if value}
@@ -158,9 +158,9 @@ class Filter(forms.Form):
 
 
 class Pages(Paginator):  # type: ignore[type-arg]  # it takes none at run time
-    """Pages of uploads that are fast however deep: keys come from an index, then a page's rows.
+    """Pages of uploads that stay fast: keys come from an index, then the rows of one page.
 
-    Rows are counted up to COUNTED, or up to what follows the wanted page.
+    Rows are counted up to COUNTED, or up to the end of the wanted page.
     """
 
     def __init__(self, uploads: UploadQuerySet, wanted: str | None) -> None:
@@ -177,7 +177,7 @@ class Pages(Paginator):  # type: ignore[type-arg]  # it takes none at run time
 
     @property
     def more(self) -> bool:
-        """Are there more than were counted?"""
+        """Whether there are more uploads than were counted."""
         return self.count > self.limit
 
     @property
@@ -185,7 +185,7 @@ class Pages(Paginator):  # type: ignore[type-arg]  # it takes none at run time
         return min(self.count, self.limit)
 
     def here(self) -> Page[Upload]:
-        """The wanted page, or the last one, with its uploads."""
+        """Return the wanted page, or the last one, with its uploads."""
         page = self.get_page(self.wanted)
         keys = list(page.object_list)
         rows = Upload.objects.filter(pk__in=keys).select_related("user").defer("error_detail")
@@ -193,5 +193,5 @@ class Pages(Paginator):  # type: ignore[type-arg]  # it takes none at run time
         return page
 
     def around(self, page: Page[Upload]) -> Iterator[str | int]:
-        """The numbers that lead from a page to others."""
+        """Return the page numbers to link to from a page."""
         return self.get_elided_page_range(page.number, on_each_side=2, on_ends=1)

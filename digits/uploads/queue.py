@@ -1,4 +1,4 @@
-"""The queue of uploads: their rows are the truth, a Celery message is only a wake-up.
+"""The queue of uploads: it consists of their rows; a Celery message is only a wake-up.
 
 Uploads are claimed, finished and released under leases: see digits.queue.leases.
 """
@@ -36,9 +36,9 @@ def _together(first: Sequence[Upload]) -> Sequence[Upload]:
 
 
 def finish(upload: Upload, status: str, **fields: Any) -> bool:
-    """End a claimed upload, whoever ends it. False: its lease was lost to another worker.
+    """End a claimed upload. Return False if its lease was lost to another worker.
 
-    What is to happen when an upload ends, happens in `finished`, after the commit.
+    `finished` is called after the commit.
     """
     with transaction.atomic():
         ended = leases.finish(upload, status=status, **fields) == 1
@@ -49,12 +49,12 @@ def finish(upload: Upload, status: str, **fields: Any) -> bool:
 
 
 def finished(upload: Upload) -> None:
-    """An upload has ended as done or failed: tell those who wait for it."""
+    """Notify those who wait for an upload that has ended as done or failed."""
     notifications.publish({channel(upload.pk): upload.status})
 
 
 def fail(upload: Upload, error: str, detail: str) -> bool:
-    """End a claimed upload that cannot be read. False: its lease was lost to another worker.
+    """End a claimed upload that cannot be read. Return False if its lease was lost.
 
     error: the reason, for people who sent it; detail: for those who look after the site.
     """
@@ -62,10 +62,10 @@ def fail(upload: Upload, error: str, detail: str) -> bool:
 
 
 def sweep() -> int:
-    """Give back what is stuck, and wake the workers for what waits.
+    """Free stuck uploads or fail them, and wake the workers for queued ones.
 
     Returns:
-        How many uploads' leases had run out.
+        The number of uploads whose leases had run out.
     """
     freed, given_up = leases.sweep(Upload.objects.filter(status=Status.RUNNING), _give_up)
     if Upload.objects.filter(status=Status.QUEUED).exists():
@@ -83,5 +83,5 @@ def _give_up(upload: Upload) -> None:
 
 
 def channel(pk: int) -> str:
-    """Return the name of the channel on which the end of an upload is told."""
+    """Return the name of the channel for notifications of an upload's end."""
     return f"digits:upload:{pk}"

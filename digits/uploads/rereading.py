@@ -1,7 +1,7 @@
-"""Uploads that a chosen version reads again: asked for in rows, worked off by classify workers.
+"""Rereadings: a chosen version reads uploads again, in classify workers.
 
-As with uploads (digits.uploads.queue), the rows are the truth, and everything may happen twice: a
-version says one thing of a digit, whoever asks how often.
+As with uploads (digits.uploads.queue), the rows are the queue, and everything may happen twice: a
+version has at most one prediction for a digit.
 """
 
 from itertools import islice
@@ -21,10 +21,10 @@ ASKED_AT_ONCE = 1000
 
 
 def ask(uploads: UploadQuerySet, version: ModelVersion, user: User | None = None) -> int:
-    """Ask that a version reads finished uploads again; who waits for it already, waits once.
+    """Request that a version reads finished uploads again, unless they already wait for it.
 
     Returns:
-        How many uploads that is.
+        The number of uploads.
     """
     asked = 0
     with transaction.atomic():
@@ -38,7 +38,7 @@ def ask(uploads: UploadQuerySet, version: ModelVersion, user: User | None = None
 
 
 def waiting() -> QuerySet[Rereading]:
-    """Return what may be claimed."""
+    """Return the rereadings that may be claimed."""
     return Rereading.objects.unfinished().filter(lease__isnull=True)
 
 
@@ -53,15 +53,15 @@ def claim(limit: int | None = None) -> list[Rereading]:
 
 
 def finish(claimed: list[Rereading], error: str = "") -> int:
-    """End those that are still under the lease they were claimed with; return how many."""
+    """End claimed rereadings whose lease was not lost; return how many."""
     return leases.finish(*claimed, error=error[:500])
 
 
 def sweep() -> int:
-    """Fail what was tried too often, and wake the workers for what waits.
+    """Fail rereadings that were tried too often, and wake the workers for waiting ones.
 
     Returns:
-        How many failed.
+        The number that failed.
     """
     error = f"It failed {settings.MAX_ATTEMPTS} times; the workers' log says why."
     _, failed = leases.sweep(Rereading.objects.unfinished(), lambda row: finish([row], error))
@@ -71,9 +71,9 @@ def sweep() -> int:
 
 
 class Standing(TypedDict):
-    """Where reading an upload again stands.
+    """The state of an upload's rereadings.
 
-    offered: the versions that have not read all of it and do not wait to, the newest first.
+    offered: the versions that have not read all of it and are not pending, the newest first.
     pending: the rereadings that wait or run.
     failed: the last rereading of each offered version, if it failed.
     """
@@ -84,7 +84,7 @@ class Standing(TypedDict):
 
 
 def standing(upload: Upload, digits: list[Digit]) -> Standing:
-    """Return where reading an upload again stands.
+    """Return the state of an upload's rereadings.
 
     digits: all of the upload's, with their predictions.
     """

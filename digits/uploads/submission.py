@@ -1,4 +1,4 @@
-"""An upload as it is sent: stored, and queued to be read."""
+"""The submission of uploads: they are stored and queued."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from digits.uploads.queue import TASK
 
 
 def submit(file: UploadedFile[bytes], owner: Owner, source: str = Source.FILE) -> Upload:
-    """Store a file that was checked, and its row, in one transaction, and wake the workers."""
+    """Store a checked file and its row in one transaction, and wake the workers."""
     name = file.name or ""
     upload = Upload(name=name[-200:], source=source, **owner.fields())
     try:

@@ -1,4 +1,4 @@
-"""Requests that wait for an upload to be finished."""
+"""Requests that wait until an upload is finished."""
 
 import math
 import threading
@@ -20,10 +20,10 @@ _long_waits = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
 
 def hold_until_finished(upload: Upload, seconds: float) -> bool:
-    """Wait up to so many seconds for an upload to be finished, and load its state then.
+    """Wait up to so many seconds until an upload is finished, then load its state.
 
     Returns:
-        False: too many requests wait already, so that this one waited briefly at most.
+        False if too many requests were waiting, so that this one waited only briefly.
 
     Raises:
         Http404: it was deleted meanwhile.
@@ -55,5 +55,5 @@ def _is_over(upload: Upload, seconds: float) -> bool:
 
 
 def bounded(seconds: float) -> float:
-    """Return a wished wait within what is allowed; what is not a finite number is no wait."""
+    """Return a requested wait within the limits; 0 for a number that is not finite."""
     return min(max(seconds, 0), LONGEST_WAIT) if math.isfinite(seconds) else 0

@@ -1,7 +1,7 @@
-"""Which version shall read: activations are asked for here, and carried out by a classify worker.
+"""Activations: requests to make a version the active one, which a classify worker carries out.
 
-As with uploads, the row is the truth and a Celery message only a wake-up: digits.tasks.activation
-has what the worker does. Activations are carried out one after the other, the oldest first.
+As with uploads, the rows are the queue, and a Celery message is only a wake-up; see
+digits.tasks.activation for the worker. Activations are carried out one by one, the oldest first.
 """
 
 import time
@@ -20,7 +20,7 @@ QUEUED, DONE, REFUSED = Activation.Status.QUEUED, Activation.Status.DONE, Activa
 
 
 def request(version: ModelVersion, user: User | None = None) -> Activation:
-    """Ask that a version becomes active; what was asked for last, and waits, is not asked twice."""
+    """Request the activation of a version, unless it is the last request and still waits."""
     with transaction.atomic():
         newest = Activation.objects.filter(status=QUEUED).first()
         if newest and newest.version_id == version.pk:
@@ -32,7 +32,7 @@ def request(version: ModelVersion, user: User | None = None) -> Activation:
 
 
 def rollback_target() -> ModelVersion | None:
-    """The version that was active before the present one; None where there was none."""
+    """Return the version that was active before the current one; None if there was none."""
     active = ModelVersion.active()
     if active is None:
         return None
@@ -45,7 +45,7 @@ def rollback_target() -> ModelVersion | None:
 
 
 def wait_for(activation: Activation, seconds: float) -> bool:
-    """Wait until a worker has carried it out, and load how that ended; False if not by then."""
+    """Wait until an activation has ended, and load its state. Return False if it has not ended."""
     deadline = time.monotonic() + seconds
     while activation.status == QUEUED:
         if time.monotonic() > deadline:
@@ -57,14 +57,14 @@ def wait_for(activation: Activation, seconds: float) -> bool:
 
 @dataclass(frozen=True)
 class Progress:
-    """What waits, oldest first, and the latest activation, all from one look at the database."""
+    """The waiting activations, oldest first, and the latest one, from one query."""
 
     waiting: list[Activation]
     latest: Activation | None
 
     @property
     def state(self) -> str:
-        """What a page compares to see whether something changed."""
+        """A text that changes with the progress, so that pages can compare it."""
         return f"{self.latest.pk if self.latest else 0}-{len(self.waiting)}"
 
 
@@ -77,7 +77,7 @@ def progress() -> Progress:
 def claim() -> Activation | None:
     """Claim the oldest waiting activation under a lease.
 
-    None: there is none, or another process has it, and will go on with those after it.
+    Return None if there is none, or if another process holds it and will carry out the next ones.
     """
     oldest = Activation.objects.filter(status=QUEUED).last()
     if oldest is None:
@@ -88,7 +88,7 @@ def claim() -> Activation | None:
 
 
 def complete(activation: Activation) -> bool:
-    """Make the version of a claimed activation the active one. False: its lease was lost."""
+    """Activate the version of a claimed activation. Return False if its lease was lost."""
     with transaction.atomic():
         ours = leases.finish(activation, status=DONE) == 1
         if ours:
@@ -99,12 +99,12 @@ def complete(activation: Activation) -> bool:
 
 
 def refuse(activation: Activation, reason: str) -> bool:
-    """Leave the active version as it is. False: the lease of the activation was lost."""
+    """Refuse a claimed activation. Return False if its lease was lost."""
     return leases.finish(activation, status=REFUSED, reason=reason[:500]) == 1
 
 
 def sweep() -> None:
-    """Refuse what stopped its worker too often, and wake the workers for what waits."""
+    """Refuse activations that were tried too often, and wake the workers for waiting ones."""
     leases.sweep(Activation.objects.filter(status=QUEUED), _give_up)
     if Activation.objects.filter(status=QUEUED, lease__isnull=True).exists():
         wake_ups.send(TASK, force=True)

@@ -1,4 +1,4 @@
-"""Two versions side by side, and the accuracy of all over time."""
+"""Comparison of two versions, and the accuracy of all versions over time."""
 
 from dataclasses import dataclass
 from typing import TypedDict
@@ -21,8 +21,8 @@ DIFFERENCES_SHOWN = 24
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of both versions, as text, the second's difference to the first in points, and
-    which is better: "a", "b" or neither."""
+    """One figure of both versions as text, the difference of the second to the first in points, and
+    which is better: "a", "b", or "" for neither."""
 
     name: str
     a: str
@@ -32,7 +32,7 @@ class Row:
 
 
 class Comparison(TypedDict):
-    """Two versions side by side.
+    """The comparison of two versions.
 
     both: how many digits both have read.
     differ: how many of them they read differently.
@@ -48,7 +48,7 @@ class Comparison(TypedDict):
 
 
 def timelines() -> list[tuple[str, Timeline]]:
-    """The charts of the newest versions' accuracy, oldest first; those that have two points."""
+    """Return the charts of the newest versions' accuracy, oldest first, that have two points."""
     paths = [f"metrics__{path}" for path in (*MNIST_ACCURACY, HELD_OUT_ACCURACY)]
     rows = ModelVersion.objects.order_by("-number").values_list("number", "is_active", *paths)
     versions = list(rows[:VERSIONS_DRAWN])[::-1]
@@ -61,7 +61,7 @@ def timelines() -> list[tuple[str, Timeline]]:
 
 
 def compare(a: ModelVersion, b: ModelVersion, owner: Owner) -> Comparison:
-    """All that is compared of two versions; of people's digits those that the owner may see."""
+    """Return the comparison of two versions; predictions only for digits that the owner may see."""
     both, different = _read_by_both(a, b, owner)
     return {
         "facts": _facts(a, b),
@@ -79,7 +79,7 @@ def _facts(a: ModelVersion, b: ModelVersion) -> list[Row]:
 
 
 def _accuracy(a: ModelVersion, b: ModelVersion) -> list[Row]:
-    """The share that is right of each collection that one of them was measured on."""
+    """Return the accuracy on each collection that one of the versions was measured on."""
     first, second = _shares(a), _shares(b)
     return [_row(name, first.get(name), second.get(name)) for name in first | second]
 
@@ -97,7 +97,7 @@ def _shares(version: ModelVersion) -> dict[str, float]:
 
 
 def _per_digit(a: ModelVersion, b: ModelVersion) -> list[Row]:
-    """The share of each digit that is right in MNIST's test set, where reports have it."""
+    """Return the accuracy for each digit of MNIST's test set, if a report has it."""
     first, second = _shares_of_digits(a), _shares_of_digits(b)
     if not first and not second:
         return []
@@ -120,8 +120,8 @@ def _row(name: str, a: float | None, b: float | None) -> Row:
 def _read_by_both(
     a: ModelVersion, b: ModelVersion, owner: Owner
 ) -> tuple[int, QuerySet[Prediction]]:
-    """How many digits both have read, and the first's predictions that the second contradicts,
-    each with what that says (`other`)."""
+    """Return how many digits both versions have read, and the predictions of the first that differ
+    from those of the second, each with the second's label as `other`."""
     own = Prediction.objects.filter(version=a, digit__in=Digit.objects.visible_to(owner))
     theirs = FilteredRelation("digit__predictions", condition=Q(digit__predictions__version=b))
     both = own.alias(theirs=theirs).filter(theirs__isnull=False)

@@ -18,7 +18,7 @@ def register_bundled_after_migrate(using: str = "default", **_: Any) -> None:
 
 
 def register_bundled() -> ModelVersion:
-    """Register the model that ships, unless it is; it becomes active where none is."""
+    """Register the model that ships, once; activate it if no version is active."""
     metrics: Metrics = json.loads(BUNDLED_METRICS.read_text())
     sha256 = file_sha256(BUNDLED_MODEL)
     known = ModelVersion.objects.filter(sha256=sha256).first()

@@ -1,4 +1,4 @@
-"""What pages show of a version's metrics. Whatever was not measured is left out."""
+"""A version's metrics as pages show them. Figures that were not measured are left out."""
 
 import base64
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ class ShownReport(TypedDict):
 
 
 def facts(version: ModelVersion) -> list[tuple[str, str]]:
-    """Name and value of what is known of a version's making."""
+    """Return the names and values of the facts that are known of a version."""
     metrics: Metrics = version.metrics
     seconds, size = metrics.get("training_seconds"), metrics.get("bytes")
     seed = metrics.get("recipe", {}).get("seed")
@@ -84,7 +84,7 @@ def facts(version: ModelVersion) -> list[tuple[str, str]]:
 
 
 def _data(data: TrainingData | None) -> list[tuple[str, str]]:
-    """What it learned from: how many of each, and the hash of it all."""
+    """Return the counts of the training data, and the hash of the corrections."""
     if data is None:
         return []
     counts = data.get("counts", {}).items()
@@ -93,7 +93,7 @@ def _data(data: TrainingData | None) -> list[tuple[str, str]]:
 
 
 def evaluation(version: ModelVersion) -> list[tuple[str, list[str]]]:
-    """The rows of the table of collections that `manage.py evaluate` has measured."""
+    """Return the rows of the table of collections that `manage.py evaluate` has measured."""
     metrics: Metrics = version.metrics
     return [
         (
@@ -112,9 +112,9 @@ def evaluation(version: ModelVersion) -> list[tuple[str, list[str]]]:
 
 
 def report(version: ModelVersion, *, for_staff: bool) -> ShownReport | None:
-    """How it was judged beside the version that was active then.
+    """Return the report of judging a version beside the one that was active then; None without one.
 
-    for_staff: whether the reader may see digits that people sent, which are in the corrections.
+    for_staff: include disagreements on corrections, which show digits that people sent.
     """
     metrics: Metrics = version.metrics
     made = metrics.get("report")
@@ -135,7 +135,7 @@ def report(version: ModelVersion, *, for_staff: bool) -> ShownReport | None:
 
 
 def _sets(sets: Mapping[str, SetScores]) -> list[SetRow]:
-    """Its figures and the active version's on the same images, and the difference in points."""
+    """Return the scores of a version and of the active one on the same sets of images."""
     return [
         {
             "name": SETS.get(name, name),
@@ -156,7 +156,7 @@ def points(own: float | None, other: float | None) -> str:
 
 
 def heat_map(counts: list[list[int]]) -> HeatMap:
-    """The rows of the heat map: each cell's count and its class of shade."""
+    """Return the rows of the heat map of a confusion matrix."""
     return [
         (CLASSES[truth], [_cell(truth, read, count, sum(row)) for read, count in enumerate(row)])
         for truth, row in enumerate(counts)
