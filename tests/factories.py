@@ -51,7 +51,7 @@ def make_reading(version: ModelVersion, value: int | None = 7, digits: int = 1, 
 
 
 def claimed_activation(version: ModelVersion) -> Activation:
-    """An activation that was asked for, in the hands of a worker process."""
+    """An activation that a worker process has claimed."""
     activations.request(version)
     return activations.claim()
 

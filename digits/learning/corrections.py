@@ -1,4 +1,4 @@
-"""What people say a digit truly is."""
+"""Corrections of digits by people."""
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -14,7 +14,7 @@ from digits.uploads.lines import corrected_reading
 def correct(
     digit: Digit, label: int | None, *, user: User | None = None, visitor: str = ""
 ) -> Correction:
-    """Set a digit's true label, confirm it, or withdraw it; who did so and when is kept.
+    """Set a digit's true label, confirm it, or withdraw it; keep who did so and when.
 
     Args:
         digit: the digit; its row and its upload's are updated.
@@ -37,7 +37,7 @@ def correct(
 
 
 def _update_verdict(upload: Upload) -> None:
-    """Store on an upload's row what people made of its reading."""
+    """Update an upload's corrected reading and verdict."""
     digits = list(upload.digits.defer("pixels").with_predictions())
     upload.corrected = corrected_reading(upload, digits)[:500]
     if upload.corrected:
@@ -49,6 +49,6 @@ def _update_verdict(upload: Upload) -> None:
 
 
 def correct_as(owner: Owner, digit: Digit, label: int | None) -> None:
-    """Correct a digit in an owner's name; nothing is stored where there is no label to withdraw."""
+    """Correct a digit as its owner; do nothing if there is no label to withdraw."""
     if label is not None or digit.label is not None:
         correct(digit, label, **owner.fields())

@@ -1,4 +1,4 @@
-"""What a training run learns from: the digits that people corrected."""
+"""The data of a training run: the digits that people corrected."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ HELD_OUT = 10  # one correction in so many is kept for judging
 
 
 class DataFacts(TypedDict):
-    """What a run's row keeps of its corrections; `skipped` lists the first of the skipped."""
+    """The corrections of a run as its row stores them; `skipped` lists the first 100."""
 
     corrections: int
     held_out: int
@@ -27,11 +27,11 @@ class DataFacts(TypedDict):
 
 @dataclass(frozen=True)
 class Corrections:
-    """The corrected digits, apart by their pixels into those to learn and those to judge by.
+    """The corrected digits, divided into those to learn from and those held out for judging.
 
-    skipped: the numbers of the digits whose pixels cannot be used.
-    sha256: of all of them, so that two runs can tell whether they learned from the same.
-    until: when the newest of them was said.
+    skipped: the primary keys of digits whose pixels cannot be used.
+    sha256: that of all corrections, to compare the data of two runs.
+    until: the time up to which corrections are included.
     """
 
     learned: Dataset
@@ -51,7 +51,7 @@ class Corrections:
 
 
 def collect() -> Corrections:
-    """Collect all corrections. Which tenth is held out depends on a digit's pixels alone."""
+    """Collect all corrections. Which tenth is held out depends on the pixels alone."""
     until = timezone.now()
     rows = Digit.objects.filter(label__isnull=False).order_by("pk")
     kept: dict[bool, list[tuple[bytes, int]]] = {True: [], False: []}

@@ -1,4 +1,4 @@
-"""The review queue: unsure readings that nobody labelled yet, the least sure first."""
+"""The review queue: unsure readings without a label, the least sure first."""
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -12,10 +12,10 @@ AROUND = 2.5  # how many times its size is shown on each side of a digit
 
 
 def unsure(owner: Owner) -> QuerySet[Prediction]:
-    """Give the predictions that an owner may review, the least sure first, one for each digit.
+    """Return the predictions that an owner may review, the least sure first, one for each digit.
 
-    It is the active version's; where that said nothing of a digit, the newest. Digits are of
-    finished uploads only.
+    It is that of the active version; if there is none, the newest. Only digits of finished
+    uploads are included.
     """
     of_digit = Prediction.objects.filter(digit=OuterRef("digit"))
     active = ModelVersion.active()
@@ -31,10 +31,10 @@ def unsure(owner: Owner) -> QuerySet[Prediction]:
 
 
 def _belongs_to(owner: Owner) -> Q:
-    """The condition that a prediction is of an owner's upload.
+    """Return the condition that a prediction belongs to an owner's upload.
 
-    Who sent few is asked for them and what is in them; who sent many, for the first that is theirs
-    of all the unsure ones. The other way round, either would take long.
+    For few uploads, their digits are looked up first; for many, the unsure predictions are. The
+    other way round, either query would be slow.
     """
     sent = Upload.objects.sent_by(owner)
     if sent[: FEW + 1].count() <= FEW:
@@ -43,7 +43,7 @@ def _belongs_to(owner: Owner) -> Q:
 
 
 def following(rows: QuerySet[Prediction], passed: Prediction | None) -> Prediction | None:
-    """Give the first row behind one that was answered or skipped; after the last, the first."""
+    """Return the row after one that was answered or skipped; after the last, the first."""
     if passed is None:
         return rows.first()
     least = passed.confidence
@@ -52,12 +52,12 @@ def following(rows: QuerySet[Prediction], passed: Prediction | None) -> Predicti
 
 
 def count(rows: QuerySet[Prediction]) -> int:
-    """Count rows, up to one more than COUNTED."""
+    """Return the number of rows, at most COUNTED + 1."""
     return rows.order_by()[: COUNTED + 1].count()
 
 
 def surroundings(digit: Digit) -> tuple[int, int, int, int]:
-    """Give the part of the picture around a digit that shows it among its neighbours: a box."""
+    """Return the box of the picture that shows a digit among its neighbours."""
     margin = round(AROUND * max(digit.width, digit.height))
     left, top = max(0, digit.x - margin), max(0, digit.y - margin)
     whole = digit.upload.width or 0, digit.upload.height or 0

@@ -1,4 +1,4 @@
-"""Training runs: asked for, claimed under a lease, followed, ended. The row is the truth."""
+"""Training runs: they are requested, claimed under a lease, updated and ended."""
 
 import logging
 from typing import Any
@@ -21,7 +21,7 @@ WAKE_UP_SECONDS = 60  # then a wake-up is worth nothing: the sweeper has sent ot
 
 
 class AlreadyRunning(Exception):
-    """There is an unfinished training run; `run` is that one."""
+    """Another training run, `run`, is unfinished."""
 
     def __init__(self, run: TrainingRun | None) -> None:
         self.run = run
@@ -38,10 +38,10 @@ def ask(
     user: User | None = None,
     **fields: Any,
 ) -> TrainingRun:
-    """Ask for a training; a train worker takes it up.
+    """Request a training; a train worker claims it.
 
     Raises:
-        AlreadyRunning: one is unfinished.
+        AlreadyRunning: another run is unfinished.
     """
     try:
         with transaction.atomic():
@@ -58,14 +58,14 @@ def ask(
             )
     except IntegrityError as error:
         raise AlreadyRunning(TrainingRun.objects.unfinished().first()) from error
-    log(run, f"asked for by {user or run.get_origin_display()}")
+    log(run, f"requested by {user or run.get_origin_display()}")
     if run.status == RunStatus.QUEUED:
         transaction.on_commit(wake_up, robust=True)
     return run
 
 
 def new_corrections() -> int:
-    """Count the digits that were corrected since what the last finished training learned from."""
+    """Return the number of corrections that the last finished training did not include."""
     done = TrainingRun.objects.filter(status=RunStatus.DONE, data_until__isnull=False)
     last = done.order_by("-data_until").values("data_until")[:1]
     corrected = Digit.objects.filter(label__isnull=False, labelled_at__isnull=False)
@@ -76,7 +76,7 @@ def new_corrections() -> int:
 
 
 def ask_if_enough_is_new() -> None:
-    """Ask for a fine-tuning by itself after so many new corrections, where that is switched on."""
+    """Request a fine-tuning after RETRAIN_AFTER new corrections, if that is set."""
     if settings.RETRAIN_AFTER and new_corrections() >= settings.RETRAIN_AFTER:
         try:
             ask(Recipe.fine_tuning(), origin=Origin.AUTOMATIC)
@@ -85,23 +85,23 @@ def ask_if_enough_is_new() -> None:
 
 
 def wake_up() -> bool:
-    """Tell the train worker that a run waits. Without Redis, the sweeper tells it later."""
+    """Wake the train worker. Without Redis, the sweeper wakes it later."""
     return wake_ups.send(TASK, force=True, expires=WAKE_UP_SECONDS)
 
 
 def claim() -> TrainingRun | None:
-    """Claim the queued run under a new lease; None where there is none."""
+    """Claim the queued run under a new lease; return None if there is none."""
     queued = TrainingRun.objects.filter(status=RunStatus.QUEUED)
     return next(iter(leases.claim(queued, started_at=timezone.now())), None)
 
 
 def update(run: TrainingRun, **fields: Any) -> bool:
-    """Change a held run's row; False where the lease was lost."""
+    """Update a held run's row; return False if the lease was lost."""
     return leases.held(run).update(**fields) == 1
 
 
 def curves(run: TrainingRun) -> list[Epoch]:
-    """Return the figures of each finished epoch, as they are stored now."""
+    """Return the stored figures of each finished epoch."""
     stored: list[Epoch] = TrainingRun.objects.values_list("curves", flat=True).get(pk=run.pk)
     return stored
 
@@ -113,7 +113,7 @@ def log(run: TrainingRun, text: str) -> None:
 
 
 def finish(run: TrainingRun, status: str, text: str, **fields: Any) -> bool:
-    """End a held run in one UPDATE, and say so in its log. False: the lease was lost."""
+    """End a held run in one UPDATE, and log that. Return False if the lease was lost."""
     ended = leases.finish(run, status=status, **fields) == 1
     if ended:
         log(run, text)
@@ -121,7 +121,7 @@ def finish(run: TrainingRun, status: str, text: str, **fields: Any) -> bool:
 
 
 def cancel(run: TrainingRun) -> bool:
-    """Cancel an unfinished run: at once where it waits, else its worker ends it within seconds."""
+    """Cancel an unfinished run: a queued one at once; a running one ends within seconds."""
     now = timezone.now()
     waiting = TrainingRun.objects.filter(pk=run.pk, status=RunStatus.QUEUED)
     if waiting.update(status=RunStatus.CANCELLED, finished_at=now, cancel_requested_at=now):
@@ -136,28 +136,28 @@ def is_cancelled(run: TrainingRun) -> bool:
 
 
 def died(run: TrainingRun, how: str) -> None:
-    """The trainer of a held run ended without saying so: the run is queued again, or fails."""
+    """Queue a held run again whose trainer died, or fail it after too many attempts."""
     if is_cancelled(run):
         finish(run, RunStatus.CANCELLED, "cancelled")
     elif run.attempts >= settings.MAX_ATTEMPTS:
         reason = f"The trainer died {run.attempts} times; the last time, it was {how}."
         finish(run, RunStatus.FAILED, reason, error=reason)
     else:
-        release(run, f"the trainer died ({how}); the run goes on from its last finished epoch")
+        release(run, f"the trainer died ({how}); the run resumes after its last finished epoch")
 
 
 def release(run: TrainingRun, text: str, *, count_attempt: bool = True) -> None:
-    """Queue a held run again, and say why in its log."""
+    """Queue a held run again, and log why."""
     if leases.release(run, count_attempt=count_attempt, step=0):
         log(run, text)
         wake_up()
 
 
 def sweep() -> None:
-    """Take up again what is stuck, and wake the worker for what waits."""
+    """Queue stuck runs again or fail them, and wake the worker for queued ones."""
 
     def lost(run: TrainingRun) -> None:
-        died(run, "not heard of any more")
+        died(run, "no longer responding")
 
     leases.sweep(TrainingRun.objects.filter(status=RunStatus.RUNNING), lost, lost)
     if TrainingRun.objects.filter(status=RunStatus.QUEUED).exists():

@@ -26,7 +26,7 @@ READING = {"acks_late": True, "reject_on_worker_lost": True, "time_limit": TIME_
 
 @shared_task(name=queue.TASK, **READING)
 def classify() -> None:
-    """Read what is queued, batch by batch."""
+    """Read the queued uploads batch by batch."""
     wake_ups.received(queue.TASK)
     deadline = time.monotonic() + SLICE_SECONDS
     uploads = queue.claim()
@@ -42,13 +42,13 @@ def classify() -> None:
 
 @shared_task(name=activations.TASK, time_limit=TIME_LIMIT)
 def activate() -> None:
-    """Try the versions that are to become active, in the order in which that was asked for."""
+    """Try the versions that are to become active, in the order of the requests."""
     work_on_activations()
 
 
 @shared_task(name=runs.TASK)
 def train() -> None:
-    """Work on the training run that waits, in a process of its own."""
+    """Train the queued run in a process of its own."""
     work_on_run()
 
 
@@ -56,7 +56,7 @@ def train() -> None:
 def read_again() -> None:
     """Read uploads again with a version that somebody chose.
 
-    It is one batch a message, so that new uploads come in between.
+    One message reads one batch, so that new uploads are read in between.
     """
     wake_ups.received(rereading.TASK)
     if claimed := rereading.claim():
@@ -69,7 +69,7 @@ def read_again() -> None:
 
 @shared_task(name=parts.TASK, **READING)
 def read_batches() -> None:
-    """Read the parts of bulk jobs, one by one; uploads that came meanwhile are read before each."""
+    """Read the parts of bulk jobs one by one; new uploads are read before each of them."""
     wake_ups.received(parts.TASK)
     deadline = time.monotonic() + SLICE_SECONDS
     part = parts.claim()
@@ -90,7 +90,7 @@ def read_batches() -> None:
 
 @shared_task(name="digits.sweep")
 def sweep() -> None:
-    """Free what is stuck, and wake the workers for what waits."""
+    """Free stuck rows, and wake the workers for waiting ones."""
     queue.sweep()
     activations.sweep()
     runs.sweep()

@@ -1,4 +1,4 @@
-"""What a classify worker does with an activation: load the version, try it, then read with it."""
+"""Activations in a classify worker: load the version, try it, then read with it."""
 
 import logging
 
@@ -12,13 +12,13 @@ logger = logging.getLogger(__name__)
 
 
 def work_on_activations() -> None:
-    """Carry out the waiting activations in order. It may run twice, or in two processes at once."""
+    """Carry out the waiting activations in order. Two processes may do so at the same time."""
     while activation := activations.claim():
         _carry_out(activation)
 
 
 def _carry_out(activation: Activation) -> None:
-    """Make a version active and read with it here, or refuse it with the reason.
+    """Activate a version and read with it in this process, or refuse it with the reason.
 
     Other processes swap at their next batch: see digits.tasks.serving.
     """

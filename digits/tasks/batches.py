@@ -1,4 +1,4 @@
-"""Reading a claimed part of a bulk job, in a worker process."""
+"""Bulk jobs in a classify worker: read claimed parts."""
 
 import logging
 from contextlib import ExitStack
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 
 def work_on_part(part: BatchPart) -> None:
-    """Read a claimed part and save what was read; what goes wrong is tried again, up to a limit."""
+    """Read a claimed part and save its items; after an error it is tried again, up to a limit."""
     try:
         engine = _engine_of(part.batch)
         parts.save(part, _read(part, engine))
@@ -44,7 +44,7 @@ def work_on_part(part: BatchPart) -> None:
 
 
 def _engine_of(batch: Batch) -> "Engine":
-    """Give the engine of the version that reads the whole batch: the one that is active first."""
+    """Return the engine of the version that reads the whole batch: the active one at its start."""
     version = batch.version
     if version is None:
         _, active = serving.process.engine_and_version()

@@ -1,4 +1,4 @@
-"""What a classify worker does with uploads that are to be read again."""
+"""Rereadings in a classify worker."""
 
 import logging
 from itertools import groupby
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def work_on_rereadings(claimed: list[Rereading]) -> None:
-    """Read claimed uploads again, or fail them where their version cannot read."""
+    """Read claimed uploads again, or fail them if their version cannot be loaded."""
     version = claimed[0].version
     try:
         engine = serving.process.engine_of(version)
@@ -31,7 +31,7 @@ def work_on_rereadings(claimed: list[Rereading]) -> None:
 
 
 def _read(claimed: list[Rereading], engine: "Engine") -> None:
-    """Read the digits of claimed uploads again, and save what the version says of them."""
+    """Read the digits of claimed uploads again, and save the predictions."""
     from worker.reading.reading import read_again
 
     version = claimed[0].version
@@ -57,7 +57,7 @@ def _read(claimed: list[Rereading], engine: "Engine") -> None:
 
 
 def _digits_in_lines(claimed: list[Rereading]) -> tuple[list[list[list[Digit]]], list[int]]:
-    """Give the digits of each upload that has some, line by line, and the image's longer side."""
+    """Return the digits of each upload with digits, line by line, and the image's longer side."""
     uploads = {row.upload_id: row.upload for row in claimed}
     found = Digit.objects.filter(upload__in=uploads).order_by("upload", "position")
     grouped = groupby(found.with_predictions(), key=lambda digit: digit.upload_id)

@@ -33,7 +33,7 @@ class Loaded:
 
 
 class Serving:
-    """What a worker process reads with: the active version, and at most one other."""
+    """The versions that a worker process has loaded: the active one, and at most one other."""
 
     def __init__(self) -> None:
         self.device = "CPU"
@@ -43,7 +43,7 @@ class Serving:
         self._refused_until = 0.0
 
     def start(self, index: int) -> None:
-        """Pin this process, load the active version, and begin to give signs of life."""
+        """Pin this process, load the active version, and start to send heartbeats."""
         from worker.reading import devices
 
         pinned = devices.pin(index, settings.GPUS)
@@ -61,10 +61,10 @@ class Serving:
     def engine_and_version(self) -> tuple[Engine, ModelVersion]:
         """Return the engine of the active version, which is loaded if it is not yet.
 
-        A version that cannot be loaded is refused, and the one before it goes on.
+        A version that cannot be loaded is refused, and the one before it stays in use.
 
         Raises:
-            ModelError: it cannot be loaded, and there is none before it.
+            ModelError: it cannot be loaded, and no other is in use.
         """
         version = ModelVersion.active()
         if version is not None and not self._is_loaded(version) and not self._is_refused(version):
@@ -90,7 +90,7 @@ class Serving:
         self._refused, self._refused_until = version.pk, time.monotonic() + seconds
 
     def engine_of(self, version: ModelVersion) -> Engine:
-        """Return the engine of any version: the one that reads now, or another, which is kept.
+        """Return the engine of any version; one that is not active is kept until another is loaded.
 
         Raises:
             ModelError: it cannot be loaded.
@@ -131,7 +131,7 @@ def load(version: ModelVersion) -> Engine:
     """Load a version's engine, which reads nothing until it is used.
 
     Raises:
-        ModelError: its file is missing, was changed, or is no digit model.
+        ModelError: its file is missing, was changed, or is not a model of digits.
     """
     from worker.reading.engine import Engine
 
@@ -140,7 +140,8 @@ def load(version: ModelVersion) -> Engine:
 
 
 def local_engine(path: Path | None = None) -> Engine:
-    """Load an engine for a command: of this file, else of the active version, else what ships.
+    """Load an engine for a command: of this file, else of the active version, else of the model
+    that ships.
 
     Raises:
         ModelError: the model cannot be loaded.

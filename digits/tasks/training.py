@@ -1,7 +1,4 @@
-"""The process that trains: it works on one claimed run, and ends after it.
-
-Its parent, the train worker, starts it, watches it and ends it when the run is cancelled.
-"""
+"""Training runs in the train worker, which starts a process for each run and watches it."""
 
 import contextlib
 import logging
@@ -26,7 +23,7 @@ stopping = threading.Event()  # this worker process is told to end
 
 
 def work_on_run() -> None:
-    """Claim the queued run, and train it in a process of its own; nothing where there is none."""
+    """Claim the queued run, and train it in a process of its own."""
     run = runs.claim()
     if run is None:
         return

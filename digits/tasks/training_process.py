@@ -1,4 +1,4 @@
-"""The process that trains: it works on one claimed run to its end, and registers what it made."""
+"""The process that trains: it works on one claimed run, and registers the new version."""
 
 import logging
 import shutil
@@ -36,11 +36,11 @@ Watch = Callable[[int, int, int], None]
 
 
 class LeaseLost(Exception):
-    """Another process works on the run, or it was cancelled: this one stops."""
+    """Another process works on the run, or it was cancelled."""
 
 
 def train_run(run: TrainingRun, watch: Watch | None = None) -> None:
-    """Work on a claimed run to its end; what goes wrong is written into its row.
+    """Work on a claimed run until it ends; an error is written to its row.
 
     watch: called after each step with the epoch (from 0), the step (from 1) and how many steps an
         epoch has.
@@ -67,7 +67,7 @@ def train_run(run: TrainingRun, watch: Watch | None = None) -> None:
 
 
 def folder_of(run: TrainingRun) -> Path:
-    """Where the states after its epochs lie while it runs."""
+    """Return the folder of a run's checkpoints."""
     return settings.DATA_DIR / "training" / str(run.pk)
 
 

@@ -1,4 +1,4 @@
-"""What a classify worker does with claimed uploads: read them as a batch, save the readings."""
+"""Uploads in a classify worker: read claimed ones as a batch, and save the readings."""
 
 import io
 import logging
@@ -27,7 +27,7 @@ PAUSE_SECONDS = 10  # before what went wrong is tried again
 
 
 def work_on_uploads(uploads: list[Upload]) -> None:
-    """Read claimed uploads as one batch and save what was found."""
+    """Read claimed uploads as one batch, and save the readings."""
     try:
         engine, version = serving.process.engine_and_version()
     except Exception:
@@ -55,7 +55,7 @@ def _read(contents: dict[Upload, bytes], engine: "Engine", version: ModelVersion
 
 
 def _content(upload: Upload) -> bytes | None:
-    """Get an upload's file; None if there is none, or the storage does not give it now."""
+    """Return the content of an upload's file; None if it cannot be read."""
     try:
         with upload.file.open("rb") as file:
             content: bytes = file.read()
@@ -68,13 +68,13 @@ def _content(upload: Upload) -> bytes | None:
 
 
 def _storage_fails(upload: Upload, error: OSError) -> None:
-    """A full or absent disk is not the upload's fault: it is tried again until there is one."""
+    """Release an upload after an error of the storage, without counting the attempt."""
     logger.error("the storage fails for %s, tried again in %d s: %s", upload, PAUSE_SECONDS, error)
     leases.release(upload, after=PAUSE_SECONDS, count_attempt=False, error_detail=_described(error))
 
 
 def _retry_or_fail(upload: Upload, error: Exception) -> None:
-    """After an error that nobody foresaw: try the upload again, alone, and then fail it."""
+    """After an unexpected error, try the upload again alone; fail it after the last attempt."""
     if upload.attempts < settings.MAX_ATTEMPTS:
         leases.release(upload, after=PAUSE_SECONDS, error_detail=_described(error))
     else:
@@ -142,7 +142,7 @@ def _save_digits(upload: Upload, reading: "Reading", version: ModelVersion) -> N
 
 
 def _preview(image: "Image") -> tuple[str, "ContentFile[bytes]"]:
-    """Make the small picture that pages show of any upload, whatever format it came in."""
+    """Return the name and content of an upload's preview, a small WebP image."""
     image = image.copy()
     image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
     buffer = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Template filters: figures and texts as people read them."""
+"""Template filters for figures and texts."""
 
 import re
 
@@ -16,20 +16,20 @@ register.filter(formats.class_name)
 
 @register.filter
 def unlocal(number: float) -> str:
-    """Give a number as HTML attributes want it, whatever the reader's language."""
+    """Return a number for an HTML attribute, in any language of the reader."""
     return f"{number:.6f}"
 
 
 @register.filter
 def prose(text: str) -> str:
-    """Show a docstring: paragraphs, and `code` as such."""
+    """Return a docstring as HTML, with paragraphs and `code`."""
     paragraphs = [" ".join(one.split()) for one in text.split("\n\n")]
     return mark_safe("".join(f"<p>{_with_code(one)}</p>" for one in paragraphs if one))
 
 
 @register.filter
 def with_code(text: str) -> str:
-    """Show `code` in a line as such."""
+    """Return a line as HTML, with `code`."""
     return mark_safe(_with_code(text))
 
 

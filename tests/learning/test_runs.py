@@ -102,7 +102,7 @@ def test_a_running_run_is_cancelled_by_whoever_works_on_it(run):
 def test_its_log_tells_what_happened(run):
     runs.finish(claimed(run), RunStatus.DONE, "version 2 was made")
     assert [event.text for event in run.events.all()] == [
-        "asked for by a person",
+        "requested by a person",
         "version 2 was made",
     ]
 

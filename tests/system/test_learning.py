@@ -91,7 +91,7 @@ def test_a_killed_trainer_goes_on_and_its_version_reads_without_a_restart(own_si
     eventually(lambda: re.search(r"Epoch 2 of 3, step [1-9]", state(staff, run)), 180)
     first = trainer(own_site)
     os.kill(first, signal.SIGKILL)
-    eventually(lambda: "goes on from its last finished epoch" in state(staff, run), 20)
+    eventually(lambda: "resumes after its last finished epoch" in state(staff, run), 20)
     assert trainer(own_site) != first
     eventually(lambda: status(staff, run) not in ("queued", "running"), 300)
     page = state(staff, run)

@@ -1,4 +1,4 @@
-"""The pages of training runs: watched by all, asked for and cancelled by staff."""
+"""The pages of training runs: everybody watches them, staff request and cancel them."""
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -78,7 +78,7 @@ def test_a_run_shows_its_progress_curves_and_log_to_all(client, run):
     assert "about 15.0 s left" in page
     assert 'hx-trigger="every 1s"' in page
     assert "0.0,93.3 320.0,140.0" in page  # the loss of training, from 1 to 0.5
-    assert "asked for by a person" in page
+    assert "requested by a person" in page
     assert "Cancel the training" not in page
 
 
