@@ -21,6 +21,6 @@ class DigitsConfig(AppConfig):
 
 
 class DigitsAdminConfig(AdminConfig):
-    """Django's admin, with an index of ours."""
+    """Django's admin with an index of its own."""
 
     default_site = "digits.admin_site.Site"

@@ -1,4 +1,4 @@
-"""What a person sends, checked before it is stored; and what a training is asked to do."""
+"""Forms: they check uploads before they are stored, and the settings of a training."""
 
 from typing import Any, TypeVar
 
@@ -18,7 +18,7 @@ from worker.training.recipes import ARCHITECTURES, FINE_TUNING, Recipe
 
 
 class UploadForm(forms.Form):
-    """One image, checked by size and header; its pixels are decoded by a worker only."""
+    """One image, checked by size and header; only workers decode its pixels."""
 
     file = forms.FileField(
         label="Image",
@@ -34,8 +34,8 @@ class UploadForm(forms.Form):
         file: UploadedFile[bytes] = self.cleaned_data["file"]
         if file.size and file.size > settings.MAX_UPLOAD_BYTES:
             raise forms.ValidationError(
-                f"The file is too large: {filesizeformat(file.size)}, and"
-                f" {filesizeformat(settings.MAX_UPLOAD_BYTES)} are the limit."
+                f"The file is too large: {filesizeformat(file.size)}; the limit is"
+                f" {filesizeformat(settings.MAX_UPLOAD_BYTES)}."
             )
         try:
             read_header(file.read(), settings.MAX_PIXELS)
@@ -50,13 +50,13 @@ class UploadForm(forms.Form):
 
 
 class TokenForm(forms.Form):
-    """A new token for a program."""
+    """The name of a new token."""
 
     name = forms.CharField(
         label="What is it for?",
         max_length=100,
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "my notebook"}),
-        error_messages={"required": "Say what it is for, so that you know it later."},
+        error_messages={"required": "Enter what it is for, so that you recognise it later."},
     )
 
 
@@ -64,7 +64,7 @@ NumberField = TypeVar("NumberField", bound=forms.Field)
 
 
 def _default(name: str) -> str:
-    """Say what a setting is where it is left empty."""
+    """Return the default of a setting, as the placeholder of its field."""
     new = getattr(Recipe(), name)
     tuned = FINE_TUNING.get(name, new)
     return f"{tuned:g}" if tuned == new else f"{tuned:g}, or {new:g} from scratch"
@@ -89,7 +89,7 @@ NUMBERS = (
 
 
 class RetrainForm(forms.Form):
-    """The settings of a training; what is left empty takes the default of its kind."""
+    """The settings of a training; empty fields have the defaults of its kind."""
 
     start = forms.ChoiceField(
         label="Start from",
@@ -153,7 +153,11 @@ class RetrainForm(forms.Form):
         self.from_scratch = from_scratch
 
     def save(self, user: User) -> TrainingRun:
-        """Ask for the run; runs.AlreadyRunning where one is unfinished."""
+        """Request the training run.
+
+        Raises:
+            AlreadyRunning: another run is unfinished.
+        """
         return runs.ask(
             self.recipe,
             from_scratch=self.from_scratch,

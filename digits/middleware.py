@@ -1,4 +1,4 @@
-"""Who owns what a request does, and what its page may load."""
+"""Middleware: the owner of a request, sign-in, and the content security policy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,9 +37,9 @@ def owner(get_response: View) -> View:
 
 
 class SignInFirst(LoginRequiredMiddleware):
-    """Where anonymous use is switched off, every page asks for sign-in that does not say otherwise.
+    """Requires sign-in for every page, except those marked otherwise, if ANONYMOUS is off.
 
-    The API and the admin ask in their own ways.
+    The API and the admin have their own checks.
     """
 
     def process_view(
@@ -56,7 +56,7 @@ class SignInFirst(LoginRequiredMiddleware):
     def handle_no_permission(  # type: ignore[override]  # the middleware before it set htmx
         self, request: OwnedRequest, view_func: View
     ) -> HttpResponseBase:
-        """A fragment cannot ask: the browser goes to the page that does."""
+        """Redirect to the sign-in page, also for fragments."""
         if request.htmx:
             return HttpResponseClientRedirect(resolve_url(settings.LOGIN_URL))
         return super().handle_no_permission(request, view_func)

@@ -1,4 +1,4 @@
-"""Accounts: what a browser session sent before comes along, and what goes with an account."""
+"""Accounts: what they take over from a browser session, and what is deleted with them."""
 
 from typing import Any
 
@@ -18,23 +18,23 @@ class LastAdmin(Exception):
 
 
 def take_uploads_along(sender: type[User], request: HttpRequest, user: User, **_: Any) -> None:
-    """Give an account what its browser session sent before signing in or up."""
+    """Move what a browser session sent to the account that it signs in to."""
     visitor = request.session.pop(VISITOR, "")
     if visitor:
         Batch.objects.filter(visitor=visitor).update(user=user, visitor="")
         moved = Upload.objects.filter(visitor=visitor).update(user=user, visitor="")
         if moved:
-            came = f"{moved} upload{pluralize(moved)} of this browser came along."
-            messages.info(request, came, fail_silently=True)
+            text = f"{moved} upload{pluralize(moved, ' was,s were')} moved to your account."
+            messages.info(request, text, fail_silently=True)
 
 
 def delete(user: User) -> int:
-    """Delete an account with its uploads and their files; returns how many uploads that were.
+    """Delete an account with its uploads and their files; return the number of uploads.
 
-    What it said of other people's uploads stays, without its name.
+    Its corrections of other people's uploads stay, without its name.
 
     Raises:
-        LastAdmin: nobody could administer the site then.
+        LastAdmin: it is the only account that administers the site.
     """
     admins = get_user_model().objects.filter(is_superuser=True, is_active=True)
     if user.is_superuser and not admins.exclude(pk=user.pk).exists():

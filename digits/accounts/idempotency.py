@@ -1,4 +1,4 @@
-"""What is sent twice under one key is made once, also when both come at the same time."""
+"""Idempotency keys: what is sent twice under one key is made once, even at the same time."""
 
 import hashlib
 from collections.abc import Callable, Iterable
@@ -16,11 +16,11 @@ Made = TypeVar("Made", Upload, Batch)
 
 
 class KeyReused(Exception):
-    """The key was sent before, with something else."""
+    """The key was sent before, with other content."""
 
 
 def fingerprint(what: str, parts: Iterable[bytes]) -> str:
-    """The SHA-256 of what was sent: of its kind, and of its parts with their lengths."""
+    """Return the SHA-256 of a request: of its kind, and of its parts with their lengths."""
     digest = hashlib.sha256(what.encode())
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)
@@ -28,17 +28,17 @@ def fingerprint(what: str, parts: Iterable[bytes]) -> str:
 
 
 def once(owner: Owner, key: str, sent: str, field: str, make: Callable[[], Made]) -> Made:
-    """Make something, unless the owner's key made it before: then that is returned.
+    """Make something, or return what the owner's key made before.
 
-    Whoever comes second waits in the database until the first has committed, or given up.
+    A second request waits in the database until the first has committed or failed.
 
     Args:
-        owner: whose key it is.
-        sent: the fingerprint of what was sent.
+        owner: the owner of the key.
+        sent: the fingerprint of the request.
         field: the field of IdempotencyKey that refers to what is made.
 
     Raises:
-        KeyReused: the key was sent with something else.
+        KeyReused: the key was sent before with other content.
     """
     mine = owner.fields()
     with transaction.atomic():
@@ -60,5 +60,5 @@ def once(owner: Owner, key: str, sent: str, field: str, make: Callable[[], Made]
 
 
 def sweep() -> None:
-    """Forget keys that are too old to be sent again."""
+    """Delete keys that are older than KEPT."""
     IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()

@@ -1,4 +1,4 @@
-"""Who owns what a request does."""
+"""Owners of what requests create: an account, or else a browser session."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ VISITOR = "visitor"
 
 @dataclass
 class Owner:
-    """To whom uploads belong: an account, or else a browser session.
+    """An owner of uploads: an account, or else a browser session.
 
-    session: the request's session, or any dictionary where there is none.
+    session: the request's session, or a dictionary if it has none.
     """
 
     user: User | None
@@ -34,12 +34,12 @@ class Owner:
 
     @property
     def visitor(self) -> str:
-        """The browser session's name; empty before its first upload."""
+        """The id of the browser session; empty before its first upload."""
         name: str = self.session.get(VISITOR, "")
         return name
 
     def fields(self) -> dict[str, Any]:
-        """Return the owner's fields of a new row; a browser session gets its name here."""
+        """Return the owner's fields for a new row; a new browser session gets its id here."""
         if self.user:
             return {"user": self.user}
         if not self.visitor:
@@ -48,13 +48,13 @@ class Owner:
 
 
 class OwnedRequest(HttpRequest):
-    """A request behind the middleware, which sets its owner and what htmx tells of it."""
+    """A request with the attributes that the middleware sets."""
 
     owner: Owner
     htmx: HtmxDetails
 
 
 class SignedInRequest(OwnedRequest):
-    """A request to a view that is only for accounts."""
+    """A request of somebody who is signed in."""
 
     user: User

@@ -1,4 +1,4 @@
-"""Tokens: made, shown once, and recognised by their SHA-256."""
+"""Tokens: they are made, shown once, and found by their SHA-256."""
 
 import hashlib
 import secrets
@@ -15,14 +15,14 @@ USED_EVERY = timedelta(minutes=1)  # how exactly it is noted when a token was us
 
 
 def make(user: User, name: str) -> tuple[Token, str]:
-    """Make a token; the secret is returned, and known to nobody afterwards."""
+    """Make a token; return it with its secret, which is not stored."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token.objects.create(user=user, name=name, sha256=_digest(secret), start=secret[:SHOWN])
     return token, secret
 
 
 def find(secret: str) -> Token | None:
-    """Give the token of a secret, and note its use; None where there is none, or no account."""
+    """Return the token of a secret and note its use; None if it is unknown or not active."""
     tokens = Token.objects.select_related("user")
     token = tokens.filter(sha256=_digest(secret), user__is_active=True).first()
     now = timezone.now()

@@ -1,4 +1,4 @@
-"""Inspection in Django's admin. What models said, and what people sent, is never edited.
+"""Inspection in Django's admin. Uploads and predictions are never edited.
 
 The true label of a digit is: it is set as on the site, and who and when is kept.
 """

@@ -1,4 +1,4 @@
-"""Accounts, which can be deleted with what they sent."""
+"""Accounts, which can be deleted with their uploads."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
@@ -11,4 +11,4 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class AccountAdmin(Cascades, UserAdmin):  # type: ignore[type-arg]  # it takes none at run time
-    """Django's own, but accounts can be deleted with what they sent."""
+    """As Django's own; but an account can be deleted with its uploads."""

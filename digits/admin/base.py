@@ -1,4 +1,4 @@
-"""What the pages of Django's admin share here."""
+"""Base classes and helpers of the pages in Django's admin."""
 
 from collections.abc import Sequence
 
@@ -38,7 +38,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes non
 
 
 class SureAdmin(ReadOnlyAdmin):
-    """Shows `confidence` as people read it."""
+    """Shows `confidence` as a percentage."""
 
     @admin.display(description="confidence", ordering="confidence")
     def sure(self, row: Prediction | Upload | BatchItem) -> str:
@@ -46,7 +46,7 @@ class SureAdmin(ReadOnlyAdmin):
 
 
 class Cascades(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes none at run time
-    """An upload's digits and predictions go with it and its owner, although none goes alone."""
+    """Rows whose dependent rows are deleted with them, although those cannot be deleted alone."""
 
     def get_deleted_objects(
         self, objs: Sequence[Model] | QuerySet[Model], request: HttpRequest

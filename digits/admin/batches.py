@@ -1,4 +1,4 @@
-"""Bulk jobs and what was read in them."""
+"""Bulk jobs and their readings."""
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
@@ -11,7 +11,7 @@ from digits.models import Batch, BatchItem, BatchPart
 
 
 class PartInline(Inline):
-    """What is to be read yet, and who holds it."""
+    """The parts that are not read yet, and their leases."""
 
     model = BatchPart
     fields = ["first", "rows", "attempts", "lease", "lease_expires_at"]

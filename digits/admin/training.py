@@ -1,4 +1,4 @@
-"""Training runs in the admin: asked for, watched and cancelled."""
+"""Training runs in the admin: they are requested, watched and cancelled."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from digits.views.training import ask, cancel_run, context_of
 
 @admin.register(TrainingRun)
 class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
-    """Rows are asked for with "Retrain"; the page of one is live while it goes on."""
+    """Runs are requested with "Retrain"; the page of a run updates itself while it runs."""
 
     list_display = ["id", "status", "done", "made", "asked", "result", "created_at", "finished_at"]
     list_filter = ["status", "origin", "created_at"]
@@ -42,7 +42,7 @@ class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
 
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def retrain(self, request: SignedInRequest) -> HttpResponse:
-        """Ask for a training."""
+        """Request a training."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         form = RetrainForm(request.POST or None)
@@ -91,7 +91,7 @@ class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
     def made(self, run: TrainingRun) -> str:
         return link(run.version) if run.version else "-"
 
-    @admin.display(description="asked for by")
+    @admin.display(description="requested by")
     def asked(self, run: TrainingRun) -> str:
         return str(run.requested_by or run.get_origin_display())
 

@@ -1,4 +1,4 @@
-"""Uploads, their digits, what models said of them and what people said."""
+"""Uploads, their digits, predictions and corrections."""
 
 from typing import Any, cast
 
@@ -44,7 +44,7 @@ FIXED_OF_DIGITS = (
 
 
 class Corrected(admin.SimpleListFilter):
-    """Filter by whether people have labelled the rows, which `labelled` finds."""
+    """A filter by whether rows are labelled; `labelled` is the condition for that."""
 
     title = "true label"
     parameter_name = "corrected"
@@ -106,7 +106,7 @@ class PredictionInline(Inline):
 
 
 class VersionActionForm(ActionForm):
-    """An action, and the model version that it is done with."""
+    """An action and the model version for it."""
 
     version = forms.ModelChoiceField(
         ModelVersion.objects.defer("metrics"),

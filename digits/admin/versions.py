@@ -47,7 +47,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     @method_decorator(require_POST)
     def activate(self, request: SignedInRequest, pk: int) -> HttpResponse:
-        """Ask for a version to become active; rolling back is this for the version before."""
+        """Request the activation of a version; a rollback is the same for the version before."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         version = get_object_or_404(ModelVersion, pk=pk)
@@ -55,7 +55,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
         messages.info(
             request,
             format_html(
-                'Version {} was asked to become active. <a href="{}">How it went</a>',
+                'The activation of version {} was requested. <a href="{}">See the outcome</a>',
                 version.number,
                 reverse("admin:digits_activation_changelist"),
             ),
@@ -83,7 +83,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="activate")
     def activation(self, version: ModelVersion) -> str:
-        """A button of the form that is around the list, and around the fields of the page."""
+        """Return a button of the form around the list or around the fields of the page."""
         if version.is_active:
             return "is active"
         url = reverse("admin:digits_modelversion_activate", args=[version.pk])
@@ -107,7 +107,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     @admin.display(description="metrics")
     def measured(self, version: ModelVersion) -> SafeString:
-        """All but the report, whose tables and pictures the site shows."""
+        """Return all metrics but the report, which the site shows as tables and pictures."""
         shown = {name: value for name, value in version.metrics.items() if name != "report"}
         return format_html("<pre>{}</pre>", json.dumps(shown, indent=2))
 

@@ -1,4 +1,4 @@
-"""Accounts: made, looked after, and deleted by whose they are."""
+"""Accounts: people make, change and delete their own."""
 
 from typing import Any
 
@@ -63,7 +63,7 @@ class DeleteForm(forms.Form):
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_up(request: OwnedRequest) -> HttpResponse:
-    """Make an account, and sign in; what the browser session sent comes along."""
+    """Make an account and sign in; the uploads of the browser session are moved to it."""
     if not settings.SIGN_UP:
         raise Http404("nobody may sign up here")
     if request.user.is_authenticated:
@@ -80,7 +80,7 @@ def sign_up(request: OwnedRequest) -> HttpResponse:
 
 
 def _next(request: OwnedRequest) -> str:
-    """Where somebody wanted to go before signing up; nowhere else than here."""
+    """Return the address to go to after signing up, which is always on this site."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
     safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
     return wanted if safe else reverse(settings.LOGIN_REDIRECT_URL)
@@ -90,7 +90,7 @@ def _next(request: OwnedRequest) -> str:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def account(request: SignedInRequest) -> HttpResponse:
-    """What somebody's account is, and what can be done with it; a POST changes the name."""
+    """Show the account; a POST changes its name."""
     form = NameForm(request.POST or None, instance=User.objects.get(pk=request.user.pk))
     if request.method == "POST" and form.is_valid():
         form.save()

@@ -1,4 +1,4 @@
-"""Bulk jobs: sent, watched, downloaded, cancelled, deleted."""
+"""Bulk jobs: they are sent, watched, downloaded, cancelled and deleted."""
 
 from django.conf import settings
 from django.contrib import messages
@@ -27,7 +27,7 @@ SHOWN = 10  # rows on the page of a batch
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def batches(request: OwnedRequest) -> HttpResponse:
-    """The owner's bulk jobs, newest first; a POST sends another."""
+    """Show the owner's bulk jobs, newest first; a POST sends another."""
     refused = ""
     if request.method == "POST":
         try:
@@ -53,7 +53,7 @@ def batches(request: OwnedRequest) -> HttpResponse:
 
 @require_safe
 def batch(request: OwnedRequest, pk: int) -> HttpResponse:
-    """One bulk job, live while it goes on."""
+    """Show a bulk job; the page updates itself while it runs."""
     mine = _mine(request, pk)
     context = {
         "batch": mine,
@@ -68,7 +68,7 @@ def batch(request: OwnedRequest, pk: int) -> HttpResponse:
 
 @require_GET
 def results(request: OwnedRequest, pk: int) -> HttpResponseBase:
-    """Its results as CSV: for Kaggle, or with ?confidences=1 with all that is known."""
+    """Download the results as CSV: for Kaggle, or with ?confidences=1 with all fields."""
     mine = _mine(request, pk)
     if not mine.is_finished:
         messages.warning(request, "The results can be downloaded when the job has ended.")
@@ -78,7 +78,7 @@ def results(request: OwnedRequest, pk: int) -> HttpResponseBase:
 
 @require_POST
 def cancel(request: OwnedRequest, pk: int) -> HttpResponse:
-    """Stop reading it; what was read stays."""
+    """Cancel a bulk job; its items stay."""
     mine = _mine(request, pk)
     if jobs.cancel(mine):
         messages.success(request, "The job was cancelled. What was read before can be downloaded.")
@@ -89,7 +89,7 @@ def cancel(request: OwnedRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: OwnedRequest, pk: int) -> HttpResponse:
-    """Ask whether it shall go; a POST deletes it, with its file and its results."""
+    """Ask whether to delete a bulk job; a POST deletes it with its file and its results."""
     mine = _mine(request, pk)
     if request.method != "POST":
         return render(request, "digits/delete_batch.html", {"batch": mine})

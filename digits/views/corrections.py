@@ -1,4 +1,4 @@
-"""What people say a digit truly is."""
+"""Corrections of digits on the pages."""
 
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse
@@ -33,16 +33,16 @@ def label(request: OwnedRequest, pk: int) -> HttpResponse:
 
 
 def chosen(request: OwnedRequest) -> int | None:
-    """The label that a request gives; None withdraws it.
+    """Return the label in a request; None withdraws it.
 
     Raises:
-        BadRequest: it gives none, or what is no label.
+        BadRequest: the label is missing or invalid.
     """
     text = request.POST.get("label")
     if text not in CHOICES:
         received = "nothing" if text is None else f'"{text[:40]}"'
         raise BadRequest(
             'Expected the field label to be 0 to 9, 10 for "not a digit", or empty to withdraw'
-            f" what was said; received {received}."
+            f" the label; received {received}."
         )
     return CHOICES[text]

@@ -12,6 +12,6 @@ from digits.views.fragments import page_or_part
 @staff_member_required(login_url="login")
 @require_safe
 def dashboard(request: OwnedRequest) -> HttpResponse:
-    """All figures; htmx asks again every few seconds."""
+    """Show all figures; the page updates itself every few seconds."""
     context = {"state": state(), "live": True}
     return page_or_part(request, "digits/dashboard.html", "digits/_state.html", context)

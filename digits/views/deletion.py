@@ -1,4 +1,4 @@
-"""Deleting an upload, which asks first."""
+"""Deletion of an upload, after a question."""
 
 from django.contrib import messages
 from django.http import HttpResponse
@@ -11,7 +11,7 @@ from digits.models import Upload
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: OwnedRequest, pk: int) -> HttpResponse:
-    """Ask whether an upload shall go; a POST deletes it, with its files and what was said of it."""
+    """Ask whether to delete an upload; a POST deletes it with its files, digits and corrections."""
     rows = Upload.objects.visible_to(request.owner).filter(pk=pk)
     upload = get_object_or_404(rows)
     if request.method != "POST":

@@ -1,4 +1,4 @@
-"""The pages for what went wrong; under /api/, problem details."""
+"""Error pages, and problem details under /api/."""
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
@@ -8,9 +8,9 @@ from digits.problems import problem_response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Say what was expected, where the one who refused said so."""
+    """Show the message of a BadRequest."""
     message = str(exception) if isinstance(exception, BadRequest) else ""
-    message = message or "The browser sent something that cannot be understood."
+    message = message or "The browser sent an invalid request."
     return _page(request, 400, "Bad request", message)
 
 
@@ -34,8 +34,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Render without the request: what broke may be the session or the database."""
-    message = "It is our fault, and was written to the log. Nothing is lost."
+    """Render without the request, since the session or the database may be broken."""
+    message = "This is an error of the site, and it was logged. No data is lost."
     if _is_for_programs(request):
         return problem_response(500, message)
     return _page(None, 500, "Something broke", message)

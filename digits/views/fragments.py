@@ -1,4 +1,4 @@
-"""Pages whose changing part is a fragment of its own, for htmx."""
+"""Pages whose changing part is a fragment for htmx."""
 
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ Response = TypeVar("Response", bound=HttpResponseBase)
 def page_or_part(
     request: OwnedRequest, page: str, part: str, context: dict[str, Any]
 ) -> HttpResponse:
-    """Render a whole page, or for htmx the part that changes, which no browser may keep."""
+    """Render a whole page, or for htmx the part that changes, which browsers do not cache."""
     response = render(request, part if request.htmx else page, context)
     patch_vary_headers(response, ["HX-Request"])
     if request.htmx:
@@ -26,13 +26,13 @@ def page_or_part(
 
 
 def _add_messages(request: OwnedRequest, response: HttpResponse) -> None:
-    """Messages of what the request did go with the part, to their place on the page."""
+    """Add the messages to a part; htmx puts them in their place on the page."""
     if len(get_messages(request)):
         context = {"out_of_band": True}
         response.write(render_to_string("digits/_messages.html", context, request))
 
 
 def kept(response: Response, seconds: int = 31536000) -> Response:
-    """Let browsers keep what never changes at its address; for its owner only."""
+    """Let the owner's browser cache a response that never changes."""
     response.headers["Cache-Control"] = f"private, max-age={seconds}, immutable"
     return response

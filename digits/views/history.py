@@ -1,4 +1,4 @@
-"""The history: looked through, downloaded, and cleaned up."""
+"""The history: it is searched, downloaded and cleaned up."""
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
@@ -20,7 +20,7 @@ from digits.views.fragments import page_or_part
 
 @require_safe
 def history(request: OwnedRequest) -> HttpResponse:
-    """The owner's uploads, newest first, as the query string filters them."""
+    """Show the owner's uploads, newest first, filtered by the query string."""
     form = Filter(request.GET)
     pages = Pages(form.apply_to(Upload.objects.visible_to(request.owner)), request.GET.get("page"))
     page = pages.here()
@@ -38,7 +38,7 @@ def history(request: OwnedRequest) -> HttpResponse:
 
 @require_safe
 def download(request: OwnedRequest) -> HttpResponseBase:
-    """All that the filter finds, as CSV."""
+    """Download the filtered uploads as CSV."""
     form = Filter(request.GET)
     found = form.apply_to(Upload.objects.visible_to(request.owner))
     if not form.is_valid():
@@ -56,11 +56,11 @@ def download(request: OwnedRequest) -> HttpResponseBase:
 
 @require_POST
 def delete(request: OwnedRequest) -> HttpResponse:
-    """Delete the chosen uploads, once that was confirmed."""
+    """Delete the chosen uploads after a confirmation."""
     chosen = _chosen(request)
     back = request.POST.get("back", "")
     if not chosen:
-        messages.warning(request, "Mark the uploads that shall be deleted first.")
+        messages.warning(request, "Select the uploads to delete first.")
         return redirect(_back(back))
     if "sure" not in request.POST:
         return render(request, "digits/delete_uploads.html", {"chosen": chosen, "back": back})
@@ -71,7 +71,7 @@ def delete(request: OwnedRequest) -> HttpResponse:
 
 @require_POST
 def read_again(request: OwnedRequest) -> HttpResponse:
-    """Ask that a version reads the chosen uploads again. For staff."""
+    """Request that a version reads the chosen uploads again. For staff."""
     if not request.owner.is_staff:
         raise PermissionDenied
     number = request.POST.get("version", "")
@@ -79,7 +79,7 @@ def read_again(request: OwnedRequest) -> HttpResponse:
     version = ModelVersion.objects.filter(number=number).first() if known else None
     chosen = _chosen(request)
     if not chosen or version is None:
-        messages.warning(request, "Mark the uploads that shall be read again first.")
+        messages.warning(request, "Select the uploads to read again first.")
     else:
         asked = rereading.ask(chosen, version, request.owner.user)
         text = f"{asked} upload{pluralize(asked, ' is,s are')} read again by {version}."
@@ -88,11 +88,11 @@ def read_again(request: OwnedRequest) -> HttpResponse:
 
 
 def _chosen(request: OwnedRequest) -> UploadQuerySet:
-    """The uploads that a form names, of those that its sender may see."""
+    """Return the uploads in the form that the owner may see."""
     keys = {int(key) for key in request.POST.getlist("upload") if key.isdecimal() and len(key) < 19}
     return Upload.objects.visible_to(request.owner).filter(pk__in=keys)
 
 
 def _back(query: str) -> str:
-    """The history with the filter that one came from."""
+    """Return the address of the history with this query."""
     return f"{reverse('history')}?{query}" if query else reverse("history")

@@ -21,7 +21,7 @@ WAIT_SECONDS = 20
 def classify(request: OwnedRequest) -> HttpResponse:
     """Read the image in the multipart field `file`, and wait for the answer.
 
-    A token makes the upload its account's. The cookie is not looked at, so that no other site can
+    With a token, the upload belongs to its account. Cookies are ignored, so that other sites cannot
     add to a visitor's history.
     """
     owner = _sender(request)
@@ -51,7 +51,7 @@ def classify(request: OwnedRequest) -> HttpResponse:
 
 
 def _sender(request: OwnedRequest) -> Owner | None:
-    """To whom the upload belongs; None for a token that is none, or none where one is needed."""
+    """Return the owner of the upload; None if the token is invalid, or missing but required."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         token = tokens.find(secret.strip())

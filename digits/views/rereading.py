@@ -12,7 +12,7 @@ from digits.uploads import rereading
 
 @require_POST
 def read_again(request: OwnedRequest, pk: int) -> HttpResponse:
-    """Ask that a version (`version`: its number) reads an upload again. For staff."""
+    """Request that a version (`version`: its number) reads an upload again. For staff."""
     if not request.owner.is_staff:
         raise PermissionDenied
     upload = get_object_or_404(Upload, pk=pk)

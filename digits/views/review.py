@@ -1,4 +1,4 @@
-"""The review page: one unsure reading after the other."""
+"""The review page, which shows unsure readings one by one."""
 
 from django.core.exceptions import BadRequest
 from django.http import HttpResponse, QueryDict
@@ -18,10 +18,10 @@ from digits.views.fragments import page_or_part
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def review(request: OwnedRequest) -> HttpResponse:
-    """Show what to review next; a POST labels a digit, or takes its label back.
+    """Show the next prediction to review; a POST labels a digit, or withdraws its label.
 
-    ?after=PREDICTION: what was passed last; ?said=DIGIT: what was labelled last, to undo it;
-    ?digit=DIGIT: show this one.
+    ?after=PREDICTION: the last one shown; ?said=DIGIT: the last one labelled, to undo that;
+    ?digit=DIGIT: the one to show.
     """
     if request.method == "POST":
         return _answered(request)
@@ -61,17 +61,17 @@ def _on(**query: int | None) -> HttpResponse:
 
 
 def _last(request: OwnedRequest) -> Digit | None:
-    """The digit that was labelled last, if it is."""
+    """Return the digit that was labelled last; None if its label was withdrawn."""
     pk = _number(request.GET, "said")
     digits = Digit.objects.visible_to(request.owner).filter(label__isnull=False)
     return digits.filter(pk=pk).first() if pk else None
 
 
 def _number(fields: QueryDict, name: str) -> int | None:
-    """Read the number of a row; None where there is none.
+    """Return the number of a row; None if the field is empty.
 
     Raises:
-        BadRequest: it is something else.
+        BadRequest: it is not a number.
     """
     text = fields.get(name, "")
     if not text:

@@ -1,4 +1,4 @@
-"""The pages that people use."""
+"""The page of an upload, and its files."""
 
 from pathlib import PurePath
 from typing import Any
@@ -27,7 +27,7 @@ PARTS = {"panel": "digits/_panel.html", "tile": "digits/_live_tile.html"}
 
 @require_safe
 def upload(request: OwnedRequest, pk: int) -> HttpResponse:
-    """One upload's page, or the part of it that changes. ?wait=SECONDS holds the answer."""
+    """Show an upload, or the part of its page that changes. ?wait=SECONDS waits for the reading."""
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
     part = PARTS.get(request.GET.get("part", ""), "digits/_result.html")
     context = result_context(request, mine)
@@ -37,7 +37,7 @@ def upload(request: OwnedRequest, pk: int) -> HttpResponse:
 
 
 def result_context(request: OwnedRequest, upload: Upload) -> dict[str, Any]:
-    """What a page shows of an upload, after the wait for it that the request asks for."""
+    """Return the template variables for an upload, after the wait that the request asks for."""
     seconds, held = _seconds(request), True
     if seconds and not upload.is_finished:
         held = hold_until_finished(upload, seconds)
@@ -54,14 +54,14 @@ def result_context(request: OwnedRequest, upload: Upload) -> dict[str, Any]:
 
 @require_GET
 def preview(request: OwnedRequest, pk: int) -> FileResponse:
-    """The small picture of an upload that was read."""
+    """Return the preview of an upload."""
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
     return _file(mine.preview, content_type="image/webp")
 
 
 @require_GET
 def original(request: OwnedRequest, pk: int) -> FileResponse:
-    """The file as it was sent: always a download, never shown by the browser."""
+    """Return the file as it was sent, always as a download."""
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
     return _file(
         mine.file,
@@ -73,7 +73,7 @@ def original(request: OwnedRequest, pk: int) -> FileResponse:
 
 @require_GET
 def reading_text(request: OwnedRequest, pk: int) -> HttpResponse:
-    """The reading as a text file, a line for each of the picture's, as people corrected it."""
+    """Return the reading, with corrections, as a text file with the lines of the picture."""
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
     if not mine.is_finished:
         raise Http404("it is not read yet")
@@ -87,13 +87,13 @@ def reading_text(request: OwnedRequest, pk: int) -> HttpResponse:
 @login_not_required
 @require_GET
 def favicon(request: OwnedRequest) -> HttpResponse:
-    """For pages that do not name their icon, as those of Django's admin."""
+    """Redirect to the icon, for pages that do not name it, as those of Django's admin."""
     return redirect(static("digits/favicon.svg"))
 
 
 @require_GET
 def digit_pixels(request: OwnedRequest, pk: int) -> HttpResponse:
-    """A digit's 28x28 pixels, as the model saw them, as PNG."""
+    """Return a digit's 28x28 pixels, as the model sees them, as a PNG."""
     digit = get_object_or_404(Digit.objects.visible_to(request.owner), pk=pk)
     return kept(HttpResponse(png(bytes(digit.pixels)), content_type="image/png"))
 

@@ -1,4 +1,4 @@
-"""The start page: images are sent from here, and their readings appear here."""
+"""The start page, where images are sent and their readings appear."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RECENT = 6
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def index(request: OwnedRequest) -> HttpResponse:
-    """The start page; a POST sends one image or several."""
+    """Show the start page; a POST sends one image or several."""
     if request.method != "POST":
         return _page(request)
     return _answer(request, *_receive(request, request.FILES.getlist("file") or [None]))
@@ -36,7 +36,7 @@ def index(request: OwnedRequest) -> HttpResponse:
 
 @require_POST
 def read_example(request: OwnedRequest) -> HttpResponse:
-    """Send one of the examples (`example`: its name), as if it were a file of the visitor's."""
+    """Send an example (`example`: its name) as a file of the visitor."""
     name = request.POST.get("example", "")
     if name not in examples.EXAMPLES:
         known = ", ".join(examples.EXAMPLES)
@@ -47,7 +47,7 @@ def read_example(request: OwnedRequest) -> HttpResponse:
 
 @require_GET
 def example(request: OwnedRequest, name: str) -> HttpResponse:
-    """The picture of an example."""
+    """Return the picture of an example."""
     if name not in examples.EXAMPLES:
         raise Http404(f"expected one of {list(examples.EXAMPLES)}")
     return kept(HttpResponse(examples.png(name), content_type="image/png"), seconds=86400)
@@ -56,7 +56,7 @@ def example(request: OwnedRequest, name: str) -> HttpResponse:
 def _receive(
     request: OwnedRequest, files: Sequence[UploadedFile[bytes] | None]
 ) -> tuple[list[Upload], list[tuple[str, str]]]:
-    """Store what can be read; the others are named with the reason. A bad one stops no other."""
+    """Store the valid files. Return their uploads, and the names of the others with the reasons."""
     sent: list[Upload] = []
     refused: list[tuple[str, str]] = []
     drawn = request.POST.get("source") == Source.DRAWING
@@ -74,7 +74,7 @@ def _receive(
 
 
 def _forget_unfinished_drawing(request: OwnedRequest) -> None:
-    """Delete the drawing that the sent one goes on with (`replaces`), unless it was corrected."""
+    """Delete the drawing that the sent one continues (`replaces`), unless it was corrected."""
     number = request.POST.get("replaces", "")
     if number.isdecimal() and len(number) < 19:
         mine = Upload.objects.sent_by(request.owner).filter(pk=number, source=Source.DRAWING)
@@ -84,7 +84,7 @@ def _forget_unfinished_drawing(request: OwnedRequest) -> None:
 def _answer(
     request: OwnedRequest, sent: list[Upload], refused: list[tuple[str, str]]
 ) -> HttpResponse:
-    """Answer with the readings for htmx, and else lead to the page that has them."""
+    """Return the readings for htmx; else redirect to the page that shows them."""
     status = 200 if sent else 400
     if request.htmx:
         part = PARTS.get(request.POST.get("part", ""), PARTS["panel"])

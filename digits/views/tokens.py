@@ -1,4 +1,4 @@
-"""Tokens of an account, for programs: made, shown once, revoked."""
+"""Tokens of an account: they are made, shown once and revoked."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -16,7 +16,7 @@ from digits.forms import TokenForm
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def tokens(request: SignedInRequest) -> HttpResponse:
-    """The account's tokens; a POST makes one, and its answer alone shows the secret."""
+    """Show the account's tokens; a POST makes one, and only its response shows the secret."""
     form = TokenForm(request.POST or None)
     made = secret = None
     if request.method == "POST" and form.is_valid():
@@ -30,7 +30,7 @@ def tokens(request: SignedInRequest) -> HttpResponse:
 @login_required
 @require_POST
 def revoke(request: SignedInRequest, pk: int) -> HttpResponse:
-    """Delete a token: whoever uses it is refused from now on."""
+    """Delete a token, which is refused from now on."""
     token = get_object_or_404(request.user.tokens, pk=pk)
     token.delete()
     messages.success(request, f"The token {token.name} is revoked.")

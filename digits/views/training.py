@@ -1,4 +1,4 @@
-"""Training runs: watched by all, asked for and cancelled by staff."""
+"""Training runs: everybody watches them, staff request and cancel them."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ RUNS_SHOWN = 10
 
 
 def context_of(run: TrainingRun) -> dict[str, Any]:
-    """What the live part of a run's page shows."""
+    """Return the template variables for a run."""
     figures = ("loss", "accuracy")
     return {
         "run": run,
@@ -32,7 +32,7 @@ def context_of(run: TrainingRun) -> dict[str, Any]:
 
 
 def runs_context() -> dict[str, Any]:
-    """What the list of runs shows."""
+    """Return the template variables for the list of runs."""
     shown = TrainingRun.objects.select_related("requested_by")
     return {
         "unfinished": shown.unfinished().first(),
@@ -43,7 +43,7 @@ def runs_context() -> dict[str, Any]:
 
 @require_safe
 def training_runs(request: OwnedRequest) -> HttpResponse:
-    """The list of runs, live while one goes on."""
+    """Show the list of runs, which updates itself while one runs."""
     if not request.htmx:
         return redirect("models")
     return page_or_part(request, "", "digits/_runs.html", runs_context())
@@ -51,26 +51,26 @@ def training_runs(request: OwnedRequest) -> HttpResponse:
 
 @require_safe
 def training_run(request: OwnedRequest, pk: int) -> HttpResponse:
-    """One run, live while it goes on."""
+    """Show a run; the page updates itself while it runs."""
     run = get_object_or_404(TrainingRun.objects.select_related("version", "base"), pk=pk)
     context = context_of(run)
     return page_or_part(request, "digits/run.html", "digits/_run.html", context)
 
 
 def ask(request: SignedInRequest, form: RetrainForm) -> TrainingRun | None:
-    """Ask for what a valid form says, and tell the user. The unfinished run where there is one."""
+    """Request the training of a valid form; return its run, or the unfinished one."""
     try:
         run = form.save(request.user)
     except runs.AlreadyRunning as error:
         text = f"{error}."
         messages.warning(request, text[:1].upper() + text[1:])
         return error.run
-    messages.success(request, "The training is asked for.")
+    messages.success(request, "The training was requested.")
     return run
 
 
 def cancel_run(request: HttpRequest, run: TrainingRun) -> None:
-    """Cancel a run, and tell the user; its worker stops within seconds."""
+    """Cancel a run, and add a message; its worker stops within seconds."""
     if runs.cancel(run):
         messages.success(request, "The training is being cancelled.")
     else:
@@ -80,7 +80,7 @@ def cancel_run(request: HttpRequest, run: TrainingRun) -> None:
 @staff_member_required(login_url="login")
 @require_http_methods(["GET", "HEAD", "POST"])
 def retrain(request: SignedInRequest) -> HttpResponse:
-    """Ask for a training."""
+    """Request a training."""
     form = RetrainForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         return redirect(ask(request, form) or "training-run-new")

@@ -23,7 +23,7 @@ ACTIVATIONS_SHOWN = 20
 
 @require_safe
 def models(request: OwnedRequest) -> HttpResponse:
-    """The versions, newest first, and what becomes of the latest activation."""
+    """Show the versions, newest first, and the latest activation."""
     progress = activations.progress()
     if request.htmx and request.GET.get("seen") == progress.state:
         return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
@@ -42,7 +42,7 @@ def models(request: OwnedRequest) -> HttpResponse:
 
 @require_safe
 def version(request: OwnedRequest, pk: int) -> HttpResponse:
-    """One version: its facts, its report, and when it was activated."""
+    """Show a version: its facts, its report and its activations."""
     shown = get_object_or_404(ModelVersion.objects.select_related("parent"), pk=pk)
     count_predictions([shown])
     context = {
@@ -58,7 +58,7 @@ def version(request: OwnedRequest, pk: int) -> HttpResponse:
 
 @require_safe
 def compare(request: OwnedRequest) -> HttpResponse:
-    """Two versions side by side: `?a=` and `?b=` are their numbers."""
+    """Show two versions side by side: `?a=` and `?b=` are their numbers."""
     versions = list(ModelVersion.objects.only("number", "note", "is_active"))
     active = next((one for one in versions if one.is_active), versions[0] if versions else None)
     others = [one for one in versions if one != active]
@@ -83,17 +83,17 @@ def _numbered(
 
 @require_POST
 def activate(request: OwnedRequest, pk: int) -> HttpResponse:
-    """Ask for a version to become active; rolling back is this for the version before."""
+    """Request the activation of a version; a rollback is the same for the version before."""
     if not request.owner.is_staff:
         raise PermissionDenied
     wanted = get_object_or_404(ModelVersion, pk=pk)
     activations.request(wanted, request.owner.user)
-    messages.info(request, f"Version {wanted.number} was asked to become active.")
+    messages.info(request, f"The activation of version {wanted.number} was requested.")
     return redirect("models")
 
 
 def count_predictions(versions: Collection[ModelVersion]) -> None:
-    """Set on each of these versions how many predictions it made."""
+    """Set `prediction_count` of each version."""
     found = Prediction.objects.filter(version__in=[version.pk for version in versions])
     counts = dict(found.order_by().values_list("version").annotate(Count("id")))
     for version in versions:

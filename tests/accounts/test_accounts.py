@@ -30,7 +30,7 @@ def test_what_a_session_drew_before_signing_up_comes_along(client, redis, seven)
     url = client.post("/", {"file": SimpleUploadedFile("before.png", seven)}).url
     page = client.post("/accounts/signup/", NEW, follow=True).content.decode()
     assert "Welcome, ada." in page
-    assert "1 upload of this browser came along." in page
+    assert "1 upload was moved to your account." in page
     assert Upload.objects.get().user.username == "ada"
     assert client.get(url).status_code == 200
     client.post("/accounts/logout/")
@@ -57,7 +57,7 @@ def test_batches_of_the_session_come_along_too(client):
         ({"username": ""}, "required"),
     ],
 )
-def test_a_sign_up_that_is_no_good_says_why(client, changes, reason):
+def test_an_invalid_sign_up_shows_why(client, changes, reason):
     User.objects.create_user("taken")
     answer = client.post("/accounts/signup/", NEW | changes)
     assert answer.status_code == 400

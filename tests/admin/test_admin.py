@@ -120,7 +120,7 @@ def test_what_was_corrected_can_be_listed_alone(admin, version, name):
 
 
 @pytest.mark.parametrize("name", ["upload", "digit"])
-def test_a_page_shows_who_corrected_and_what_versions_said(admin, version, name):
+def test_a_page_shows_who_corrected_and_what_versions_predicted(admin, version, name):
     digit = make_reading(version).digits.get()
     correct(digit, 4, user=get_user_model().objects.create_user("ann"))
     second = ModelVersion.objects.create(number=2, architecture="cnn")
@@ -206,7 +206,7 @@ def test_one_click_activates_a_version(admin, redis, version, second):
         in admin.get(f"/admin/digits/modelversion/{second.pk}/change/").content.decode()
     )
     text = admin.post(activate_url(second), follow=True).content.decode()
-    assert "Version 2 was asked to become active." in text
+    assert "The activation of version 2 was requested." in text
     activation = Activation.objects.get()
     assert (activation.version, activation.requested_by.username) == (second, "root")
 

@@ -1,4 +1,4 @@
-"""What the API says when something is wrong."""
+"""Errors of the API are problem details."""
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -29,7 +29,7 @@ def test_a_breakdown_is_a_problem_without_details(api, settings, seven):
     api.raise_request_exception = False
     settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "tests.storage.FullStorage"}}
     answer = send(api, seven)
-    assert "written to the log" in problem(answer, 500)["detail"]
+    assert "it was logged" in problem(answer, 500)["detail"]
     assert b"No space" not in answer.content
     assert Upload.objects.count() == 0
 

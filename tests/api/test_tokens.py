@@ -62,7 +62,7 @@ def test_nobody_revokes_or_sees_anothers_token(browser):
 def test_a_token_needs_a_name(browser):
     answer = browser.post(PAGE, {"name": " "})
     assert answer.status_code == 400
-    assert "Say what it is for" in answer.content.decode()
+    assert "Enter what it is for" in answer.content.decode()
     assert Token.objects.count() == 0
 
 

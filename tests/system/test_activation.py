@@ -40,7 +40,7 @@ print(json.dumps({
 
 
 def register(site, path: Path) -> tuple[int, Path]:
-    """Give a version's number and where the site keeps its file."""
+    """Return a version's number and the path of its file."""
     number, stored = site.query(REGISTER.replace("PATH", str(path))).split(maxsplit=1)
     return int(number), Path(stored)
 
@@ -86,7 +86,7 @@ def active_during(activations: list[dict], start: float, end: float) -> set[int]
 
 
 def click(admin, pk: int):
-    assert "was asked to become active" in admin.post(f"/models/{pk}/activate").text
+    assert "The activation of version" in admin.post(f"/models/{pk}/activate").text
 
 
 def test_versions_change_under_load_and_a_changed_file_is_refused(own_site, mnist, tmp_path):

@@ -137,7 +137,7 @@ def test_everything_ends_when_the_supervisor_is_killed(own_site):
     eventually(lambda: own_site.processes() == {}, 15)
 
 
-def test_a_taken_port_is_said_in_one_line(tmp_path):
+def test_a_taken_port_is_reported_in_one_line(tmp_path):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -30,7 +30,7 @@ def test_who_signs_up_keeps_the_history_and_finds_and_deletes_in_it(watched, sit
     files = {f"{index}.png": mnist_png(mnist, index) for index in (0, 1, 2)}  # 7, 2, 1
     send(page, tmp_path, files | {"two.png": png(in_lines(mnist, [[0, 1]]))})
     sign_up(page, "ada")
-    expect(page.get_by_text("4 uploads of this browser came along.")).to_be_visible()
+    expect(page.get_by_text("4 uploads were moved to your account.")).to_be_visible()
 
     choose(page, "History")
     expect(page.locator(".tile")).to_have_count(4)

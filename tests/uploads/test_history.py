@@ -269,7 +269,7 @@ def test_what_is_not_there_or_not_theirs_is_not_deleted(client, five, version, k
     theirs = make_reading(version, visitor="b" * 32)
     keys = [str(theirs.pk) if key == "THEIRS" else key for key in keys]
     answer = client.post("/uploads/delete", {"upload": keys, "sure": "yes"}, follow=True)
-    assert "Mark the uploads that shall be deleted first." in answer.content.decode()
+    assert "Select the uploads to delete first." in answer.content.decode()
     assert Upload.objects.count() == 6
 
 
@@ -293,7 +293,7 @@ def test_reading_again_needs_a_version_marked_uploads_and_staff(client, staff, f
     client.force_login(staff)
     for fields in ({"version": "1"}, {"upload": [five["four"].pk], "version": "9"}):
         page = client.post("/uploads/again", fields, follow=True).content.decode()
-        assert "Mark the uploads that shall be read again first." in page
+        assert "Select the uploads to read again first." in page
     client.force_login(ann)
     assert client.post("/uploads/again", {"version": "1"}).status_code == 403
     assert "Read them again" not in client.get("/uploads/").content.decode()

@@ -53,7 +53,7 @@ def test_a_file_is_stored_and_leads_to_its_page(client, mnist):
     assert "mine.csv" in client.get("/batches/").content.decode()
 
 
-def test_what_is_refused_is_said_on_the_page(client):
+def test_the_page_shows_why_a_file_is_refused(client):
     for files, reason in (
         ([("a.zip", zip_of({"../a.png": b"x"}))], "leads out of the archive"),
         ([("words.csv", b"words")], "cannot be read as CSV"),

@@ -34,7 +34,7 @@ def send_label(client, digit, label, **options):
     return client.post(f"/digits/{digit.pk}/label", {"label": label}, **options)
 
 
-def test_a_label_is_kept_with_who_said_it(client, digit, ann):
+def test_a_label_is_kept_with_who_gave_it(client, digit, ann):
     answer = send_label(client, digit, "4")
     assert (answer.status_code, answer.url) == (
         302,
@@ -76,7 +76,7 @@ def test_a_label_can_be_withdrawn(client, digit):
     assert 'id="corrected" hx-swap-oob="true" hidden' in part
 
 
-def test_there_is_nothing_to_withdraw_where_nothing_was_said(client, digit):
+def test_there_is_nothing_to_withdraw_without_a_label(client, digit):
     assert send_label(client, digit, "").status_code == 302
     assert Correction.objects.count() == 0
 

@@ -112,7 +112,7 @@ def test_one_click_asks_for_the_version_and_says_so(client, staff, redis, second
     activation = Activation.objects.get()
     assert (activation.version, activation.requested_by) == (second, staff)
     text = answer.content.decode()
-    assert "Version 2 was asked to become active." in text
+    assert "The activation of version 2 was requested." in text
     assert "Version 2 waits for a worker to load and try it; version 1 reads until then." in text
     assert f'hx-get="/models/?page=1&amp;seen={activation.pk}-1"' in text
 
