@@ -1,4 +1,4 @@
-"""Every knob of Digits, read once from the environment. docs/settings.md lists them."""
+"""All settings of Digits, read once from the environment. docs/settings.md lists them."""
 
 import logging
 import os
@@ -15,7 +15,11 @@ env = environ.Env()
 
 
 def _number(name: str, default: int, low: int, high: int) -> int:
-    """Read a whole number between two bounds, or fail loudly."""
+    """Return a whole number between two bounds from the environment.
+
+    Raises:
+        ImproperlyConfigured: it is another value.
+    """
     text = env.str(name, default=str(default))
     if not text.strip().lstrip("-").isdigit() or not low <= int(text) <= high:
         raise ImproperlyConfigured(
@@ -25,7 +29,7 @@ def _number(name: str, default: int, low: int, high: int) -> int:
 
 
 def _rate(text: str) -> tuple[int, int]:
-    """Read how often one may ask, such as "600/minute": how many times, in how many seconds."""
+    """Return a rate such as "600/minute" as a number of requests and a number of seconds."""
     seconds = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
     count, _, period = text.partition("/")
     if not count.isdigit() or int(count) < 1 or period not in seconds:
@@ -62,7 +66,7 @@ if HTTPS:
     SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
 
-# Where the footer says that the program's source is; empty: it says nothing
+# The address of the source code, for the footer; empty: no link
 SOURCE_URL = env.str("SOURCE_URL", default="")
 
 # Limits
@@ -177,7 +181,7 @@ WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 CSRF_FAILURE_VIEW = "digits.views.errors.csrf_failure"
 SIGN_UP = env.bool("SIGN_UP", default=True)
 ANONYMOUS = env.bool("ANONYMOUS", default=True)
-# Whoever guesses a password is stopped for a while: that name from that address.
+# After some wrong passwords, that name is locked out from that address for a while.
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
@@ -227,13 +231,13 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Reads handwritten digits: images in, readings out.",
     "TAGS": [
         {"name": "uploads", "description": "Images and their readings."},
-        {"name": "digits", "description": "What was found in them, and what people say it is."},
+        {"name": "digits", "description": "Digits found in uploads, and their labels."},
         {
             "name": "batches",
             "description": "Many images or rows at once; results as CSV.",
         },
-        {"name": "models", "description": "What reads, and how well."},
-        {"name": "training-runs", "description": "What makes a model of corrections."},
+        {"name": "models", "description": "The trained models, and how well they read."},
+        {"name": "training-runs", "description": "Trainings of new models from corrections."},
     ],
     "VERSION": "1",
     "OAS_VERSION": "3.1.0",
@@ -280,14 +284,14 @@ CELERY_BEAT_SCHEDULE = {
     "sweep": {
         "task": "digits.sweep",
         "schedule": SWEEP_SECONDS,
-        # A sweep that could not be taken in time is worth nothing: the next one is due.
+        # A sweep that is late is not needed: the next one is due.
         "options": {"expires": SWEEP_SECONDS},
     }
 }
 
 
 def _not_health(record: logging.LogRecord) -> bool:
-    """A site that is not ready says so to whoever asks, not to the log at each question."""
+    """Return whether a log record is not about a request of a health check."""
     return not getattr(getattr(record, "request", None), "path", "").startswith("/health/")
 
 

@@ -1,7 +1,7 @@
 """The REST API under /api/v1/: the same rules as the site, for programs.
 
 Where things go: a resource has a module in views/ (thin class views) and one in serializers/ (what
-it looks like, in and out), and its addresses in urls.py. What every view gets without saying so:
+it looks like, in and out), and its addresses in urls.py. What every view gets by default:
 
 - auth.py: a token or the browser session; `request.owner` is the sender, as on the site. The
   default permission wants one of the two; with `ForAll` all may look and staff may change.

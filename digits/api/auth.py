@@ -1,4 +1,4 @@
-"""Who asks: a program with a token, or a browser session; and what they may do."""
+"""Authentication with a token or a browser session, and permissions."""
 
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ SESSION = "session"
 
 
 class TokenAuthentication(authentication.BaseAuthentication):
-    """`Authorization: Bearer TOKEN`; cookies are not looked at then."""
+    """`Authorization: Bearer TOKEN`; cookies are ignored then."""
 
     def authenticate(self, request: Request) -> tuple[User, Token] | None:
         scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
@@ -39,7 +39,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
-    """A browser session, of an account or of a visitor; what changes something needs CSRF's token.
+    """A browser session of an account or a visitor; requests that change data need a CSRF token.
 
     A visitor's session begins on the site, with its first form: a request with no cookie of ours is
     nobody's. (Were it given a session here, a form on another site could replace a visitor's.)
@@ -57,7 +57,7 @@ class SessionAuthentication(authentication.SessionAuthentication):
 
 
 class ForSenders(permissions.BasePermission):
-    """Whoever may send and see uploads of their own: an account or a browser session."""
+    """Allows accounts and browser sessions, which send and see uploads of their own."""
 
     message = "Sign in, or send a token."
 
@@ -66,7 +66,7 @@ class ForSenders(permissions.BasePermission):
 
 
 class ForAll(permissions.BasePermission):
-    """Everybody may look; staff may change."""
+    """Allows everybody to read, and staff to write."""
 
     message = "Only staff may do this."
 

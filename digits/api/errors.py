@@ -1,4 +1,4 @@
-"""Exceptions of the API, and how any becomes problem details."""
+"""Exceptions of the API, and their conversion to problem details."""
 
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -23,7 +23,7 @@ class Unprocessable(exceptions.APIException):
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
-    """Answer with problem details; None for what nobody foresaw, which Django logs: a 500."""
+    """Return problem details for an exception; None for an unexpected one, which becomes a 500."""
     if isinstance(error, Http404 | ObjectDoesNotExist):  # deleted just now, perhaps
         error = exceptions.NotFound(NOT_FOUND)
     elif isinstance(error, PermissionDenied):
@@ -46,7 +46,7 @@ def _problem(error: exceptions.APIException) -> dict[str, Any]:
 
 
 def _fields(detail: Any, name: str = "") -> Iterator[dict[str, str]]:
-    """Give each message with the path of its field, such as "settings.epochs"; "" is the whole."""
+    """Yield each message with the path of its field, such as "settings.epochs"; "" is the whole."""
     if isinstance(detail, dict):
         for key, inner in detail.items():
             whole = key in ("non_field_errors", "__all__")
@@ -59,7 +59,7 @@ def _fields(detail: Any, name: str = "") -> Iterator[dict[str, str]]:
 
 
 def refuse(form: BaseForm) -> NoReturn:
-    """Raise what a form found wrong."""
+    """Raise the errors of a form."""
     raise exceptions.ValidationError(
         {name: [str(message) for message in messages] for name, messages in form.errors.items()}
     )

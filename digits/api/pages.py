@@ -1,4 +1,4 @@
-"""Pages that one goes through by a cursor: what comes in between shifts nothing."""
+"""Pages with a cursor, so that new rows do not shift them."""
 
 from typing import TYPE_CHECKING, Any
 

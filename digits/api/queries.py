@@ -1,4 +1,4 @@
-"""Query parameters: each a field of a serializer, which checks it and describes it."""
+"""Query parameters, as fields of serializers that check and describe them."""
 
 import math
 from typing import Any
@@ -32,7 +32,7 @@ class TopQuery(serializers.Serializer):
         min_value=1,
         max_value=11,
         default=3,
-        help_text="How many labels to tell of each digit, the most probable first.",
+        help_text="How many labels to return for each digit, the most probable first.",
     )
 
 
@@ -62,10 +62,10 @@ class ResultsQuery(serializers.Serializer):
 
 
 def checked(query: type[serializers.Serializer], request: Request) -> dict[str, Any]:
-    """Give the query parameters of a request, checked and with their defaults.
+    """Return the query parameters of a request, checked and with their defaults.
 
     Raises:
-        ValidationError: one is not as its field expects.
+        ValidationError: a parameter is invalid.
     """
     received = query(data=request.query_params)
     received.is_valid(raise_exception=True)

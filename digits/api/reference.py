@@ -1,4 +1,4 @@
-"""What the page of the API's documentation shows, taken from the schema and from nothing else."""
+"""The contents of the API's documentation page, taken from the schema alone."""
 
 import json
 import re
@@ -38,7 +38,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Answer:
-    """What comes back: its status, what that means, its type, headers, and an example as JSON."""
+    """A response: its status and meaning, its type, its headers, and an example as JSON."""
 
     status: str
     text: str
@@ -49,7 +49,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Operation:
-    """One thing to ask for: how, with what, and what comes back."""
+    """One operation: its request and its responses."""
 
     name: str
     method: str
@@ -77,7 +77,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Shape:
-    """A schema that answers refer to."""
+    """A schema that responses refer to."""
 
     name: str
     text: str
@@ -86,13 +86,13 @@ class Shape:
 
 @cache
 def schema() -> Schema:
-    """The schema as anybody sees it; it does not change while the process lives."""
+    """Return the public schema; it does not change while the process lives."""
     whole: Schema = SchemaGenerator().get_schema(request=None, public=True)
     return whole
 
 
 def groups(base: str) -> list[Group]:
-    """The operations by their tag. base: the site's address, for the examples."""
+    """Return the operations by their tag. base: the site's address, for the examples."""
     found = [
         (one["tags"][0], _operation(method, path, one, base))
         for path, by_method in schema()["paths"].items()
@@ -110,7 +110,7 @@ def groups(base: str) -> list[Group]:
 
 
 def shapes() -> list[Shape]:
-    """The schemas of objects that come back, without the pages of lists, which are all alike."""
+    """Return the schemas of objects in responses, except paginated lists, which are all alike."""
     return [
         Shape(name, own.get("description", ""), _fields(own))
         for name, own in schema()["components"]["schemas"].items()
@@ -119,7 +119,7 @@ def shapes() -> list[Shape]:
 
 
 def problem() -> str:
-    """An example of what comes back with a status of 400 or more."""
+    """Return an example of a response with a status of 400 or more."""
     return _json(sample({"$ref": f"{SCHEMAS}Problem"}, schema()))
 
 
@@ -173,7 +173,7 @@ def _fields(own: Schema) -> list[Field]:
 
 
 def _kind(own: Schema) -> Kind:
-    """The type of a schema in words."""
+    """Return the type of a schema in words."""
     if variants := own.get("oneOf") or own.get("allOf"):
         known = [one for one in variants if _resolved(one).get("type") != "null"]
         kind = _kind(known[0])
@@ -207,7 +207,7 @@ def _limits(own: Schema) -> str:
 
 
 def _listed(name: str) -> str:
-    """What a page of a list is a page of; empty where a schema is none."""
+    """Return the name of the schema in a paginated list; empty for other schemas."""
     found = re.fullmatch(r"Paginated(\w+)List", name)
     return found[1] if found else ""
 
@@ -217,7 +217,7 @@ def _resolved(own: Schema) -> Schema:
 
 
 def _curl(method: str, path: str, one: Schema, base: str) -> str:
-    """A command that asks for it, with what is required, or else what comes first, in its body."""
+    """Return a command for the operation, with the required fields, or else the first, as body."""
     words = ['--header "Authorization: Bearer $TOKEN"']
     for media, content in one.get("requestBody", {}).get("content", {}).items():
         words += _curl_body(media, content["schema"])

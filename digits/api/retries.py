@@ -1,4 +1,4 @@
-"""The header Idempotency-Key: what is sent twice under one key is made once."""
+"""The header Idempotency-Key, with which a request can be repeated safely."""
 
 from collections.abc import Callable, Iterable
 
@@ -23,15 +23,15 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 
 
 def once(request: Request, sent: Iterable[bytes], field: str, make: Callable[[], Made]) -> Made:
-    """Call `make`, or give what the request's key made before.
+    """Call `make`, or return what the request's key made before.
 
     Args:
-        sent: all that makes two requests the same; not looked at without a key.
+        sent: the content of the request; it is not read without a key.
         field: the field of IdempotencyKey that refers to what is made.
 
     Raises:
         ValidationError: the key is empty or too long.
-        Unprocessable: the key was sent with something else.
+        Unprocessable: the key was sent before with other content.
     """
     key = request.headers.get(KEY)
     if key is None:

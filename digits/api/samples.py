@@ -1,10 +1,10 @@
-"""Examples of what the API takes and gives, made from its schema."""
+"""Example values for requests and responses, made from the schema."""
 
 from typing import Any
 
 Schema = dict[str, Any]
 SCHEMAS = "#/components/schemas/"
-# What a field of this name might hold; the types alone would give examples that say nothing.
+# Example values by field name; values made from the types alone would explain nothing.
 VALUES = {
     "id": 12,
     "upload": 12,
@@ -60,13 +60,13 @@ VALUES = {
 
 
 def referred(own: Schema) -> str:
-    """The name of the schema that a part refers to; empty where it refers to none."""
+    """Return the name of the schema that a part refers to; empty if it refers to none."""
     reference: str = own.get("$ref", "")
     return reference.removeprefix(SCHEMAS)
 
 
 def resolved(own: Schema, schema: Schema) -> Schema:
-    """The part itself, or what it refers to in the whole schema."""
+    """Return the part itself, or the schema that it refers to."""
     name = referred(own)
     found: Schema = schema["components"]["schemas"][name] if name else own
     return found

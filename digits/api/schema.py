@@ -1,4 +1,4 @@
-"""The schema: how one signs in, and which problems any operation may answer with."""
+"""The schema: authentication, and the problems that every operation may answer with."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ DESCRIPTIONS = {
     403: "Not allowed, or the CSRF token is missing.",
     404: "There is nothing at this address, or it is not yours to see.",
     406: "The answer is JSON only.",
-    409: "It cannot be done now.",
+    409: "This is not possible now.",
     415: "The body is of another type than expected.",
     422: "The Idempotency-Key was sent before, with something else.",
     429: "Too many requests; Retry-After says in how many seconds to ask again.",
@@ -49,7 +49,7 @@ class Problem(serializers.Serializer):
 
 
 class Operation(AutoSchema):
-    """An operation's part of the schema; it says where nobody needs to sign in."""
+    """An operation in the schema; it marks operations that need no sign-in."""
 
     def get_auth(self) -> list[dict[str, Any]]:
         open_to_all = ForAll in self.view.permission_classes and self.method in SAFE_METHODS
@@ -57,7 +57,7 @@ class Operation(AutoSchema):
 
 
 def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
-    """The answers of a view that are problems, for `responses` of extend_schema."""
+    """Return the problems that a view answers with, for `responses` of extend_schema."""
     return {
         (status, MEDIA_TYPE): OpenApiResponse(Problem, description=DESCRIPTIONS[status])
         for status in statuses
@@ -67,7 +67,7 @@ def problems(*statuses: int) -> dict[tuple[int, str], OpenApiResponse]:
 def add_problems(
     result: dict[str, Any], generator: SchemaGenerator, request: Request | None, public: bool
 ) -> dict[str, Any]:
-    """Name in each operation the problems that any of its kind may answer with (a hook)."""
+    """Add to each operation the problems that all of its kind may answer with (a hook)."""
     described = {"$ref": "#/components/schemas/Problem"}
     for path, operations in result["paths"].items():
         for operation in operations.values():

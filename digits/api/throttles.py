@@ -1,4 +1,4 @@
-"""How often one may ask: counted in Redis, so that all web processes count together."""
+"""Rate limits, counted in Redis for all web processes together."""
 
 import math
 import time
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Throttle(BaseThrottle):
-    """So many requests in each minute, hour, ...: per account, per visitor, or per address."""
+    """A number of requests per minute, hour, ...: for each account, visitor or address."""
 
     def allow_request(self, request: Request, view: "APIView") -> bool:
         user, visitor = request.owner.user, request.owner.visitor
@@ -27,12 +27,12 @@ class Throttle(BaseThrottle):
         return _count(key, seconds) <= limit
 
     def wait(self) -> int:
-        """Whole seconds until one may ask again."""
+        """Return the whole seconds until the next request is allowed."""
         return max(1, math.ceil(self.left))
 
 
 def _count(key: str, seconds: int) -> int:
-    """Count a request; without Redis nobody is refused."""
+    """Count a request and return the count; 0 without Redis, so that nobody is refused."""
     try:
         with redis.client().pipeline(transaction=False) as pipeline:
             pipeline.incr(key)

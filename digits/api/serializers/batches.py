@@ -1,4 +1,4 @@
-"""What bulk jobs look like, and what is sent for one."""
+"""Bulk jobs in responses and requests."""
 
 from django.urls import reverse
 from drf_spectacular.utils import extend_schema_field
@@ -14,7 +14,7 @@ class BatchSerializer(serializers.ModelSerializer):
     status = serializers.ChoiceField(BatchStatus.choices)
     kind = serializers.ChoiceField(Batch.Kind.choices)
     progress = serializers.FloatField(source="share_done", help_text="from 0 to 1")
-    seconds_left = serializers.SerializerMethodField(help_text="null before that can be told")
+    seconds_left = serializers.SerializerMethodField(help_text="null before it can be estimated")
     version = serializers.IntegerField(
         source="version.number",
         read_only=True,

@@ -1,4 +1,4 @@
-"""What model versions and their activations look like."""
+"""Model versions and their activations in responses."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from digits.models import Activation, ModelVersion
 
 
 class ActivationSerializer(serializers.ModelSerializer):
-    """The wish that a version becomes active, and what became of it."""
+    """A requested activation of a version and its outcome."""
 
     class Meta:
         model = Activation
@@ -49,7 +49,7 @@ class ModelSerializer(serializers.ModelSerializer):
 
 
 class OneModelSerializer(ModelSerializer):
-    """One model version, with what became of the wish to activate it."""
+    """One model version with its latest activation."""
 
     activation = serializers.SerializerMethodField(help_text="the latest; null where there is none")
 

@@ -1,4 +1,4 @@
-"""What training runs look like, and how one is asked for."""
+"""Training runs in responses and requests."""
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -11,7 +11,7 @@ class TrainingRunSerializer(serializers.ModelSerializer):
     """One training run."""
 
     progress = serializers.FloatField(source="share_done", read_only=True, help_text="from 0 to 1")
-    seconds_left = serializers.SerializerMethodField(help_text="null before that can be told")
+    seconds_left = serializers.SerializerMethodField(help_text="null before it can be estimated")
     base = serializers.IntegerField(
         source="base_id",
         allow_null=True,
@@ -74,7 +74,7 @@ class OneTrainingRunSerializer(TrainingRunSerializer):
 
 
 class RetrainSerializer(serializers.Serializer):
-    """What is left out takes the default of its kind."""
+    """The settings of a new training; missing ones have the defaults of its kind."""
 
     # digits.forms.RetrainForm has the bounds.
 

@@ -1,4 +1,4 @@
-"""What uploads and digits look like."""
+"""Uploads and digits in responses and requests."""
 
 from typing import Any
 
@@ -34,9 +34,9 @@ class GuessSerializer(serializers.Serializer):
 
 
 class DigitSerializer(serializers.ModelSerializer):
-    """One digit: what its upload's reading says of it, and what people do.
+    """One digit: how it was read, and how people labelled it.
 
-    `top_k` (of the context) says how many labels are told of it.
+    `top_k` of the context is the number of labels in `top`.
     """
 
     position = serializers.IntegerField(help_text="in reading order, from 0")
@@ -56,7 +56,7 @@ class DigitSerializer(serializers.ModelSerializer):
     label = label_field(
         read_only=True,
         allow_null=True,
-        help_text=f"what people say it truly is: {LABEL_HELP}; null: nothing yet",
+        help_text=f"the label that people gave it: {LABEL_HELP}; null: none yet",
     )
     top = serializers.SerializerMethodField(help_text="the most probable labels")
 
@@ -147,10 +147,10 @@ class UploadFileSerializer(serializers.Serializer):
 
 
 class CorrectionSerializer(serializers.Serializer):
-    """Either what a digit truly is, or that it was read right."""
+    """Either the true label of a digit, or the confirmation that it was read right."""
 
     label = label_field(
-        required=False, allow_null=True, help_text=f"{LABEL_HELP}; null: withdraw what was said"
+        required=False, allow_null=True, help_text=f"{LABEL_HELP}; null: withdraw the label"
     )
     confirm = serializers.BooleanField(
         required=False, help_text="true: it was read right; then label is left out"

@@ -27,7 +27,7 @@ from worker.files.plans import BulkError
 
 
 class CsvRenderer(JSONRenderer):
-    """For views that stream CSV themselves; what it renders are their problems."""
+    """A renderer for views that stream CSV themselves; it renders only their problems."""
 
     media_type, format = "text/csv", "csv"
 
@@ -130,8 +130,8 @@ class BatchResults(Mine):
         responses={(200, "text/csv"): OpenApiTypes.STR} | problems(409),
     )
     def get(self, request: Request, id: int) -> Response:
-        """The results as CSV: `ImageId,Label`, as Kaggle wants them, or with `confidences` all that
-        is known of each. 409: it has not ended yet."""
+        """The results as CSV: `ImageId,Label`, as Kaggle wants them, or with `confidences` all
+        fields of each item. 409: it has not ended yet."""
         query, batch = checked(ResultsQuery, request), self.get_object()
         if not batch.is_finished:
             raise Conflict("The bulk job has not ended yet.")

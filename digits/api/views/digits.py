@@ -21,7 +21,7 @@ from digits.models.uploads import DigitQuerySet
 
 
 class DigitPages(Pages):
-    """Digits the newest first, or for review the least sure first."""
+    """Pages of digits: the newest first, or for review the least sure first."""
 
     def paginate_queryset(
         self, queryset: QuerySet[Digit], request: Request, view: APIView | None = None
@@ -51,7 +51,7 @@ class Digits(generics.ListAPIView):
         parameters=[DigitsQuery],
     )
     def get(self, request: Request) -> Response:
-        """The digits of your uploads; with `review=1` those worth a look."""
+        """The digits of your uploads; with `review=1` those to review."""
         return super().get(request)
 
 
@@ -65,7 +65,7 @@ class OneDigit(generics.GenericAPIView):
 
     @extend_schema(operation_id="get_digit", summary="Get a digit", parameters=[TopQuery])
     def get(self, request: Request, id: int) -> Response:
-        """One digit, with what the version that read it says, and what people do."""
+        """One digit, with its reading and its label."""
         return self.shown(id)
 
     @extend_schema(
@@ -76,7 +76,7 @@ class OneDigit(generics.GenericAPIView):
         responses={200: DigitSerializer} | problems(409),
     )
     def patch(self, request: Request, id: int) -> Response:
-        """Say what a digit truly is, confirm that it was read right, or withdraw what was said."""
+        """Label a digit, confirm that it was read right, or withdraw its label."""
         checked(TopQuery, request)
         digit = get_object_or_404(Digit.objects.visible_to(request.owner), pk=id)
         received = CorrectionSerializer(data=request.data)

@@ -1,4 +1,4 @@
-"""Model versions: looked at by all, activated by staff."""
+"""Model versions: everybody may see them, staff activate them."""
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -35,7 +35,7 @@ class OneModel(generics.RetrieveAPIView):
 
     @extend_schema(operation_id="get_model", summary="Get a model version")
     def get(self, request: Request, id: int) -> Response:
-        """One model version, with the latest wish to activate it."""
+        """One model version with its latest activation."""
         return super().get(request, id)
 
 
@@ -51,9 +51,9 @@ class Activate(generics.GenericAPIView):
         responses={202: OneModelSerializer},
     )
     def post(self, request: Request, id: int) -> Response:
-        """Ask that a version becomes active (staff). A worker tries it first.
+        """Request the activation of a version (staff). A worker tries it first.
 
-        Location is the version, whose `activation` says what became of it.
+        Location is the version, whose `activation` has the outcome.
         """
         version = get_object_or_404(ModelVersion, pk=id)
         activations.request(version, request.owner.user)

@@ -1,4 +1,4 @@
-"""Training runs: looked at by all, asked for and cancelled by staff."""
+"""Training runs: everybody may see them, staff request and cancel them."""
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -32,13 +32,13 @@ class TrainingRuns(generics.ListAPIView):
 
     @extend_schema(
         operation_id="create_training_run",
-        summary="Ask for a training",
+        summary="Request a training",
         parameters=[LOCATION],
         request=RetrainSerializer,
         responses={201: OneTrainingRunSerializer} | problems(409),
     )
     def post(self, request: Request) -> Response:
-        """Ask for a training (staff). One runs at a time: 409 while one is unfinished."""
+        """Request a training (staff). One runs at a time: 409 while one is unfinished."""
         asked = RetrainSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         form = RetrainForm(asked.validated_data)

@@ -25,7 +25,7 @@ from digits.uploads.waiting import hold_until_finished
 
 
 class WithDigits(generics.GenericAPIView):
-    """Uploads with all that their serializer shows, in three queries."""
+    """Base of the views of uploads, which load them in three queries."""
 
     serializer_class = UploadSerializer
 
@@ -35,7 +35,7 @@ class WithDigits(generics.GenericAPIView):
         return uploads.prefetch_related(Prefetch("digits", digits))
 
     def shown(self, pk: int, top_k: int, seconds: float = 0) -> UploadSerializer:
-        """Wait for an upload, and show what it is then."""
+        """Wait for an upload, and return its serializer."""
         upload = get_object_or_404(Upload.objects.visible_to(self.request.owner), pk=pk)
         if seconds and not upload.is_finished:
             hold_until_finished(upload, seconds)
@@ -108,7 +108,7 @@ class OneUpload(WithDigits):
 
     @extend_schema(operation_id="delete_upload", summary="Delete an upload", responses={204: None})
     def delete(self, request: Request, id: int) -> Response:
-        """Delete an upload, with its files, its digits and what was said of them."""
+        """Delete an upload with its files, its digits, and their predictions and corrections."""
         if not Upload.objects.visible_to(request.owner).filter(pk=id).delete_with_files():
             raise Http404
         return Response(status=204)
