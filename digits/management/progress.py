@@ -1,4 +1,4 @@
-"""A progress bar for commands: on a terminal only, beside what they print."""
+"""A progress bar for commands, shown only on terminals."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -9,9 +9,9 @@ from contextlib import contextmanager
 def progress(
     text: str, total: int | None, *, prints: bool = False
 ) -> Iterator[Callable[[float], None]]:
-    """Show how much of a total is done; yield the function to call with each advance.
+    """Show the progress towards a total; yield the function to call with each advance.
 
-    A command that prints what it reads needs no bar where that is seen.
+    prints: the command prints its results; if they go to the terminal, no bar is shown.
     """
     if not sys.stderr.isatty() or (prints and sys.stdout.isatty()):
         yield lambda count: None
@@ -26,5 +26,5 @@ def progress(
 
 
 def above_bar(text: str) -> str:
-    """Give a line for the terminal that shows a bar: the bar makes room, and goes on below it."""
+    """Return a line so that it replaces the bar on a terminal; the bar is drawn again below it."""
     return f"\r\033[K{text}" if sys.stderr.isatty() and sys.stdout.isatty() else text

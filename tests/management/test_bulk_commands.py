@@ -123,7 +123,7 @@ def test_export_images_tells_what_it_wrote(folder, capsys):
 
 
 @pytest.mark.django_db
-def test_export_corrections_writes_what_people_said(redis, folder, mnist, capsys):
+def test_export_corrections_writes_the_labels_of_people(redis, folder, mnist, capsys):
     version = ModelVersion.active()
     digits = list(make_reading(version, digits=3).digits.all())
     for digit, label in zip(digits, (4, 10, None), strict=True):

@@ -161,7 +161,7 @@ def test_train_refuses_bad_settings_at_once(manage, tmp_path, words, message):
 @pytest.mark.parametrize(
     ("name", "value"), [("PORT", "http"), ("MAX_UPLOAD_MB", "0"), ("LEASE_SECONDS", "-1")]
 )
-def test_a_bad_setting_is_said_in_words(manage, tmp_path, name, value):
+def test_a_bad_setting_is_reported_in_words(manage, tmp_path, name, value):
     done = manage("check", DATA_DIR=tmp_path, **{name: value})
     assert done.returncode == 1
     assert f"expected {name} to be a number" in done.stderr

@@ -1,4 +1,4 @@
-"""`manage.py activate NUMBER`: let a model version read from now on."""
+"""`manage.py activate NUMBER`: activate a model version."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ class Command(BaseCommand):
     help = (
         "Make a model version the active one, or roll back to an earlier one. A classify worker"
         " loads the version and tries it first; one that is broken is refused, with the reason and"
-        " exit status 1, and the version before goes on."
+        " exit status 1, and the version before stays active."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -23,7 +23,7 @@ CHUNK = 64
 class Command(BaseCommand):
     help = (
         "Read image files, and folders of them, with the active model version, or with the model"
-        " that ships where there is no database yet. Exits with 1 if any file could not be read."
+        " that ships if there is no database yet. Exits with 1 if any file could not be read."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -74,14 +74,14 @@ class Command(BaseCommand):
 
 
 def _files(path: str) -> list[str]:
-    """Give a folder's files, in order; anything else is a file, as it was named."""
+    """Return the files of a folder in order; for a file, the file itself."""
     if not Path(path).is_dir():
         return [path]
     return sorted(str(file) for file in Path(path).rglob("*") if file.is_file())
 
 
 def _read(engine: "Engine", files: list[str]) -> list[tuple[str, "Reading"]]:
-    """Pair each file with its reading; one that cannot be opened has an error."""
+    """Return each file with its reading; one that cannot be opened has an error."""
     from worker.reading.reading import Reading, read_images
 
     contents: list[bytes] = []

@@ -1,4 +1,4 @@
-"""`manage.py ensure_admin`: a fresh install has someone who can sign in."""
+"""`manage.py ensure_admin`: make sure that an admin exists."""
 
 import secrets
 from typing import Any
@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand
 class Command(BaseCommand):
     help = (
         "Create the first admin, named admin, with ADMIN_PASSWORD as password, or with a generated"
-        " one that is printed. Where an admin exists, nothing is changed."
+        " one that is printed. If an admin exists, nothing is changed."
     )
 
     def handle(self, **_: Any) -> None:

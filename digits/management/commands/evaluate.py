@@ -29,8 +29,8 @@ COLUMNS = (
 
 class Command(BaseCommand):
     help = (
-        "Read labelled images with the active model version, or with the model that ships where"
-        " there is no database yet, and tell how many are right. Without a SOURCE: MNIST's test"
+        "Read labelled images with the active model version, or with the model that ships if"
+        " there is no database yet, and report how many are right. Without a SOURCE: MNIST's test"
         " images, once as pixels through the network and once as files through the whole path."
     )
 
@@ -48,7 +48,7 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="SOURCE",
-            help="a source that holds no digits, whatever its labels say; may be repeated",
+            help="a source without digits; its labels are ignored; may be repeated",
         )
         parser.add_argument("--model", type=Path, help="read with this .keras file")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
@@ -58,7 +58,7 @@ class Command(BaseCommand):
             type=Path,
             metavar="FILE",
             help="keep the figures in this metrics.json, with the report on MNIST's test images"
-            " that the page of a version shows",
+            " that a version's page shows",
         )
 
     def handle(
@@ -116,7 +116,7 @@ class Command(BaseCommand):
 
 
 def _named(text: str) -> tuple[str, Path]:
-    """Split NAME=PATH; a path alone is named by its last part."""
+    """Return the name and the path of NAME=PATH; a path alone is named by its last part."""
     name, found, path = text.partition("=")
     if found and not Path(text).exists():
         return name, Path(path)

@@ -1,4 +1,4 @@
-"""`manage.py export_corrections FOLDER`: what people said digits truly are, for other programs."""
+"""`manage.py export_corrections FOLDER`: write corrected digits for other programs."""
 
 import json
 from pathlib import Path
@@ -18,8 +18,8 @@ NAME = "corrections"
 class Command(BaseCommand):
     help = (
         "Write all corrected digits as a pair of gzipped IDX files, as MNIST has them, and as a CSV"
-        " of a label and 784 pixels a row. What people called no digit has no label in these"
-        " formats: it is written as an IDX file of images of its own."
+        ' of a label and 784 pixels a row. Images labelled "not a digit" have no label in these'
+        " formats: they are written to an IDX file of their own."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(figures))
             return
         self.stdout.write(
-            f"{figures['digits']:,} digits and {figures['not_digits']:,} that are none"
+            f"{figures['digits']:,} digits and {figures['not_digits']:,} images without a digit"
             f" written to {folder}"
         )
         if found.skipped:

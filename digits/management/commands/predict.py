@@ -28,7 +28,7 @@ class Command(BaseCommand):
     help = (
         'Read a CSV of pixels as Kaggle\'s "Digit Recognizer" has them, an IDX file, a ZIP of'
         " images, or a folder of them, as bulk jobs are read; and write ImageId,Label as Kaggle"
-        " wants it. With the active model version, or the model that ships where there is no"
+        " wants it. Uses the active model version, or the model that ships if there is no"
         " database yet. Exits with 1 if any row or image could not be read."
     )
 
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         )
         parser.add_argument("--labels", type=Path, metavar="FILE", help="the labels of an IDX file")
         parser.add_argument(
-            "--confidences", action="store_true", help="write all that is known of each row"
+            "--confidences", action="store_true", help="write all fields of each row"
         )
         parser.add_argument(
             "--json", action="store_true", help="print the figures as JSON; needs --output"
@@ -84,7 +84,7 @@ class Command(BaseCommand):
     def counted(
         self, parts: Iterable[list["Item"]], kind: str, advance: Callable[[int], None]
     ) -> Iterator["Item"]:
-        """Give the items of all parts, and count them on the way."""
+        """Yield the items of all parts, and count them."""
         from worker.files.results import label_of
 
         for items in parts:
@@ -131,7 +131,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def _whole(path: Path) -> Iterator[IO[str]]:
-    """Write a file whole or not at all."""
+    """Open a file for writing; it replaces `path` at the end, or not at all after an error."""
     try:
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as draft:
             try:

@@ -13,7 +13,7 @@ ROOM_FOR_FORM = 1024 * 1024
 
 
 class Command(BaseCommand):
-    help = "Serve the site on HOST and PORT. On SIGTERM it finishes the requests under way."
+    help = "Serve the site on HOST and PORT. On SIGTERM, running requests are finished first."
 
     def handle(self, **_: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

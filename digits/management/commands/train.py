@@ -26,7 +26,7 @@ HELP = {
     "epochs": "how many times the images are seen, distorted anew each time",
     "finishing_epochs": "how many more times, less distorted, at a lower learning rate",
     "batch_size": "images a step",
-    "not_digits": "the share of each batch that is no digit",
+    "not_digits": "the share of each batch that is not a digit",
     "cuttings": "the share of each batch that is cut from digits that touch",
     "learning_rate": "the highest step size",
     "weight_decay": "how strongly weights are pulled to zero",
@@ -114,7 +114,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def run_here(self, recipe: Recipe, options: dict[str, Any], watch: Watch) -> None:
-        """Train as a run that this process has claimed already, and say what its log says."""
+        """Train as a run that this process has claimed, and print the outcome."""
         now = timezone.now()
         try:
             run = runs.ask(
@@ -148,7 +148,11 @@ class Command(BaseCommand):
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """The settings that were given, each as its field's kind; CommandError for another."""
+    """Return the given settings, each converted to the type of its field.
+
+    Raises:
+        CommandError: a value is invalid.
+    """
     given: dict[str, Any] = {}
     for field in fields(Recipe):
         if options[field.name] is not None:

@@ -1,4 +1,4 @@
-"""`manage.py train_verifier`: make the network that judges where touching digits are cut."""
+"""`manage.py train_verifier`: train the network that verifies cuts of touching digits."""
 
 import sys
 from dataclasses import fields

