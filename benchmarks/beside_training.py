@@ -31,7 +31,7 @@ def upload_seconds(visitor, image: bytes) -> float:
 
 
 def measure(count: int) -> dict:
-    """Give the median and the 95th percentile of an upload's seconds, without and with a training.
+    """Return the median and 95th percentile of an upload's seconds, without and with a training.
 
     Args:
         count: how many uploads each time.

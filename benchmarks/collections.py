@@ -1,6 +1,6 @@
 """Write labelled folders for `manage.py evaluate`: `python -m benchmarks.collections FOLDER`.
 
-Each image is named `<digits>_<number>.png`; what holds no digit `_<number>.png`. The same seed
+Each image is named `<digits>_<number>.png`; one without a digit `_<number>.png`. The same seed
 gives the same files. scikit-learn's digits and rendered letters need scikit-learn and fonts; a
 collection that cannot be made is named with the reason.
 """

@@ -71,7 +71,7 @@ def string(digits: Dataset, rng: np.random.Generator, touching: float = 0.2) -> 
 
 
 def _beside(page, shape, right: int, top: int, touch: bool, tall: int, rng) -> int:
-    """Give the column for the next digit: with a gap, or where its ink just touches."""
+    """Return the column for the next digit: with a gap, or where its ink just touches."""
     if not touch:
         clear = right + max(2, round(tall * 0.03))
         return clear + round(tall * rng.uniform(0.02, 0.3))
@@ -112,7 +112,7 @@ def _written(digits: Dataset, rng, size, count: int) -> tuple[np.ndarray, list[s
 
 
 def _sized(digit: np.ndarray, height: int) -> np.ndarray:
-    """Give a digit's ink, cropped and enlarged to this height."""
+    """Return a digit's ink, cropped and enlarged to this height."""
     rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
     ink = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = height / len(ink)
@@ -158,7 +158,7 @@ def _askew(page: np.ndarray, rng) -> np.ndarray:
 
 
 def _light(height: int, width: int, rng) -> np.ndarray:
-    """Give uneven light: a slope, a vignette, and the soft shadow of a hand."""
+    """Return uneven light: a slope, a vignette, and the soft shadow of a hand."""
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
     light = 1 - rng.uniform(0, 0.3) * (0.5 + 0.5 * (x * np.cos(angle) + y * np.sin(angle)))

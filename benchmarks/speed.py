@@ -82,7 +82,7 @@ def photo() -> dict:
 
 
 def _photo() -> tuple[bytes, bytes]:
-    """Give a hard page as a noisy JPEG of 4000x3000 pixels, and as it was made, as a PNG."""
+    """Return a hard page as a noisy JPEG of 4000x3000 pixels, and as it was made, as a PNG."""
     import cv2
 
     from benchmarks.scenes import hard_page

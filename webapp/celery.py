@@ -1,4 +1,4 @@
-"""The Celery app: queues, routes, and what a worker process does when it starts."""
+"""The Celery app: queues, routes, and the start of worker processes."""
 
 import logging
 import os
@@ -51,7 +51,7 @@ app.autodiscover_tasks()
 
 
 def _reads_digits() -> bool:
-    """Does this worker take from the classify queue?"""
+    """Return whether this worker takes from the classify queue."""
     return "classify" in app.amqp.queues.consume_from
 
 
@@ -76,8 +76,8 @@ def refuse_to_start_without_its_gpu(**_: Any) -> None:
 
 
 @signals.worker_shutting_down.connect
-def give_the_training_back(**_: Any) -> None:
-    """A training does not hold up the end of its worker: it goes on from its last epoch later."""
+def release_the_training(**_: Any) -> None:
+    """End the training, so that it does not delay the worker's end; it resumes later."""
     from digits.tasks import training
 
     training.stopping.set()
@@ -85,7 +85,7 @@ def give_the_training_back(**_: Any) -> None:
 
 @signals.worker_process_init.connect
 def load_the_model(**_: Any) -> None:
-    """Pin this pool process to its device and load the active model, once."""
+    """Pin this pool process to its device, and load the active model."""
     from billiard.process import current_process
 
     if _reads_digits():

@@ -1,4 +1,4 @@
-"""What an installation makes for itself under DATA_DIR when its environment does not say."""
+"""Defaults that an installation makes under DATA_DIR: its Redis socket and its secret key."""
 
 import contextlib
 import hashlib
@@ -12,7 +12,7 @@ LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes
 
 
 def redis_socket(data_dir: Path) -> Path:
-    """Say where the embedded server listens: a Unix socket that only this user can reach."""
+    """Return the Unix socket of the embedded server, which only this user can reach."""
     path = data_dir / "redis.sock"
     if len(bytes(path)) <= LONGEST_SOCKET_PATH:
         return path
@@ -25,7 +25,7 @@ def redis_socket(data_dir: Path) -> Path:
 
 
 def secret_key(data_dir: Path) -> str:
-    """Read this installation's secret key, made on the first start and kept."""
+    """Return this installation's secret key, which is made on the first start."""
     path = data_dir / "secret_key"
     if not path.exists():
         # Written whole under another name first, so that two processes agree on one key.

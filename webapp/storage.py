@@ -1,4 +1,4 @@
-"""Where static files lie: under names that change with their content, so browsers keep them."""
+"""The storage of static files. Their names change with their content, so browsers keep them."""
 
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
@@ -6,9 +6,9 @@ IMPORT = r"""(?m)^(?P<matched>(?P<what>import\b[^"';]*)"(?P<url>\.[^"]*)")"""
 
 
 class StaticStorage(CompressedManifestStaticFilesStorage):
-    """The scripts of Digits import each other under such names, too.
+    """Makes the scripts of Digits import each other under such names, too.
 
-    So the name of a script changes with all that it imports, and none ever meets another release's.
+    So the name of a script changes with all that it imports, and releases are never mixed.
     Django's own `support_js_module_import_aggregation` would read the scripts of other programs,
     and take the types that their comments import for files.
     """

@@ -1,4 +1,4 @@
-"""The web server's door: `waitress-serve webapp.wsgi:application`."""
+"""The WSGI application: `waitress-serve webapp.wsgi:application`."""
 
 import os
 
