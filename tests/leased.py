@@ -35,7 +35,7 @@ class Kind:
 
     unfinished: the rows that are to be worked on, or are being worked on.
     finish: ends a claimed row; False where its lease was lost.
-    reason: what is written of a row that was given up, else None.
+    reason: the error of a row that was given up, else None.
     is_sound: whether what was saved of all rows fits together.
     at_once: how many rows a claim may take.
     newest_first: the newest row is claimed first.

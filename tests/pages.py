@@ -153,7 +153,7 @@ def fill(site: Site, folder: Path) -> dict[str, int]:
 
 
 def _pictures(mnist) -> dict[str, bytes]:
-    """What is sent, by name; the last ones are the newest."""
+    """The pictures to send, by name; the last ones are the newest."""
     rng = np.random.default_rng(4)
     unsure = _unsure(mnist, 3)
     hard = scenes.hard_page(mnist, rng).image
@@ -175,7 +175,7 @@ def _unsure(mnist, count: int) -> list[int]:
 
 
 def _letter() -> np.ndarray:
-    """A hand-drawn M, which is no digit."""
+    """A hand-drawn M, which is not a digit."""
     import cv2
 
     page = np.full((200, 200), 250, np.uint8)

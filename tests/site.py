@@ -64,7 +64,7 @@ def free_port() -> int:
 
 
 def load() -> float:
-    """How many processes share a core now, from 1 to 4: so many times longer may things take."""
+    """How many processes share a core now, from 1 to 4: the factor for timeouts."""
     return min(4.0, max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1)))
 
 

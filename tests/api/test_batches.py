@@ -66,7 +66,7 @@ def test_many_files_are_one_batch(api, seven):
         (("empty.csv", b""), "is empty"),
     ],
 )
-def test_what_is_refused_says_why(api, file, reason):
+def test_a_refusal_has_its_reason(api, file, reason):
     body = problem(send(api, file), 400)
     assert reason in body["detail"]
     assert body["errors"][0]["field"] == "file"

@@ -39,7 +39,7 @@ def test_a_digit_is_corrected_confirmed_and_withdrawn(api, ann, version):
         {"label": 1, "confirm": True},
     ],
 )
-def test_what_is_no_correction_is_refused(api, ann, version, sent):
+def test_an_invalid_correction_is_refused(api, ann, version, sent):
     digit = make_reading(version, user=ann).digits.get()
     assert problem(api.patch(f"{DIGITS}{digit.pk}/", sent, format="json"), 400)["errors"]
     assert Correction.objects.count() == 0

@@ -1,4 +1,4 @@
-"""What people say a digit is: kept with who and when, and never written over."""
+"""Corrections are kept with who made them and when, and are never overwritten."""
 
 from importlib import import_module
 

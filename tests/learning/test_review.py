@@ -87,7 +87,7 @@ def test_the_active_version_says_how_sure_it_is(owner, ann, second):
     assert review.unsure(owner).get().confidence == 0.9
 
 
-def test_where_the_active_version_said_nothing_the_newest_counts(owner, ann, second):
+def test_without_a_prediction_of_the_active_version_the_newest_counts(owner, ann, second):
     third = ModelVersion.objects.create(number=3, architecture="cnn")
     old, older = reading(ann, 0.4), reading(ann, 0.45)
     read_by(second, old, 0.6)

@@ -169,8 +169,8 @@ def test_the_site_the_command_and_python_give_the_same_answer(site, mnist, manag
         assert row["probabilities"] == pytest.approx(list(digit.probabilities), abs=1e-4)
 
 
-def test_what_is_no_digit_is_called_that(site):
-    """Scribbled crosses are ink, and no digit: nobody is told a number."""
+def test_scribbles_are_called_not_a_digit(site):
+    """Scribbled crosses are ink, but not a digit."""
     cross = np.full((200, 200), 255, np.uint8)
     for start, end in (((40, 100), (160, 100)), ((100, 40), (100, 160)), ((50, 50), (150, 150))):
         cv2.line(cross, start, end, 0, 9)

@@ -1,4 +1,4 @@
-"""Uploads are read again with a chosen version; what was said before stays."""
+"""Uploads are read again with a chosen version; earlier predictions stay."""
 
 import json
 import uuid
@@ -51,7 +51,7 @@ def staff(client):
 
 
 def stored(mnist, *indices: int) -> Upload:
-    """An upload with these digits of MNIST, of which version 1 said that each is a 7."""
+    """An upload with these digits of MNIST, each of which version 1 read as a 7."""
     upload = make_reading(ModelVersion.objects.get(number=1), digits=len(indices))
     for digit, index in zip(upload.digits.all(), indices, strict=True):
         Digit.objects.filter(pk=digit.pk).update(
@@ -183,8 +183,8 @@ def test_a_batch_is_read_a_message_and_another_message_follows(redis, mnist, sec
     assert messages(redis, rereading.TASK) == 1
 
 
-def test_reading_again_says_what_reading_said(mnist, engine):
-    """Also where one digit stands beside others, and what is no digit among them."""
+def test_reading_again_gives_the_same_as_reading(mnist, engine):
+    """Also for digits beside others, and for shapes among them that are not digits."""
     page = in_lines(mnist, [[0, 1, 2, 3], [4, 7]])
     page[30:34, 300:355] = 0  # a dash through the 0 at the end of the first line
     (reading,) = read_images(engine, [png(page)])
@@ -222,7 +222,7 @@ def test_staff_asks_on_the_result_page_which_waits_for_the_answer(redis, client,
     assert values(upload, second) == [7]
 
 
-def test_the_result_page_shows_what_each_version_said_and_where_they_differ(client, staff, mnist):
+def test_the_result_page_shows_what_each_version_read_and_where_they_differ(client, staff, mnist):
     upload = stored(mnist, 0, 1)
     second = ModelVersion.objects.create(number=2, architecture="cnn")
     for digit, value in zip(upload.digits.all(), (7, 1), strict=True):
