@@ -172,9 +172,11 @@ def _judge_and_register(
     from worker.training import fit
 
     beside = serving.load(active) if active else None
-    report = judge(Engine.from_model(model), beside, found.held_out)
+    engine = Engine.from_model(model)
+    read = engine.predict(load_mnist("test").images)
+    report = judge(engine, beside, found.held_out, read)
     report["active_version"] = active.number if active else None
-    metrics = cast(Metrics, fit.measure(model))  # the rest of what Metrics may hold follows
+    metrics = cast(Metrics, fit.measure(model, read))  # the rest of what Metrics may hold follows
     metrics["recipe"] = recipe.as_dict()
     metrics["epochs"] = runs.curves(run)
     metrics["training_seconds"] = round(seconds)

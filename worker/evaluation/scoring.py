@@ -58,13 +58,17 @@ class Answer:
 
 
 def answers_of_pixels(
-    engine: "Engine", dataset: Dataset, truths: Iterable[str] | None = None
+    engine: "Engine",
+    dataset: Dataset,
+    truths: Iterable[str] | None = None,
+    read: Probabilities | None = None,
 ) -> list[Answer]:
     """Read images of 28x28 as they are, by the network alone.
 
     Args:
         dataset: the images.
         truths: the right readings, if they are not the dataset's labels.
+        read: the engine's probabilities for the images, if they are known.
 
     Returns:
         One Answer an image, in order.
@@ -72,7 +76,7 @@ def answers_of_pixels(
     if dataset.images.shape[1:] != (28, 28):
         shape = "x".join(map(str, dataset.images.shape[1:]))
         raise DatasetError(f"expected images of 28x28 pixels, received {shape}")
-    read = engine.predict(dataset.images)
+    read = engine.predict(dataset.images) if read is None else read
     truths = list(truths) if truths is not None else [str(label) for label in dataset.labels]
     return [
         _answer_of_pixels(str(row), truth, probabilities, image)
@@ -111,11 +115,14 @@ def answers_of_files(
 
 
 def answers_of_mnist(
-    engine: "Engine", on_progress: Callable[[int], None] | None = None
+    engine: "Engine",
+    on_progress: Callable[[int], None] | None = None,
+    read: Probabilities | None = None,
 ) -> dict[str, list[Answer]]:
     """Read MNIST's test images, as pixels ("mnist") and as PNG files ("mnist-files").
 
     on_progress: called with the number of files each time that some were read.
+    read: the engine's probabilities for the images, if they are known.
     """
     test = load_mnist("test")
     samples = (
@@ -123,7 +130,7 @@ def answers_of_mnist(
         for row, (image, label) in enumerate(zip(test.images, test.labels, strict=True))
     )
     return {
-        "mnist": answers_of_pixels(engine, test),
+        "mnist": answers_of_pixels(engine, test, read=read),
         "mnist-files": answers_of_files(engine, samples, on_progress),
     }
 

@@ -10,6 +10,7 @@ from typing import cast
 import keras
 import numpy as np
 
+from worker.arrays import Probabilities
 from worker.evaluation import scoring
 from worker.files.datasets import Dataset, load_mnist
 from worker.metrics import Epoch, Measurement, Metrics
@@ -274,18 +275,19 @@ def train_on_mnist(
     return write_bundle(model, metrics, output)
 
 
-def measure(model: keras.Model) -> Measurement:
-    """Return a model's figures: its size, and how well it reads MNIST's test set."""
+def measure(model: keras.Model, read: Probabilities | None = None) -> Measurement:
+    """Return a model's figures: its size, and how well it reads MNIST's test set.
+
+    read: the probabilities of its engine for MNIST's test images, if they are known.
+    """
     from worker.reading.engine import Engine
 
+    answers = scoring.answers_of_mnist(Engine.from_model(model), read=read)
     return {
         "architecture": model.name,
         "parameters": model.count_params(),
         "keras": keras.version(),
         "backend": keras.backend.backend(),
         **devices.backend_version(),
-        "evaluation": {
-            name: scoring.figures(answers)
-            for name, answers in scoring.answers_of_mnist(Engine.from_model(model)).items()
-        },
+        "evaluation": {name: scoring.figures(given) for name, given in answers.items()},
     }
