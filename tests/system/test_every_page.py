@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.pages import PAGES, contexts, fill, visit
 from tests.site import Site
+from worker.files.datasets import load_mnist
 
 MOST_BYTES = 150_000  # of a page without pictures that people sent
 WIDTH = 390  # pixels, as phones have
@@ -42,11 +43,13 @@ class Visit:
 
 
 @pytest.fixture(scope="module")
-def visits(chromium, tmp_path_factory):
+def visits(chromium, tmp_path_factory, few_images):
     """A visit to each page of an installation that shows them all; its address."""
     folder = tmp_path_factory.mktemp("filled")
     with Site(folder / "site") as site:
-        numbers = fill(site, folder)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(load_mnist, "__defaults__", ("train", few_images["FEW_IMAGES"]))
+            numbers = fill(site, folder)
         by = contexts(chromium, site)
         states = {name: context.storage_state() for name, context in by.items()}
         phone = {"base_url": site.url, "viewport": {"width": WIDTH, "height": 844}}
