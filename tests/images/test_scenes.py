@@ -43,14 +43,13 @@ def test_strings_of_digits_that_touch_are_read(engine, mnist):
 
 @pytest.mark.parametrize(("name", "most"), [("noise", 300), ("blank", 300), ("letters", 2000)])
 def test_images_that_are_not_digits_are_rejected(engine, name, most):
-    made = []
     try:
-        for truth, image in collections.COLLECTIONS[name](np.random.default_rng(7)):
-            made.append(Sample(str(len(made)), png(image), truth))
+        made = list(collections.COLLECTIONS[name](np.random.default_rng(7)))
     except FileNotFoundError as error:
         pytest.skip(str(error))
-    some = made[:: max(1, len(made) // most)]
-    own = figures(answers_of_files(engine, some))
+    some = enumerate(made[:: max(1, len(made) // most)])
+    samples = [Sample(str(number), png(image), truth) for number, (truth, image) in some]
+    own = figures(answers_of_files(engine, samples))
     assert own["images"] >= 100
     assert own["accepted"] <= 0.02
 

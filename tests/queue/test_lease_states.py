@@ -28,7 +28,7 @@ from digits.queue import leases
 from tests.leased import KINDS, LEASE, TRIES, Kind
 
 STEPS = int(os.environ.get("LEASE_STEPS", 2_500))
-STEPS_A_RUN = 50
+STEPS_A_RUN, LEAST_STEPS_A_RUN = 50, 40  # Hypothesis ends some runs earlier
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -200,7 +200,7 @@ def test_no_order_of_events_loses_a_row_or_gives_it_to_two(kind, redis, capsys):
     run_state_machine_as_test(
         machine,
         settings=settings(
-            max_examples=max(1, STEPS // len(KINDS) // STEPS_A_RUN),
+            max_examples=max(1, STEPS // len(KINDS) // LEAST_STEPS_A_RUN),
             stateful_step_count=STEPS_A_RUN,
             deadline=None,
             derandomize="LEASE_STEPS" not in os.environ,

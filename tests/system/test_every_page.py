@@ -9,7 +9,6 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests.pages import PAGES, contexts, fill, visit
 from tests.site import Site
-from worker.files.datasets import load_mnist
 
 MOST_BYTES = 150_000  # of a page without pictures that people sent
 WIDTH = 390  # pixels, as phones have
@@ -48,7 +47,7 @@ def visits(chromium, tmp_path_factory, few_images):
     folder = tmp_path_factory.mktemp("filled")
     with Site(folder / "site") as site:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(load_mnist, "__defaults__", ("train", few_images["FEW_IMAGES"]))
+            patch.setenv("MNIST_DIR", str(few_images["MNIST_DIR"]))
             numbers = fill(site, folder)
         by = contexts(chromium, site)
         states = {name: context.storage_state() for name, context in by.items()}
