@@ -88,6 +88,9 @@ def _train(run: TrainingRun, watch: Watch | None) -> None:
         text = "Nothing is new since the last training."
         runs.finish(run, RunStatus.DONE, text, outcome=text)
         return
+    from worker.reading import devices
+
+    devices.load_backend()
     from worker.training import fit
 
     active = ModelVersion.active()

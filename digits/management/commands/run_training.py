@@ -27,5 +27,4 @@ class Command(BaseCommand):
         from worker.reading import devices
 
         devices.pin_all(settings.TRAIN_GPUS)
-        devices.load_backend()
         training_process.train_run(claimed)

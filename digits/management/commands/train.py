@@ -74,7 +74,6 @@ class Command(BaseCommand):
         from worker.reading import devices
 
         devices.pin_all(settings.TRAIN_GPUS)
-        devices.load_backend()
         with progress("epochs", recipe.all_epochs) as advance:
 
             def watch(epoch: int, step: int, steps: int) -> None:
@@ -88,7 +87,10 @@ class Command(BaseCommand):
     def make_bundle(
         self, recipe: Recipe, output: Path, watch: Watch, start: Path | None, *, as_json: bool
     ) -> None:
+        from worker.reading import devices
         from worker.reading.bundle import ModelError
+
+        devices.load_backend()
         from worker.training.fit import Progress, train_on_mnist
 
         callbacks = Progress(watch, None if as_json else self.show)
