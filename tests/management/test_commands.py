@@ -67,7 +67,7 @@ def trained(manage, few_images, tmp_path_factory):
     """A small training; the one that ships takes the same way."""
     folder = tmp_path_factory.mktemp("trained")
     words = ["--architecture", "mlp", "--epochs", "1", "--finishing-epochs", "0"]
-    words += ["--images-per-epoch", "12000", "--batch-size", "64", "--seed", "3"]
+    words += ["--images-per-epoch", "8000", "--batch-size", "64", "--seed", "3"]
     done = manage("train", "--output", folder, *words, DATA_DIR=folder, **few_images)
     assert done.returncode == 0, done.stderr
     return folder, done

@@ -19,6 +19,11 @@ def some():
     return Dataset(mnist.images[:1500], mnist.labels[:1500])
 
 
+@pytest.fixture(scope="module")
+def few(some):
+    return Dataset(some.images[:300], some.labels[:300])
+
+
 def test_an_epoch_shows_each_digit_once_in_another_order(some):
     recipe = Recipe(batch_size=64, not_digits=0.25, cuttings=0)
     batches = AugmentedDigits(some, recipe, recipe.stages[0])
@@ -40,11 +45,11 @@ def test_the_same_seed_makes_the_same_model(some):
     assert scores[0].accuracy > 0.7
 
 
-def test_it_reports_each_epoch(some):
+def test_it_reports_each_epoch(few):
     reported = []
     recipe = Recipe(architecture="mlp", epochs=2, finishing_epochs=1)
     progress = Progress(on_epoch=lambda epoch, figures: reported.append((epoch, sorted(figures))))
-    train(some, recipe, some, progress)
+    train(few, recipe, few, progress)
     assert reported == [(n, ["accuracy", "loss", "val_accuracy", "val_loss"]) for n in (1, 2, 3)]
 
 
@@ -80,10 +85,10 @@ def test_calibration_expects_fewer_images_that_are_not_digits_than_training_had(
     assert model.predict(images, verbose=0)[0, networks.NOT_A_DIGIT] < before
 
 
-def test_both_precisions_train(some):
+def test_both_precisions_train(few):
     for precision in ("float32", "mixed_bfloat16"):
         recipe = Recipe("mlp", epochs=1, finishing_epochs=0, precision=precision)
-        model = train(some, recipe)
+        model = train(few, recipe)
         assert {layer.dtype_policy.name for layer in model.layers} == {"float32"}
     assert devices.fast_precision() in ("float32", "mixed_bfloat16")
 
