@@ -6,7 +6,7 @@ import signal
 from playwright.sync_api import expect
 
 from tests.pictures import mnist_png
-from tests.site import ADMIN_PASSWORD
+from tests.site import ADMIN_PASSWORD, eventually
 from tests.system.conftest import choose, transfer
 
 
@@ -43,8 +43,7 @@ def test_the_reading_appears_while_the_page_is_open(watched, photo, site):
     assert page.evaluate("window.sameDocument") is True
 
 
-def test_the_page_goes_on_after_the_web_server_was_away(chromium, own_site, photo):
-    site = own_site
+def test_the_page_goes_on_after_the_web_server_was_away(chromium, site, photo):
     context = chromium.new_context(base_url=site.url)
     page = context.new_page()
     page.goto("/")
@@ -57,6 +56,7 @@ def test_the_page_goes_on_after_the_web_server_was_away(chromium, own_site, phot
     os.kill(reader, signal.SIGCONT)
     expect(page.locator(".answer")).to_have_text("7", timeout=40_000)
     context.close()
+    eventually(site.is_ready)  # for the next test
 
 
 def test_back_shows_the_whole_history(watched, photo):

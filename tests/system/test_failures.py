@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from benchmarks.batches import Program, kaggle_table, kill_while_it_reads
 from tests.pictures import mnist_png
 from tests.site import Site, environment, eventually, run_manage
 from tests.system.test_reading import classify, finished, rows, send_many
@@ -43,6 +44,18 @@ def test_a_killed_worker_process_costs_no_upload(own_site, mnist):
     assert len(found) == 500
     assert all(row["digits"] == 1 and row["versions"] == [1] for row in found)
     assert site.reader() != reader
+
+
+def test_a_killed_worker_costs_no_row_of_a_batch_and_doubles_none(own_site):
+    table, truth = kaggle_table(3000)
+    program = Program(own_site)
+    job = program.send(table)
+    assert kill_while_it_reads(own_site, program, job, kills=1) == 1
+    found = program.results(job)
+    assert [int(row["ImageId"]) for row in found] == list(range(1, 3001))
+    assert Counter(row["ImageId"] for row in found).most_common(1)[0][1] == 1
+    right = sum(int(row["Label"]) == label for row, label in zip(found, truth, strict=True))
+    assert right >= 2985
 
 
 def test_redis_may_stop_and_come_back(own_site, mnist, seven):

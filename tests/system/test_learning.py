@@ -6,9 +6,11 @@ import signal
 from urllib.parse import urlsplit
 
 import pytest
+from playwright.sync_api import expect
 
-from tests.pictures import mnist_png
-from tests.site import Site, eventually
+from tests.pictures import in_lines, mnist_png, png
+from tests.site import ADMIN_PASSWORD, Site, eventually, load
+from tests.system.conftest import Watched, read
 
 TRAINER = r"manage\.py run_training"
 CORRECT = """
@@ -23,6 +25,7 @@ print(len(digits))
 
 # The lease that users have: on a busy machine a trainer begins slowly.
 SETTINGS = {"LEASE_SECONDS": 60}
+TRAINING, JUDGING = 240_000, 120_000  # milliseconds at most, where nothing else runs
 
 
 @pytest.fixture(scope="module")
@@ -58,9 +61,73 @@ def status(visitor, run: str) -> str:
     return re.search(r'class="badge[^"]*">(\w+)<', state(visitor, run))[1]
 
 
+def next_version(site: Site) -> int:
+    """The number of the version that the next training makes."""
+    code = "from digits.models import ModelVersion; print(ModelVersion.objects.count())"
+    return 1 + int(site.query(code))
+
+
 def trainer(site: Site) -> int:
     """The process id of the process that trains."""
     return next(iter(eventually(lambda: site.processes(TRAINER), 60)))
+
+
+def sign_in(page):
+    page.goto("/accounts/login/")
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password").fill(ADMIN_PASSWORD)
+    page.locator("main").get_by_role("button", name="Sign in").click()
+
+
+def test_an_admin_corrects_retrains_activates_and_rolls_back(own_site, chromium, mnist, tmp_path):
+    context = chromium.new_context(base_url=own_site.url, viewport={"width": 1280, "height": 900})
+    watched = Watched(context)
+    page, processes, number = watched.page, own_site.reader(), next_version(own_site)
+    sign_in(page)
+    picture = tmp_path / "digits.png"
+    picture.write_bytes(png(in_lines(mnist, [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]])))
+    read(page, picture)
+    for verdict in range(12):  # what was read is confirmed, digit by digit
+        page.keyboard.press("Enter")
+        expect(page.locator(".verdict").nth(verdict)).to_have_text("confirmed")
+
+    page.get_by_role("link", name="Models").click()
+    expect(page.locator("#runs")).to_contain_text("12 new corrections since the last training")
+    page.get_by_role("link", name="Retrain").click()
+    page.get_by_label("Epochs").fill("2")
+    page.get_by_label("Images an epoch").fill("1000")
+    page.get_by_label("Activate it if it reads better").uncheck()
+    page.get_by_role("button", name="Retrain").click()
+    page.evaluate("window.sameDocument = true")
+    progress = page.locator("#run progress")
+    expect(page.locator("#run")).to_contain_text(
+        re.compile(r"Epoch 1 of 2, step \d+ of \d+"), timeout=TRAINING * load()
+    )
+    first = float(progress.get_attribute("value"))
+    expect(page.locator("#run")).to_contain_text("Epoch 2 of 2", timeout=TRAINING * load())
+    assert float(progress.get_attribute("value")) > first
+    expect(page.locator(".chart polyline.validation").first).to_be_attached()
+    expect(page.locator("#run")).to_contain_text(
+        f"Version {number} was made", timeout=JUDGING * load()
+    )
+    assert page.evaluate("window.sameDocument") is True  # all of it without a reload
+
+    page.get_by_role("link", name=f"The report of version {number}").click()
+    expect(page.locator("main")).to_contain_text("MNIST")
+    page.get_by_role("button", name="Activate").click()
+    expect(page.locator("#activation")).to_contain_text(f"Version {number} was activated")
+    read(page, picture)
+    expect(page.locator(".bars caption").first).to_contain_text(f"version {number}")
+
+    page.get_by_role("link", name="Models").click()
+    page.get_by_role("button", name="Roll back to version 1").click()
+    expect(page.locator("#activation")).to_contain_text("Version 1 was activated")
+    read(page, picture)
+    expect(page.locator(".bars caption").first).to_contain_text("version 1")
+    assert own_site.reader() == processes
+    assert watched.errors == []
+    assert watched.hosts == {own_site.url.removeprefix("http://")}
+    context.close()
 
 
 def test_a_cancelled_training_ends_within_5_seconds_and_the_next_one_starts(own_site, staff, mnist):
@@ -85,7 +152,7 @@ def test_a_cancelled_training_ends_within_5_seconds_and_the_next_one_starts(own_
 
 def test_a_killed_trainer_goes_on_and_its_version_reads_without_a_restart(own_site, staff, mnist):
     teach(own_site, mnist, range(12, 40))
-    reader = own_site.reader()
+    reader, number = own_site.reader(), next_version(own_site)
     run = retrain(staff, epochs=3, images_per_epoch=1000, activate_if_better="")
     # It is killed in the middle of its second epoch, and goes on with that one.
     eventually(lambda: re.search(r"Epoch 2 of 3, step [1-9]", state(staff, run)), 180)
@@ -95,14 +162,14 @@ def test_a_killed_trainer_goes_on_and_its_version_reads_without_a_restart(own_si
     assert trainer(own_site) != first
     eventually(lambda: status(staff, run) not in ("queued", "running"), 300)
     page = state(staff, run)
-    assert "version 2 was made" in page
+    assert f"version {number} was made" in page
     assert [page.count(f"epoch {n}: accuracy") for n in (1, 2, 3)] == [1, 1, 1]
     eventually(lambda: not own_site.processes(TRAINER), 15)  # its memory returns
     # The version it made is activated, and reads the next upload.
     staff.get("/models/")
-    staff._post(f"{own_site.url}/models/2/activate", {})
-    eventually(lambda: "Version 2 was activated" in staff.get("/models/").text, 20)
+    staff._post(f"{own_site.url}/models/{number}/activate", {})
+    eventually(lambda: f"Version {number} was activated" in staff.get("/models/").text, 20)
     visitor = own_site.visitor()
     address = visitor.send(mnist_png(mnist, 40)).url.removeprefix(own_site.url)
-    eventually(lambda: "by model version 2" in visitor.get(address).text, 30)
+    eventually(lambda: f"by model version {number}" in visitor.get(address).text, 30)
     assert own_site.reader() == reader
