@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 import redis as redis_library
@@ -14,10 +15,28 @@ from tests.pictures import mnist_png
 from tests.site import Site
 from worker.files.datasets import load_mnist
 
+# By processor time; what else drives a running site comes next, and all other files last.
+LONGEST = (
+    "system/test_learning.py",
+    "system/test_failures.py",
+    "management/test_commands.py",
+    "images/test_scenes.py",
+    "system/test_every_page.py",
+    "reading/test_engine.py",
+    "system/test_postgres.py",
+    "system/test_activation.py",
+    "training/test_fit.py",
+)
+
 
 def pytest_collection_modifyitems(items):
     """What takes long comes first, so that no process that tests waits for another at the end."""
-    items.sort(key=lambda item: "system" not in item.path.parts)
+    items.sort(key=lambda item: _place(item.path))
+
+
+def _place(path: Path) -> int:
+    file = "/".join(path.parts[-2:])
+    return LONGEST.index(file) if file in LONGEST else len(LONGEST) + ("system" not in path.parts)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -95,7 +95,8 @@ def test_an_admin_corrects_retrains_activates_and_rolls_back(own_site, chromium,
     expect(page.locator("#runs")).to_contain_text("12 new corrections since the last training")
     page.get_by_role("link", name="Retrain").click()
     page.get_by_label("Epochs").fill("2")
-    page.get_by_label("Images an epoch").fill("1000")
+    page.get_by_label("Images an epoch").fill("640")
+    page.get_by_label("Batch size").fill("32")
     page.get_by_label("Activate it if it reads better").uncheck()
     page.get_by_role("button", name="Retrain").click()
     page.evaluate("window.sameDocument = true")
@@ -153,7 +154,8 @@ def test_a_cancelled_training_ends_within_5_seconds_and_the_next_one_starts(own_
 def test_a_killed_trainer_goes_on_and_its_version_reads_without_a_restart(own_site, staff, mnist):
     teach(own_site, mnist, range(12, 40))
     reader, number = own_site.reader(), next_version(own_site)
-    run = retrain(staff, epochs=3, images_per_epoch=1000, activate_if_better="")
+    settings = {"images_per_epoch": 640, "batch_size": 32, "activate_if_better": ""}
+    run = retrain(staff, epochs=3, **settings)
     # It is killed in the middle of its second epoch, and goes on with that one.
     eventually(lambda: re.search(r"Epoch 2 of 3, step [1-9]", state(staff, run)), 180)
     first = trainer(own_site)
