@@ -104,14 +104,16 @@ def _without_shadow(grey: Pixels, surface: Floats, ink_sign: int) -> Floats:
 
 def _fitted(basis: Floats, flat: Floats, surface: Floats, ink_sign: int) -> Floats:
     """Fit the surface to what is near it, nearer on the side of the ink (1 lighter, -1 darker)."""
+    fitted_to: Mask = np.zeros(0, bool)
     for _ in range(8):
         distance = flat - surface
         spread = max(2.0, 1.4826 * float(np.median(np.abs(distance[distance * ink_sign <= 0]))))
         near = np.abs(distance) <= 2.5 * spread
         if ink_sign:
             near &= distance * ink_sign <= spread
-        if near.sum() < 0.1 * flat.size:
-            break
+        if near.sum() < 0.1 * flat.size or np.array_equal(near, fitted_to):
+            break  # to the same points it would be the same surface
+        fitted_to = near
         own = basis[near]
         normal = own.T @ own + 1e-3 * np.eye(own.shape[1])  # where ink hides a corner, it is flat
         surface = basis @ np.linalg.solve(normal, own.T @ flat[near])
