@@ -11,6 +11,7 @@ from digits.models.training import RunStatus
 from digits.tasks import training_process
 from tests.factories import make_reading
 from worker.evaluation.judging import is_better
+from worker.files.datasets import load_mnist
 from worker.reading.bundle import BUNDLED_MODEL
 from worker.training.recipes import Recipe
 
@@ -70,7 +71,9 @@ def test_pixels_that_cannot_be_used_are_skipped_and_named(mnist):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_run_makes_a_version_with_its_report(mnist, redis):
+def test_a_run_makes_a_version_with_its_report(mnist, redis, few_images, monkeypatch):
+    monkeypatch.setenv("MNIST_DIR", str(few_images["MNIST_DIR"]))
+    judged = len(load_mnist("test"))
     corrected(mnist, 40)
     active = ModelVersion.active()
     run = ask(redis)
@@ -80,10 +83,10 @@ def test_a_run_makes_a_version_with_its_report(mnist, redis):
     version = run.version
     assert (version.number, version.parent, version.is_active) == (2, active, False)
     report = version.metrics["report"]
-    assert report["sets"]["mnist"]["images"] == 10_000
+    assert report["sets"]["mnist"]["images"] == judged == 1000
     assert report["sets"]["mnist"]["accuracy"] > 0.98
     assert report["sets"]["mnist"]["active"]["accuracy"] > 0.99
-    assert sum(map(sum, report["confusion"])) == 10_000
+    assert sum(map(sum, report["confusion"])) == judged
     assert len(report["per_digit"]) == 10
     counts = {"MNIST": 60_000, "corrections": 34, "held_out": 6, "skipped": 0}
     assert version.metrics["data"] == {"counts": counts, "sha256": run.data["sha256"]}
