@@ -98,7 +98,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def few_images(tmp_path_factory) -> dict:
-    """The environment of processes that judge models on a tenth of MNIST's test images."""
+    """The environment of processes that judge models on 400 of MNIST's test images."""
     folder = tmp_path_factory.mktemp("few")
     write_few_images(folder)
     return {"MNIST_DIR": folder}

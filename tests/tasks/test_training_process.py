@@ -10,6 +10,7 @@ from digits.models import Activation, Digit, ModelVersion
 from digits.models.training import RunStatus
 from digits.tasks import training_process
 from tests.factories import make_reading
+from tests.few_images import SHARE
 from worker.evaluation.judging import is_better
 from worker.files.datasets import load_mnist
 from worker.reading.bundle import BUNDLED_MODEL
@@ -83,7 +84,7 @@ def test_a_run_makes_a_version_with_its_report(mnist, redis, few_images, monkeyp
     version = run.version
     assert (version.number, version.parent, version.is_active) == (2, active, False)
     report = version.metrics["report"]
-    assert report["sets"]["mnist"]["images"] == judged == 1000
+    assert report["sets"]["mnist"]["images"] == judged == 10_000 // SHARE
     assert report["sets"]["mnist"]["accuracy"] > 0.98
     assert report["sets"]["mnist"]["active"]["accuracy"] > 0.99
     assert sum(map(sum, report["confusion"])) == judged
