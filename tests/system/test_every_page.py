@@ -11,6 +11,7 @@ from tests.pages import PAGES, contexts, fill, visit
 from tests.site import Site
 
 MOST_BYTES = 150_000  # of a page without pictures that people sent
+FADED = """() => !document.getAnimations().some(one => one instanceof CSSTransition)"""
 WIDTH = 390  # pixels, as phones have
 PICTURES = re.compile(r"data:|blob:|.*(/preview|/digits/\d+\.png|/examples/\w+\.png)$")
 # What moved without being asked to, as browsers measure it; 0.1 is called good.
@@ -79,7 +80,7 @@ def _look(tab, page, numbers) -> Visit:
     tab.emulate_media(color_scheme="light", reduced_motion="reduce")
     seen.light = _violations(Axe().run(tab))
     tab.emulate_media(color_scheme="dark", reduced_motion="reduce")
-    tab.wait_for_timeout(200)  # Django's admin fades from one colour to the other
+    tab.wait_for_function(FADED)  # Django's admin fades from one colour to the other
     seen.dark = _violations(Axe().run(tab))
     return seen
 
