@@ -84,7 +84,8 @@ def claim(
 def held(*rows: Row) -> models.QuerySet[Row]:
     """Return those of the rows of one claim that are still under the lease they were claimed with.
 
-    rows: as claimed; their number is not looked up again.
+    Raises:
+        ValueError: the rows do not share a lease.
     """
     first, *others = rows
     if first.lease is None or any(row.lease != first.lease for row in others):

@@ -49,7 +49,7 @@ def train_run(run: TrainingRun, watch: Watch | None = None) -> None:
         if folder != folder_of(run):  # what runs that were killed have left
             shutil.rmtree(folder, ignore_errors=True)
     stop = threading.Event()
-    threading.Thread(target=_give_signs, args=[run, stop], daemon=True).start()
+    threading.Thread(target=_keep_lease, args=[run, stop], daemon=True).start()
     try:
         _train(run, watch)
     except LeaseLost:
@@ -71,12 +71,12 @@ def folder_of(run: TrainingRun) -> Path:
     return settings.DATA_DIR / "training" / str(run.pk)
 
 
-def _give_signs(run: TrainingRun, stop: threading.Event) -> None:
+def _keep_lease(run: TrainingRun, stop: threading.Event) -> None:
     while not stop.wait(RENEW_EVERY):
         try:
             leases.renew(run)
         except Exception:
-            logger.exception("no sign of life could be given for %s", run)
+            logger.exception("the lease of %s could not be renewed", run)
     connection.close()
 
 
