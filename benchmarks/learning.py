@@ -55,7 +55,8 @@ STYLES = {
 
 def measure(style: str, changes: dict) -> dict:
     """Fine-tune on one style; give the shares read right before and after, and the seconds."""
-    from worker.reading.engine import BUNDLED_MODEL, Engine, load_model
+    from worker.reading.engine import BUNDLED_MODEL, Engine
+    from worker.reading.keras_models import load_model
     from worker.training.fit import train
 
     mnist, test = load_mnist("train"), load_mnist("test")

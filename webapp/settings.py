@@ -9,6 +9,7 @@ import environ
 from django.core.exceptions import ImproperlyConfigured
 
 from webapp.local import redis_socket, secret_key
+from worker.reading.devices import ENGINES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -86,6 +87,10 @@ API_RATE = _rate(env.str("API_RATE", default="1200/minute"))
 API_ANONYMOUS_RATE = _rate(env.str("API_ANONYMOUS_RATE", default="120/minute"))
 
 # Recognition
+# worker.reading.devices reads it, too: it is used without Django.
+ENGINE = env.str("ENGINE", default="auto")
+if ENGINE not in ENGINES:
+    raise ImproperlyConfigured(f'expected ENGINE to be one of {ENGINES}, received "{ENGINE}"')
 GPUS = env.list("GPUS", default=[])
 REQUIRE_GPU = env.bool("REQUIRE_GPU", default=False)
 CLASSIFY_PROCESSES = _number("CLASSIFY_PROCESSES", max(1, len(GPUS)), 1, 64)

@@ -172,7 +172,7 @@ class DigitClassifier:
         Raises:
             ModelError: the file is missing, damaged, or is not a digit model.
         """
-        from worker.reading.engine import load_model
+        from worker.reading.keras_models import load_model
 
         self.model = load_model(Path(path))
         return self.model

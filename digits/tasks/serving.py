@@ -47,7 +47,8 @@ class Serving:
         from worker.reading import devices
 
         pinned = devices.pin(index, settings.GPUS)
-        devices.load_backend()
+        if devices.runtime() == "tensorflow":
+            devices.load_backend()
         self.device = devices.describe(pinned)
         threading.Thread(
             target=heartbeats.send, args=[self.heartbeat], name="heartbeats", daemon=True
@@ -136,7 +137,7 @@ def load(version: ModelVersion) -> Engine:
     from worker.reading.engine import Engine
 
     with version.local_file() as path:
-        return Engine(path, version.sha256)
+        return Engine(path, version.sha256, converted=_converted())
 
 
 def local_engine(path: Path | None = None) -> Engine:
@@ -149,13 +150,20 @@ def local_engine(path: Path | None = None) -> Engine:
     from worker.reading import devices
 
     devices.pin(0, settings.GPUS)
-    devices.load_backend()
+    if devices.runtime() == "tensorflow":
+        devices.load_backend()
     from worker.reading.engine import Engine
 
     if path:
-        return Engine(path)
+        return Engine(path, converted=_converted())
     try:
         version = ModelVersion.active()
     except DatabaseError:  # no database, or not migrated yet
         version = None
-    return load(version) if version else Engine()
+    return load(version) if version else Engine(converted=_converted())
+
+
+def _converted() -> Path:
+    """Return the folder of the models that were converted for this processor."""
+    folder: Path = settings.DATA_DIR / "converted"
+    return folder

@@ -119,7 +119,7 @@ def _data_in_words(found: data.Corrections) -> str:
 
 
 def _start(active: ModelVersion | None, recipe: Recipe) -> "keras.Model":
-    from worker.reading.engine import load_model
+    from worker.reading.keras_models import load_model
 
     if active is None:
         raise ValueError("expected an active model version to fine-tune, received none")

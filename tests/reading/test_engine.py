@@ -9,7 +9,8 @@ import pytest
 
 from tests.pictures import mnist_png
 from worker.reading.bundle import BUNDLED_METRICS, BUNDLED_MODEL, ModelError, file_sha256
-from worker.reading.engine import BATCH_SIZES, Engine, load_model
+from worker.reading.engine import Engine
+from worker.reading.keras_models import BATCH_SIZES, load_model
 from worker.reading.reading import read_images
 from worker.training.fit import measure
 
@@ -30,7 +31,7 @@ def together(engine, mnist):
 
 @pytest.fixture(scope="module")
 def figures(engine, together):
-    return measure(engine.model, together)
+    return measure(load_model(BUNDLED_MODEL), together)
 
 
 def test_it_reads_at_least_994_of_1000_of_mnists_test_set(figures):
@@ -93,7 +94,7 @@ def test_batches_of_any_size_have_the_probabilities_of_single_digits(engine, mni
 
 def test_several_views_of_a_digit_are_more_accurate_than_one(engine, together, mnist):
     pixels = mnist.images[..., None].astype(np.float32) / 255
-    singly = engine.model.predict(pixels, batch_size=256, verbose=0)
+    singly = load_model(BUNDLED_MODEL).predict(pixels, batch_size=256, verbose=0)
     assert np.allclose(together.sum(axis=1), 1, atol=1e-5)
     wrong = [(read.argmax(axis=1) != mnist.labels).sum() for read in (singly, together)]
     assert wrong[1] < wrong[0]

@@ -11,6 +11,7 @@ from worker.images.finding import find_ink, normalize
 from worker.images.shapes import Shape
 from worker.reading.bundle import BUNDLED_METRICS, VERIFIER, VERIFIER_FACTS, ModelError, file_sha256
 from worker.reading.engine import Engine, bundled_verifier
+from worker.reading.keras_models import load_verifier
 from worker.reading.segmentation import Candidate, best_path, cut_parts
 from worker.reading.verifier import COLUMNS, ROWS, in_context
 from worker.training import verifier_data
@@ -97,7 +98,7 @@ def test_batches_of_any_size_have_the_probabilities_of_single_parts(engine, mnis
 
 def test_the_verifier_that_ships_is_the_one_that_was_measured():
     assert file_sha256(VERIFIER) == FACTS["sha256"]
-    assert bundled_verifier().count_params() == FACTS["parameters"]
+    assert load_verifier(VERIFIER).count_params() == FACTS["parameters"]
     assert FACTS["recipe"] == VerifierRecipe().__dict__
     both = FACTS["parameters"] + json.loads(BUNDLED_METRICS.read_text())["parameters"]
     assert both <= 500_000

@@ -30,6 +30,26 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def checked_sha256(path: Path, expected: str | None) -> str:
+    """Return the SHA-256 of a model file.
+
+    Raises:
+        ModelError: the file is missing, cannot be read, or does not have the expected one.
+    """
+    if not path.is_file():
+        raise ModelError(f"the model file {path.name} is missing")
+    try:
+        received = file_sha256(path)
+    except OSError as error:
+        raise ModelError(f"the model file {path.name} cannot be read: {error.strerror}") from error
+    if expected and received != expected:
+        raise ModelError(
+            f"the model file {path.name} was changed: expected SHA-256 {expected},"
+            f" received {received}"
+        )
+    return received
+
+
 def write_bundle(model: "keras.Model", metrics: Metrics, directory: Path) -> Metrics:
     """Write a model as digits.keras and its metrics as metrics.json, each whole or not at all.
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import os
 import subprocess
 import sys
@@ -12,9 +13,30 @@ from typing import cast
 
 from worker.metrics import BackendVersion
 
+ENGINES = ("auto", "tensorflow", "openvino")
+_pinned_to: str | None = None  # the GPU of this process
+
 
 class DeviceError(RuntimeError):
     """The device that was asked for is not there."""
+
+
+def runtime() -> str:
+    """Return what computes a model in this process: "openvino" or "tensorflow".
+
+    ENGINE in the environment names it. By default it is TensorFlow where the process is pinned to
+    a GPU, and OpenVINO on processors where it is installed.
+
+    Raises:
+        DeviceError: ENGINE is another word.
+    """
+    chosen = os.environ.get("ENGINE", "auto") or "auto"
+    if chosen not in ENGINES:
+        raise DeviceError(f'expected ENGINE to be one of {ENGINES}, received "{chosen}"')
+    if chosen != "auto":
+        return chosen
+    on_processor = _pinned_to is None and importlib.util.find_spec("openvino") is not None
+    return "openvino" if on_processor else "tensorflow"
 
 
 def pin(index: int, gpus: list[str]) -> str | None:
@@ -27,7 +49,8 @@ def pin(index: int, gpus: list[str]) -> str | None:
     Returns:
         The GPU that the process is pinned to; None for the CPU.
     """
-    chosen = gpus[index % len(gpus)] if gpus else None
+    global _pinned_to
+    chosen = _pinned_to = gpus[index % len(gpus)] if gpus else None
     visible = "-1" if chosen is None else chosen
     if "tensorflow" in sys.modules:
         if os.environ.get("CUDA_VISIBLE_DEVICES") == visible:

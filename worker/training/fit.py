@@ -246,7 +246,7 @@ def train_on_mnist(
     Raises:
         ModelError: the file to go on from is missing, damaged, or of another architecture.
     """
-    from worker.reading.engine import load_model
+    from worker.reading.keras_models import load_model
 
     model = load_model(start) if start else None
     if model is not None and model.name != recipe.architecture:

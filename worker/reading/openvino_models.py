@@ -1,0 +1,191 @@
+"""Keras models on processors: converted to OpenVINO's format once, and run without Keras.
+
+A model is converted in a process of its own, whose memory goes with it; the result is kept in a
+folder, so that the next process that reads only loads it.
+"""
+
+import contextlib
+import importlib.metadata
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+import openvino
+
+from worker.arrays import Pixels, Probabilities
+from worker.reading.bundle import ModelError, checked_sha256
+from worker.reading.networks import in_batches, scaled
+
+# Each is compiled for itself: shapes that are known beforehand are faster. The sizes share little
+# more than 30 MB.
+BATCH_SIZES = (64, 16, 4, 1)
+KEPT = 8  # converted models in a folder; older ones are deleted
+CONVERT_SECONDS = 120
+# The compiler's own choice on processors without AMX, bfloat16, is slower and less exact there.
+OPTIONS = {
+    "PERFORMANCE_HINT": "LATENCY",
+    "INFERENCE_PRECISION_HINT": "f32",
+    # Several processes share the cores: each would take the first ones.
+    "ENABLE_CPU_PINNING": False,
+}
+
+
+class OpenVINONetwork:
+    """A model that is compiled for this processor, for a few batch sizes."""
+
+    runtime = "openvino"
+
+    def __init__(
+        self,
+        path: Path,
+        image: tuple[int, int, int],
+        sha256: str | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """Compile a .keras file.
+
+        Args:
+            path: the file.
+            image: the shape of an image that it takes.
+            sha256: of the file, where it is known.
+            folder: where converted models are kept; by default, the user's folder for caches.
+
+        Raises:
+            ModelError: the file is missing, does not have this SHA-256, or is not such a model.
+        """
+        sha256, folder = checked_sha256(path, sha256), folder or _cache()
+        with contextlib.ExitStack() as stack:
+            converted = _converted(path, image, sha256, folder, stack)
+            try:
+                self._compiled = _compiled(converted)
+            except RuntimeError:  # the kept files are damaged
+                _delete(converted)
+                converted = _converted(path, image, sha256, folder, stack)
+                try:
+                    self._compiled = _compiled(converted)
+                except RuntimeError as error:
+                    raise ModelError(f"the model in {path.name} cannot be used: {error}") from error
+        self._own = threading.local()  # a request serves one call at a time
+
+    def __call__(self, images: Pixels) -> Probabilities:
+        """Return the probabilities for images: uint8, as the model takes them but for the scale."""
+        rows, start = [], 0
+        for size in BATCH_SIZES:
+            end = start + (len(images) - start) // size * size
+            rows.append(in_batches(self._run, images[start:end], size))
+            start = end
+        return np.concatenate(rows)
+
+    def _run(self, images: Pixels) -> Probabilities:
+        requests: dict[int, openvino.InferRequest]
+        requests = self._own.__dict__.setdefault("requests", {})
+        size = len(images)
+        if size not in requests:
+            requests[size] = self._compiled[size].create_infer_request()
+        request = requests[size]
+        request.infer([scaled(images)], share_inputs=True)
+        return np.array(request.get_output_tensor(0).data)
+
+
+def _compiled(converted: Path) -> dict[int, openvino.CompiledModel]:
+    core = openvino.Core()
+    return {
+        size: core.compile_model(converted / f"{size}.xml", "CPU", OPTIONS) for size in BATCH_SIZES
+    }
+
+
+def _converted(
+    path: Path,
+    image: tuple[int, int, int],
+    sha256: str,
+    folder: Path,
+    stack: contextlib.ExitStack,
+) -> Path:
+    """Return the folder with a model in OpenVINO's format, which is made where it is missing."""
+    versions = [importlib.metadata.version(name) for name in ("keras", "openvino")]
+    name = "-".join([sha256[:32], *versions, *map(str, BATCH_SIZES)])
+    kept = folder / name
+    if kept.is_dir():
+        with contextlib.suppress(OSError):
+            os.utime(kept)
+        return kept
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=folder))
+    except OSError:  # nothing can be kept here
+        temporary = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        _convert(path, image, temporary)
+        return temporary
+    try:
+        _convert(path, image, draft)
+        with contextlib.suppress(OSError):  # another process was faster
+            draft.rename(kept)
+    finally:
+        _delete(draft)
+    for old in sorted(folder.glob("[0-9a-f]*-*"), key=lambda one: -one.stat().st_mtime)[KEPT:]:
+        _delete(old)
+    return kept
+
+
+def _cache() -> Path:
+    """Return this user's folder for what can be made again, by the XDG Base Directory rules."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(given) if given.startswith("/") else Path.home() / ".cache") / "digits"
+
+
+def _delete(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        for file in folder.iterdir():
+            file.unlink()
+        folder.rmdir()
+
+
+def _convert(path: Path, image: tuple[int, int, int], folder: Path) -> None:
+    words = ["-m", "worker.reading.openvino_models", str(path), str(folder), *map(str, image)]
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, *words],
+        env=os.environ | {"KERAS_BACKEND": "openvino", "PYTHONPATH": root},
+        capture_output=True,
+        text=True,
+        timeout=CONVERT_SECONDS,
+        check=False,
+    )
+    if done.returncode == REFUSED:
+        raise ModelError(done.stdout.strip())
+    if done.returncode:
+        lines = done.stderr.strip().splitlines()
+        raise ModelError(
+            f"the model file {path.name} cannot be converted:"
+            f" {lines[-1] if lines else f'exit status {done.returncode}'}"
+        )
+
+
+REFUSED = 3  # the exit status of a conversion whose file is no such model
+
+
+def main() -> int:
+    """Convert a .keras file: PATH FOLDER HEIGHT WIDTH CHANNELS."""
+    import keras
+
+    from worker.reading import keras_models
+
+    path, folder, image = Path(sys.argv[1]), Path(sys.argv[2]), tuple(map(int, sys.argv[3:]))
+    try:
+        model = keras_models.load(path, None, image)  # type: ignore[arg-type]  # three numbers
+    except ModelError as error:
+        print(error)
+        return REFUSED
+    for size in BATCH_SIZES:
+        spec = keras.InputSpec(shape=(size, *image), dtype="float32")
+        file = str(folder / f"{size}.xml")
+        model.export(file, format="openvino", verbose=False, input_signature=[spec])
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
