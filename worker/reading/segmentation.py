@@ -128,7 +128,9 @@ def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -
     node, starts = 0, []
     for shape, row in zip(line, read, strict=True):
         may_be_cut = most > 0 and _is_doubtful(shape, row)
-        parts = _parts(shape, height, alone=len(line) == 1) if may_be_cut else []
+        alone = len(line) == 1 and shape.width < BROAD * shape.height
+        may_be_cut &= not (alone and _is_beyond_cuts(shape, row))
+        parts = _parts(shape, height, alone=alone) if may_be_cut else []
         most -= len(parts)
         last = node + max((part.end for part in parts), default=1)
         for part in parts:
@@ -165,12 +167,26 @@ def _is_doubtful(shape: Shape, row: Probabilities) -> bool:
     return float(row[:-1].max()) < CERTAIN or shape.width > WIDE * shape.height
 
 
+def _is_beyond_cuts(shape: Shape, row: Probabilities) -> bool:
+    """Return whether a shape that stands alone scores more than any of its parts together could.
+
+    Two parts that were read and verified beyond doubt would score the price of one cut.
+    """
+    digit, other = float(row[:-1].max()), float(row[-1])
+    if digit <= other:
+        return False
+    rejected = np.array([*np.zeros(len(row) - 1), 1.0], np.float32)
+    worst = Candidate(0, 1, shape, 0.0, row, within=shape, verified=rejected)
+    worst.breadth = shape.width / shape.height
+    return worst.score > np.log(CUT_ALONE)
+
+
 def _parts(shape: Shape, height: float, *, alone: bool) -> list[Candidate]:
     """Return the parts of a shape between any two of its cuts; the nodes count from 0."""
     if shape.width < NARROWEST * shape.height or shape.height < 8:
         return []
     # A shape that stands alone may be a letter; in a line, several digits are more likely.
-    odds = CUT_ALONE if alone and shape.width < BROAD * shape.height else 1.0
+    odds = CUT_ALONE if alone else 1.0
     price = float(np.log(odds)) / 2
     last, found = cut_parts(shape, height)
     # Each cut has two sides, so each side pays one half.
