@@ -163,7 +163,7 @@ class UploadAdmin(Cascades, OnTheSite, SureAdmin):
 
     @admin.display(description="image")
     def image(self, upload: Upload) -> str:
-        if not upload.preview:
+        if not upload.has_picture:
             return "-"
         return thumbnail(reverse("preview", args=[upload.pk]), f"{upload}")
 

@@ -3,6 +3,7 @@
 from digits.models.api import IdempotencyKey, Token
 from digits.models.batches import Batch, BatchItem, BatchPart
 from digits.models.corrections import Correction
+from digits.models.files import SmallFile
 from digits.models.rereadings import Rereading
 from digits.models.training import TrainingEvent, TrainingRun
 from digits.models.uploads import Digit, Prediction, Upload
@@ -19,6 +20,7 @@ __all__ = [
     "ModelVersion",
     "Prediction",
     "Rereading",
+    "SmallFile",
     "Token",
     "TrainingEvent",
     "TrainingRun",

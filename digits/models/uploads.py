@@ -26,6 +26,7 @@ class Status(models.TextChoices):
     FAILED = "failed", "failed"
 
 
+PREVIEW_SIDE = 640  # pixels: a larger picture has a preview, which pages show
 UNFINISHED = (Status.QUEUED, Status.RUNNING)
 
 
@@ -161,6 +162,11 @@ class Upload(Leased):
     @property
     def is_finished(self) -> bool:
         return self.status not in UNFINISHED
+
+    @property
+    def has_picture(self) -> bool:
+        """Whether pages can show it: it was decoded."""
+        return bool(self.preview) or self.width is not None
 
     @property
     def waited(self) -> timedelta | None:

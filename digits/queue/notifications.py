@@ -4,75 +4,84 @@ They only shorten a wait: a waiting request looks at the database, too.
 """
 
 import logging
-import time
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterable
 
-from redis.client import PubSub
+from django.db import connections
 
 from digits.queue import redis
 
 logger = logging.getLogger(__name__)
-LOOK_SECONDS = 1.0  # between two looks at the database
-LOOK_SECONDS_WITHOUT_REDIS = 0.2
+AGAIN_SECONDS = 1.0  # after Redis went down
+STOP_SECONDS = 0.5  # between two looks whether to stop
 
 
-def publish(messages: Mapping[str, str]) -> None:
-    """Send a message to each of these channels."""
+def publish(channel: str, words: Iterable[object]) -> None:
+    """Send words without blanks to those who listen to a channel."""
     try:
-        with redis.client().pipeline(transaction=False) as pipeline:
-            for channel, message in messages.items():
-                pipeline.publish(channel, message)
-            pipeline.execute()
+        redis.client().publish(channel, " ".join(map(str, words)))
     except redis.RedisError as error:
         logger.warning("cannot notify, those who wait poll the database: %s", error)
 
 
-def wait(channel: str, is_over: Callable[[], bool], seconds: float) -> bool:
-    """Wait until something is over, woken by messages on a channel.
+class Listener:
+    """One subscription of a process to a channel, in a thread of its own."""
 
-    Args:
-        channel: where a message comes when it may be over.
-        is_over: looks at the database; called at least once a second.
-        seconds: the longest wait.
+    def __init__(
+        self, channel: str, on_words: Callable[[list[str]], None], on_start: Callable[[], None]
+    ) -> None:
+        """Prepare to listen; nothing is sent before `start`.
 
-    Returns:
-        False if it was not over by then.
-    """
-    deadline = time.monotonic() + seconds
-    if is_over():
-        return True
-    pubsub = _subscribed(channel)
-    try:
-        while not is_over():
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            if pubsub is None:
-                time.sleep(min(LOOK_SECONDS_WITHOUT_REDIS, left))
-                continue
+        Args:
+            on_words: called with the words of each message.
+            on_start: called whenever listening begins: what was sent before is not known.
+        """
+        self.channel, self.on_words, self.on_start = channel, on_words, on_start
+        self.is_listening = False
+        self._is_stopped = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Listen, if this process does not yet."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        with self._starting:
+            if self._thread is None or not self._thread.is_alive():
+                self._is_stopped.clear()
+                self._thread = threading.Thread(
+                    target=self._listen, name=f"listens to {self.channel}", daemon=True
+                )
+                self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening, and give the thread's connections back."""
+        self._is_stopped.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _listen(self) -> None:
+        while not self._is_stopped.is_set():
             try:
-                pubsub.get_message(timeout=min(LOOK_SECONDS, left))
-            except redis.RedisError:
-                _close(pubsub)
-                pubsub = None
-        return True
-    finally:
-        _close(pubsub)
+                self._listen_until_it_fails()
+            except redis.RedisError as error:
+                if self.is_listening:
+                    logger.warning("not notified, those who wait poll the database: %s", error)
+            except Exception:
+                logger.exception("a notification could not be passed on")
+            self.is_listening = False
+            self._is_stopped.wait(AGAIN_SECONDS)
+        connections.close_all()
 
-
-def _subscribed(channel: str) -> PubSub | None:
-    """Return a subscription, or None where Redis is down."""
-    pubsub: PubSub | None = None
-    try:
-        pubsub = redis.client().pubsub(ignore_subscribe_messages=True)
-        pubsub.subscribe(channel)
-        pubsub.get_message(timeout=1)  # the subscription's own answer
-    except redis.RedisError:
-        _close(pubsub)
-        return None
-    return pubsub
-
-
-def _close(pubsub: PubSub | None) -> None:
-    if pubsub is not None:
-        pubsub.close()
+    def _listen_until_it_fails(self) -> None:
+        with redis.client().pubsub() as pubsub:
+            pubsub.subscribe(self.channel)
+            while not self._is_stopped.is_set():
+                message = pubsub.get_message(timeout=STOP_SECONDS)
+                if message is None:
+                    continue
+                if message["type"] == "subscribe":
+                    self.is_listening = True
+                    self.on_start()
+                elif message["type"] == "message":
+                    self.on_words(message["data"].split())

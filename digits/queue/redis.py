@@ -4,6 +4,9 @@ from functools import cache
 
 import redis
 from django.conf import settings
+from redis.client import PubSub
+
+__all__ = ["PubSub", "RedisError", "client"]
 
 RedisError = redis.RedisError
 

@@ -1,7 +1,12 @@
-"""Wake-ups: Celery messages that make workers look for rows to claim. They carry no data."""
+"""Wake-ups: messages that make workers look for rows to claim. They carry no data.
+
+A worker that has nothing to do listens for a moment before its task ends, so that the next row need
+not wait for another Celery message.
+"""
 
 import logging
-from typing import Any
+import time
+from typing import Any, Self
 
 from celery import current_app
 from django.db import transaction
@@ -12,26 +17,76 @@ from digits.queue import redis
 logger = logging.getLogger(__name__)
 PENDING = "digits:wake-up-pending"
 PENDING_SECONDS = 5
+LISTENING = "digits:wake-up"
 
 
-def send(task: str, *, force: bool = False, **options: Any) -> bool:
-    """Wake the workers because rows are waiting; one pending wake-up of a task serves all rows.
+def send(task: str, *, force: bool = False, others: bool = False, **options: Any) -> bool:
+    """Wake the workers because rows are waiting.
+
+    A worker that listens hears of it at once. Else a Celery message is sent, and one pending
+    message of a task serves all rows.
 
     Args:
         task: the name of the Celery task that looks for such rows.
-        force: send one even where one is pending.
+        force: send a Celery message even where one is pending, or somebody listens.
+        others: send one, even where somebody listens: those who do have enough to do.
         options: Celery's own, for the message.
 
     Returns:
         False if Redis is down. The rows stay queued, and the sweeper wakes the workers later.
     """
     try:
-        if redis.client().set(_pending(task), 1, nx=not force, ex=PENDING_SECONDS):
+        client = redis.client()
+        if not force and not others and client.publish(_channel(task), ""):
+            return True
+        if client.set(_pending(task), 1, nx=not force, ex=PENDING_SECONDS):
             current_app.send_task(task, retry=False, **options)
     except (redis.RedisError, OperationalError, OSError) as error:
         logger.warning("Redis is down, %s waits in the database: %s", task, error)
         return False
     return True
+
+
+class Listening:
+    """While it is entered, wake-ups of a task come here, and no Celery message is sent for them.
+
+    Whoever leaves it must look once more for rows: one may have come with the last wake-up.
+    """
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+        self._pubsub: redis.PubSub | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._pubsub = redis.client().pubsub()
+            self._pubsub.subscribe(_channel(self._task))
+            self._pubsub.get_message(timeout=1)  # the subscription's own answer
+        except redis.RedisError as error:
+            logger.warning("cannot listen for wake-ups: %s", error)
+            self.__exit__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pubsub is not None:
+            self._pubsub.close()
+            self._pubsub = None
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for a wake-up, at most so many seconds. Return False if none came."""
+        if self._pubsub is None:
+            return False
+        deadline, heard = time.monotonic() + seconds, False
+        try:
+            while (left := deadline - time.monotonic()) > 0:
+                message = self._pubsub.get_message(timeout=0 if heard else left)
+                if message is None:
+                    break
+                heard = heard or message["type"] == "message"
+        except redis.RedisError as error:
+            logger.warning("cannot listen for wake-ups: %s", error)
+            self.__exit__()
+        return heard
 
 
 def send_after_commit(task: str, **options: Any) -> None:
@@ -49,3 +104,7 @@ def received(task: str) -> None:
 
 def _pending(task: str) -> str:
     return f"{PENDING}:{task}"
+
+
+def _channel(task: str) -> str:
+    return f"{LISTENING}:{task}"

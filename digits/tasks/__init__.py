@@ -19,6 +19,7 @@ from digits.uploads import queue, rereading
 from digits.versions import activations
 
 SLICE_SECONDS = 2  # then another wake-up follows, so that a worker can stop between two
+LINGER_SECONDS = 0.3  # a worker waits so long for the next upload before it ends its task
 TIME_LIMIT = 300  # a hung process is replaced, and its uploads are read by the next
 # A message that a killed worker had taken is sent again.
 READING = {"acks_late": True, "reject_on_worker_lost": True, "time_limit": TIME_LIMIT}
@@ -26,18 +27,21 @@ READING = {"acks_late": True, "reject_on_worker_lost": True, "time_limit": TIME_
 
 @shared_task(name=queue.TASK, **READING)
 def classify() -> None:
-    """Read the queued uploads batch by batch."""
+    """Read the queued uploads batch by batch, and wait a moment for more."""
     wake_ups.received(queue.TASK)
     deadline = time.monotonic() + SLICE_SECONDS
-    uploads = queue.claim()
-    if len(uploads) == settings.CLASSIFY_BATCH:
-        wake_ups.send(queue.TASK)  # There may be more than one worker can do.
-    while uploads:
+    with wake_ups.Listening(queue.TASK) as more:
+        while (left := deadline - time.monotonic()) > 0:
+            if uploads := queue.claim():
+                if len(uploads) == settings.CLASSIFY_BATCH:
+                    wake_ups.send(queue.TASK, others=True)
+                work_on_uploads(uploads)
+            elif not more.wait(min(LINGER_SECONDS, left)):
+                break
+    # A last look, since nobody listens: from now on a message is sent.
+    if uploads := queue.claim():
+        wake_ups.send(queue.TASK)
         work_on_uploads(uploads)
-        if time.monotonic() > deadline:
-            wake_ups.send(queue.TASK)
-            return
-        uploads = queue.claim()
 
 
 @shared_task(name=activations.TASK, time_limit=TIME_LIMIT)

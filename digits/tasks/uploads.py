@@ -1,16 +1,16 @@
 """Uploads in a classify worker: read claimed ones as a batch, and save the readings."""
 
-import io
 import logging
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.files.base import ContentFile
-from django.db import transaction
+from django.core.files.storage import default_storage
 
 from digits.models import Digit, ModelVersion, Prediction, Upload
-from digits.models.uploads import Status, preview_path
+from digits.models.uploads import PREVIEW_SIDE, Status, preview_path
+from digits.pictures import previews
 from digits.queue import leases
 from digits.tasks import serving
 from digits.uploads import queue
@@ -22,19 +22,18 @@ if TYPE_CHECKING:
     from worker.reading.reading import Reading
 
 logger = logging.getLogger(__name__)
-PREVIEW_SIDE = 640
 PAUSE_SECONDS = 10  # before what went wrong is tried again
 
 
 def work_on_uploads(uploads: list[Upload]) -> None:
-    """Read claimed uploads as one batch, and save the readings."""
+    """Read claimed uploads as one batch, and save the readings in one transaction."""
     try:
         engine, version = serving.process.engine_and_version()
     except Exception:
         # It is not the uploads' fault; the sweeper wakes us again.
         leases.release(*uploads, count_attempt=False)
         raise
-    contents = {upload: content for upload in uploads if (content := _content(upload)) is not None}
+    contents = _contents(uploads)
     try:
         _read(contents, engine, version)
     except Exception as error:
@@ -47,11 +46,36 @@ def _read(contents: dict[Upload, bytes], engine: "Engine", version: ModelVersion
     from worker.reading.reading import read_images
 
     readings = read_images(engine, list(contents.values()), settings.MAX_PIXELS)
-    for upload, reading in zip(contents, readings, strict=True):
+    read = dict(zip(contents, readings, strict=True))
+    ended = {}
+    for upload, reading in read.items():
         try:
-            _save(upload, reading, version)
+            preview = _preview(reading.image) if reading.image else ""
         except OSError as error:
             _storage_fails(upload, error)
+        else:
+            ended[upload] = _fields(reading, version, preview)
+    uploads = queue.finish_all(
+        ended, lambda uploads: _save_digits({one: read[one] for one in uploads}, version)
+    )
+    for upload, fields in ended.items():
+        if upload not in uploads and fields["preview"]:
+            upload.preview.storage.delete(fields["preview"])
+
+
+def _contents(uploads: list[Upload]) -> dict[Upload, bytes]:
+    """Return the contents of the uploads' files, without those that cannot be read."""
+    storage = uploads[0].file.storage
+    small = (
+        storage.read_all([one.file.name for one in uploads]) if hasattr(storage, "read_all") else {}
+    )
+    contents = {}
+    for upload in uploads:
+        content = small.get(upload.file.name or "")
+        content = _content(upload) if content is None else content
+        if content is not None:
+            contents[upload] = content
+    return contents
 
 
 def _content(upload: Upload) -> bytes | None:
@@ -87,37 +111,28 @@ def _described(error: Exception) -> str:
     return "".join(traceback.format_exception(error))
 
 
-def _save(upload: Upload, reading: "Reading", version: ModelVersion) -> None:
-    if reading.error:
-        queue.fail(upload, str(reading.error), _described(reading.error))
-        return
-    assert reading.image is not None, "a reading without an error has its image"
-    name = upload.preview.storage.save(*_preview(reading.image))
-    with transaction.atomic():
-        ours = queue.finish(
-            upload,
-            Status.DONE,
-            reading=reading.text[:500],
-            confidence=reading.confidence,
-            version=version,
-            width=reading.width,
-            height=reading.height,
-            preview=name,
-            error="",
-            error_detail="",
-        )
-        if ours:
-            _save_digits(upload, reading, version)
-    if not ours:
-        upload.preview.storage.delete(name)
+def _fields(reading: "Reading", version: ModelVersion, preview: str) -> dict[str, Any]:
+    """Return the fields of an upload that ends with this reading."""
+    error = reading.error
+    return {
+        "status": Status.FAILED if error else Status.DONE,
+        "reading": reading.text[:500],
+        "confidence": reading.confidence,
+        "version": None if error else version,
+        "width": reading.width or None,
+        "height": reading.height or None,
+        "preview": preview,
+        "error": str(error or "")[:500],
+        "error_detail": _described(error) if error else "",
+    }
 
 
-def _save_digits(upload: Upload, reading: "Reading", version: ModelVersion) -> None:
-    rows = []
-    for position, read_digit in enumerate(reading.digits):
-        x, y, width, height = read_digit.glyph.box
-        rows.append(
-            Digit(
+def _save_digits(readings: dict[Upload, "Reading"], version: ModelVersion) -> None:
+    digits, predictions = [], []
+    for upload, reading in readings.items():
+        for position, read_digit in enumerate(reading.digits):
+            x, y, width, height = read_digit.glyph.box
+            digit = Digit(
                 upload=upload,
                 position=position,
                 line=read_digit.glyph.line,
@@ -127,24 +142,27 @@ def _save_digits(upload: Upload, reading: "Reading", version: ModelVersion) -> N
                 height=height,
                 pixels=read_digit.glyph.pixels.tobytes(),
             )
-        )
-    Digit.objects.bulk_create(rows)
+            digits.append(digit)
+            predictions.append((digit, read_digit))
+    Digit.objects.bulk_create(digits)
     Prediction.objects.bulk_create(
         Prediction(
-            digit=row,
+            digit=digit,
             version=version,
             value=read_digit.value,
             confidence=read_digit.confidence,
             probabilities=[round(float(p), 6) for p in read_digit.probabilities],
         )
-        for row, read_digit in zip(rows, reading.digits, strict=True)
+        for digit, read_digit in predictions
     )
 
 
-def _preview(image: "Image") -> tuple[str, "ContentFile[bytes]"]:
-    """Return the name and content of an upload's preview, a small WebP image."""
-    image = image.copy()
-    image.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
-    buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=80, method=2)
-    return preview_path(None, "preview.webp"), ContentFile(buffer.getvalue())
+def _preview(image: "Image") -> str:
+    """Store the preview of an upload, a small WebP image; return its name.
+
+    A picture that is no larger than a preview has none: pages show it as it is.
+    """
+    if max(image.size) <= PREVIEW_SIDE:
+        return ""
+    name = preview_path(None, "preview.webp")
+    return default_storage.save(name, ContentFile(previews.webp(image)))

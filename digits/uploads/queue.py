@@ -4,7 +4,7 @@ Uploads are claimed, finished and released under leases: see digits.queue.leases
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from digits.queue import leases, notifications, wake_ups
 
 logger = logging.getLogger(__name__)
 TASK = "digits.classify"
+FINISHED = "digits:finished"  # the channel of the primary keys of uploads that have ended
 
 
 def claim(limit: int | None = None) -> list[Upload]:
@@ -36,21 +37,36 @@ def _together(first: Sequence[Upload]) -> Sequence[Upload]:
 
 
 def finish(upload: Upload, status: str, **fields: Any) -> bool:
-    """End a claimed upload. Return False if its lease was lost to another worker.
+    """End a claimed upload, as finish_all. Return False if its lease was lost to another worker."""
+    return bool(finish_all({upload: {"status": status, **fields}}))
+
+
+def finish_all(
+    ended: Mapping[Upload, Mapping[str, Any]],
+    save: Callable[[Collection[Upload]], object] = len,
+) -> list[Upload]:
+    """End claimed uploads of one claim in one transaction.
 
     `finished` is called after the commit.
+
+    Args:
+        ended: the fields of each upload, "status" among them; all have the same names.
+        save: called with the ended ones within the transaction, to store what belongs to them.
+
+    Returns:
+        Those that were ended. For others the lease was lost to another worker.
     """
     with transaction.atomic():
-        ended = leases.finish(upload, status=status, **fields) == 1
-        if ended:
-            upload.status = status
-            transaction.on_commit(partial(finished, upload), robust=True)
-    return ended
+        uploads = leases.finish_each(ended)
+        if uploads:
+            save(uploads)
+            transaction.on_commit(partial(finished, uploads), robust=True)
+    return uploads
 
 
-def finished(upload: Upload) -> None:
-    """Notify those who wait for an upload that has ended as done or failed."""
-    notifications.publish({channel(upload.pk): upload.status})
+def finished(uploads: Collection[Upload]) -> None:
+    """Notify those who wait for uploads that have ended as done or failed."""
+    notifications.publish(FINISHED, [upload.pk for upload in uploads])
 
 
 def fail(upload: Upload, error: str, detail: str) -> bool:
@@ -80,8 +96,3 @@ def _give_up(upload: Upload) -> None:
         " while reading it.",
         "The lease ran out on the last attempt; the worker was killed or hung.",
     )
-
-
-def channel(pk: int) -> str:
-    """Return the name of the channel for notifications of an upload's end."""
-    return f"digits:upload:{pk}"

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.db.models.fields.files import FieldFile
 from django.http import FileResponse, Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.templatetags.static import static
 from django.utils.http import content_disposition_header
@@ -14,12 +15,15 @@ from django.views.decorators.http import require_GET, require_safe
 from digits.accounts.owners import OwnedRequest
 from digits.models import Digit, Upload
 from digits.models.corrections import LABELS
+from digits.models.uploads import PREVIEW_SIDE
+from digits.pictures import previews
 from digits.pictures.boxes import boxes_of
 from digits.pictures.pixels import png
 from digits.uploads import rereading
 from digits.uploads.lines import corrected_reading
 from digits.uploads.waiting import bounded, hold_until_finished
 from digits.views.fragments import kept, page_or_part
+from worker.images.decoding import ImageError, decode
 
 # What the start page shows of an upload: one in its panel, or each of several as a tile.
 PARTS = {"panel": "digits/_panel.html", "tile": "digits/_live_tile.html"}
@@ -53,10 +57,17 @@ def result_context(request: OwnedRequest, upload: Upload) -> dict[str, Any]:
 
 
 @require_GET
-def preview(request: OwnedRequest, pk: int) -> FileResponse:
-    """Return the preview of an upload."""
+def preview(request: OwnedRequest, pk: int) -> HttpResponseBase:
+    """Return the preview of an upload; that of a small picture is made from its file."""
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
-    return _file(mine.preview, content_type="image/webp")
+    if mine.preview or not mine.has_picture:
+        return _file(mine.preview, content_type="image/webp")
+    try:
+        with mine.file.open("rb") as file:
+            picture = decode(file.read(), PREVIEW_SIDE**2)
+    except (FileNotFoundError, ImageError) as error:
+        raise Http404("the file is gone from the storage") from error
+    return kept(HttpResponse(previews.webp(picture.image), content_type="image/webp"))
 
 
 @require_GET

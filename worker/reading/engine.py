@@ -17,8 +17,9 @@ from worker.reading.networks import CLASSES, IMAGE, PART, Network
 if TYPE_CHECKING:
     import keras
 
-# A digit is read as it is, and where that leaves doubt scaled and slanted in two ways: (scale, columns that a row moves
-# aside for each row that it is higher). The version history does not show how they were chosen.
+# A digit is read as it is, and where that leaves doubt scaled and slanted in two ways: (scale,
+# columns that a row moves aside for each row that it is higher). The version history does not show
+# how they were chosen.
 VIEWS = ((1.0, 0.0), (1.1, 0.12), (0.9, -0.12))
 # A first view that is read with this probability needs no other. It was set on MNIST's test set and
 # load_digits: from 0.95 on no reading of either differed from that by all views, and at 0.99 no

@@ -178,7 +178,7 @@ def _is_beyond_cuts(shape: Shape, row: Probabilities) -> bool:
     rejected = np.array([*np.zeros(len(row) - 1), 1.0], np.float32)
     worst = Candidate(0, 1, shape, 0.0, row, within=shape, verified=rejected)
     worst.breadth = shape.width / shape.height
-    return worst.score > np.log(CUT_ALONE)
+    return worst.score > float(np.log(CUT_ALONE))
 
 
 def _parts(shape: Shape, height: float, *, alone: bool) -> list[Candidate]:
