@@ -11,7 +11,7 @@ from django.apps import apps
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
-from django.db import models, transaction
+from django.db import connection, models, transaction
 
 if TYPE_CHECKING:
     from digits.models import SmallFile
@@ -46,9 +46,15 @@ class Files(Storage):
 
     def read_all(self, names: Iterable[str]) -> Mapping[str, bytes]:
         """Return the contents of those of the files that are small and exist, by one query."""
-        keys = {name: key for name in names if (key := _key(name))}
-        rows = _small_files()._base_manager.in_bulk(list(keys.values()))
-        return {name: bytes(rows[key].content) for name, key in keys.items() if key in rows}
+        keys = {key: name for name in names if (key := _key(name))}
+        if not keys:
+            return {}
+        # Without the ORM: it would take longer to make the statement than to carry it out.
+        table = connection.ops.quote_name(_small_files()._meta.db_table)
+        places = ", ".join(["%s"] * len(keys))
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT id, content FROM {table} WHERE id IN ({places})", list(keys))
+            return {keys[key]: bytes(content) for key, content in cursor.fetchall()}
 
     @property
     def _others(self) -> Storage:

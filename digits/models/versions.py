@@ -4,11 +4,12 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path, PurePath
 from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
@@ -63,6 +64,14 @@ class ModelVersion(models.Model):
         """Return the active version; None before the first one is registered."""
         return cls.objects.filter(is_active=True).first()
 
+    @classmethod
+    def active_key(cls) -> int | None:
+        """Return the primary key of the active version, by a statement that is compiled once."""
+        with connection.cursor() as cursor:
+            cursor.execute(*_statement_of_active_key())
+            row = cursor.fetchone()
+        return row[0] if row else None
+
     @contextmanager
     def local_file(self) -> Iterator[Path]:
         """Yield a local path of the model's file, which is fetched if the storage is remote.
@@ -97,6 +106,12 @@ class ModelVersion(models.Model):
     def mnist_accuracy(self) -> float | None:
         """The share of MNIST's test images whose most probable digit is right."""
         return first_known(_at(self.metrics, path) for path in MNIST_ACCURACY)
+
+
+@cache
+def _statement_of_active_key() -> tuple[str, tuple[Any, ...]]:
+    active = ModelVersion.objects.filter(is_active=True).order_by().values("pk")
+    return active.query.sql_with_params()
 
 
 def first_known(values: Iterable[float | None]) -> float | None:

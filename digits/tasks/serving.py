@@ -67,6 +67,8 @@ class Serving:
         Raises:
             ModelError: it cannot be loaded, and no other is in use.
         """
+        if self.active is not None and self.active.version.pk == ModelVersion.active_key():
+            return self.active.engine, self.active.version
         version = ModelVersion.active()
         if version is not None and not self._is_loaded(version) and not self._is_refused(version):
             try:

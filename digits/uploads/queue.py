@@ -4,12 +4,13 @@ Uploads are claimed, finished and released under leases: see digits.queue.leases
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from digits.models import Upload
@@ -27,13 +28,20 @@ def claim(limit: int | None = None) -> list[Upload]:
     One that was tried before is claimed alone: if it is the one that kills the worker, it does not
     take others with it.
     """
-    queued = Upload.objects.filter(status=Status.QUEUED).order_by("-attempts", "id")
-    limit = limit or settings.CLASSIFY_BATCH
-    return leases.claim(queued, limit, together=_together, started_at=timezone.now())
+    claimed = leases.claim_at_once(
+        _queued, limit or settings.CLASSIFY_BATCH, ("file",), started_at=timezone.now()
+    )
+    if len(claimed) > 1 and any(one.attempts > 1 for one in claimed):
+        alone = max(claimed, key=lambda one: one.attempts)
+        others = [one for one in claimed if one is not alone]
+        leases.release(*others, count_attempt=False, started_at=None)
+        return [alone]
+    return claimed
 
 
-def _together(first: Sequence[Upload]) -> Sequence[Upload]:
-    return first[:1] if first[0].attempts else first
+def _queued(limit: int) -> QuerySet[Upload]:
+    """Return the queued uploads in the order of claiming."""
+    return Upload.objects.filter(status=Status.QUEUED).order_by("-attempts", "id")
 
 
 def finish(upload: Upload, status: str, **fields: Any) -> bool:

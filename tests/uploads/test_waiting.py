@@ -41,12 +41,14 @@ def test_waiting_ends_when_the_sweeper_fails_the_upload(redis, settings):
     upload = make_upload()
     queue.claim()
     listener = redis.pubsub(ignore_subscribe_messages=True)
-    listener.subscribe(queue.channel(upload.pk))
+    listener.subscribe(queue.FINISHED)
     listener.get_message(timeout=1)
     queue.sweep()
     message = listener.get_message(timeout=5)
     listener.close()
-    assert message["data"] == Status.FAILED
+    assert message["data"] == str(upload.pk)
+    upload.refresh_from_db()
+    assert upload.status == Status.FAILED
 
 
 def test_waiting_gives_up_when_the_time_is_over(redis):
