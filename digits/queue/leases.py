@@ -220,11 +220,16 @@ def _write_each(changes: Mapping[int, Mapping[str, Any]], model: type[Leased]) -
         f"UPDATE {quote(meta.db_table)} SET {columns} WHERE {quote(str(meta.pk.column))} = %s"
     )
     values = [
-        [*(field.get_db_prep_save(new[field.name], connection) for field in written), key]
+        [*(field.get_db_prep_save(_key_of(new[field.name]), connection) for field in written), key]
         for key, new in changes.items()
     ]
     with connection.cursor() as cursor:
         cursor.executemany(statement, values)
+
+
+def _key_of(value: Any) -> Any:
+    """Return the primary key of a row that a foreign key is to refer to; others as they are."""
+    return value.pk if isinstance(value, models.Model) else value
 
 
 def release(
