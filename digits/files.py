@@ -11,7 +11,9 @@ from django.apps import apps
 from django.core.files import File
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage, default_storage, storages
-from django.db import connection, models, transaction
+from django.db import models, transaction
+
+from digits.queue import statements
 
 if TYPE_CHECKING:
     from digits.models import SmallFile
@@ -37,8 +39,8 @@ class Files(Storage):
 
     def save_all(self, files: Sequence[tuple[str, bytes]]) -> list[str]:
         """Store small files (name, content) by one statement; return the names that they get."""
-        model = _small_files()
-        rows = model._base_manager.bulk_create(model(content=content) for _, content in files)
+        rows = [_small_files()(content=content) for _, content in files]
+        statements.insert_all(rows)
         return [
             f"{IN_DATABASE}{row.pk}{PurePath(name).suffix}"
             for row, (name, _) in zip(rows, files, strict=True)
@@ -47,14 +49,8 @@ class Files(Storage):
     def read_all(self, names: Iterable[str]) -> Mapping[str, bytes]:
         """Return the contents of those of the files that are small and exist, by one query."""
         keys = {key: name for name in names if (key := _key(name))}
-        if not keys:
-            return {}
-        # Without the ORM: it would take longer to make the statement than to carry it out.
-        table = connection.ops.quote_name(_small_files()._meta.db_table)
-        places = ", ".join(["%s"] * len(keys))
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT id, content FROM {table} WHERE id IN ({places})", list(keys))
-            return {keys[key]: bytes(content) for key, content in cursor.fetchall()}
+        found = statements.select(_small_files(), ["id", "content"], "id", list(keys))
+        return {keys[key]: bytes(content) for key, content in found}
 
     @property
     def _others(self) -> Storage:

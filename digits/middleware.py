@@ -5,6 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
@@ -31,6 +32,17 @@ def owner(get_response: View) -> View:
     def middleware(request: OwnedRequest) -> HttpResponseBase:
         user = request.user if request.user.is_authenticated else None
         request.owner = Owner(user, request.session)
+        return get_response(request)
+
+    return middleware
+
+
+def without_session(get_response: View) -> View:
+    """Let a request belong to nobody, until a token says whose it is."""
+
+    def middleware(request: OwnedRequest) -> HttpResponseBase:
+        request.user = AnonymousUser()
+        request.owner = Owner(None, {})
         return get_response(request)
 
     return middleware

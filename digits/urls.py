@@ -22,6 +22,9 @@ from digits.views import (
 )
 
 urlpatterns = [
+    # Programs come often, and addresses are tried in this order.
+    path("mnist/classify", program.classify, name="mnist-classify"),
+    path("api/", include("digits.api.urls")),
     path("", start.index, name="index"),
     path("favicon.ico", site.favicon, name="favicon"),
     path("examples/", start.read_example, name="read-example"),
@@ -53,8 +56,6 @@ urlpatterns = [
     path("training/<int:pk>/", training.training_run, name="training-run"),
     path("training/<int:pk>/cancel", training.cancel, name="training-run-cancel"),
     path("dashboard/", dashboard.dashboard, name="dashboard"),
-    path("mnist/classify", program.classify, name="mnist-classify"),
-    path("api/", include("digits.api.urls")),
     path("account/tokens/", tokens.tokens, name="tokens"),
     path("account/tokens/<int:pk>/revoke", tokens.revoke, name="token-revoke"),
     path("health/live", health.live, name="health-live"),

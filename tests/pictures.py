@@ -5,6 +5,8 @@ import io
 import numpy as np
 from PIL import Image
 
+from digits.files import SMALL
+
 
 def png(pixels: np.ndarray) -> bytes:
     return encoded(Image.fromarray(np.asarray(pixels, np.uint8)), "PNG")
@@ -29,6 +31,15 @@ def on_paper(digit: np.ndarray, size: int = 400, paper: int = 230, ink: int = 40
     area = (slice(start, start + size // 2),) * 2
     page[area] += (ink - paper) * part
     return page.astype(np.uint8)
+
+
+def noisy_page(mnist, index: int = 0) -> bytes:
+    """A PNG of a digit on paper with grain, which lies on the disk as it is not small."""
+    page = on_paper(mnist.images[index]).astype(int)
+    page += np.random.default_rng(index).integers(-4, 5, page.shape)
+    data = png(page.clip(0, 255))
+    assert len(data) > SMALL
+    return data
 
 
 def in_lines(mnist, lines: list[list[int]], size: int = 60) -> np.ndarray:

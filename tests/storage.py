@@ -2,10 +2,21 @@
 
 import errno
 import os
+from pathlib import Path
 from typing import ClassVar
 
+from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import FileSystemStorage, Storage
+
+from digits.models import SmallFile
+
+
+def stored_files() -> list[str]:
+    """The names of all stored files: the small ones in the database, and those in the folder."""
+    folder = Path(settings.MEDIA_ROOT)
+    large = [str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()]
+    return [*(str(row) for row in SmallFile.objects.all()), *large]
 
 
 class FullStorage(FileSystemStorage):

@@ -139,6 +139,14 @@ MIDDLEWARE = [
     "digits.middleware.SignInFirst",
     "axes.middleware.AxesMiddleware",
 ]
+# For programs, whose requests have no cookies: see webapp.wsgi.
+PROGRAM_MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "digits.middleware.content_security_policy",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "digits.middleware.without_session",
+]
 ROOT_URLCONF = "webapp.urls"
 WSGI_APPLICATION = "webapp.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
     path("", include("digits.urls")),
+    path("admin/", admin.site.urls),
 ]
 handler400 = "digits.views.errors.bad_request"
 handler403 = "digits.views.errors.forbidden"

@@ -22,6 +22,8 @@ from django.db import connection, models, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from digits.queue import statements
+
 logger = logging.getLogger(__name__)
 
 
@@ -111,7 +113,7 @@ def claim_at_once(
     own = {field.name: field for field in meta.concrete_fields}
     column = {name: quote(str(field.column)) for name, field in own.items()}
     names = [str(meta.pk.name), "attempts", *load]
-    values = [own[name].get_db_prep_save(value, connection) for name, value in written.items()]
+    values = [statements.prepared(own[name], value) for name, value in written.items()]
     sets = [f"{column['attempts']} = {column['attempts']} + 1"]
     sets += [f"{column[name]} = %s" for name in written]
     with connection.cursor() as cursor:
@@ -187,7 +189,8 @@ def finish_each(ended: Mapping[Row, Mapping[str, Any]]) -> list[Row]:
     if not rows:
         return []
     over = {"finished_at": timezone.now(), "lease": None, "lease_expires_at": None}
-    _write_each({row.pk: over | dict(ended[row]) for row in rows}, type(rows[0]))
+    changes = {row.pk: over | dict(ended[row]) for row in rows}
+    statements.update_each(type(rows[0]), changes)
     for row in rows:
         for name, value in ended[row].items():
             setattr(row, name, value)
@@ -196,40 +199,11 @@ def finish_each(ended: Mapping[Row, Mapping[str, Any]]) -> list[Row]:
 
 def _held_keys(rows: Sequence[Leased]) -> set[int]:
     """Return the keys of those of the rows of one claim that are still held, and keep them so."""
-    quote, meta, lease = connection.ops.quote_name, type(rows[0])._meta, rows[0].lease
+    lease = rows[0].lease
     if lease is None or any(row.lease != lease for row in rows):
         raise ValueError("expected rows that were claimed together, received others")
-    field: models.UUIDField[Any, Any] = meta.get_field("lease")
     keep = " FOR UPDATE" if connection.features.has_select_for_update else ""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT {quote(str(meta.pk.column))} FROM {quote(meta.db_table)}"
-            f" WHERE {quote('lease')} = %s{keep}",
-            [field.get_db_prep_save(lease, connection)],
-        )
-        return {key for (key,) in cursor.fetchall()}
-
-
-def _write_each(changes: Mapping[int, Mapping[str, Any]], model: type[Leased]) -> None:
-    """Write fields into rows, by primary key, with one prepared statement."""
-    quote, meta = connection.ops.quote_name, model._meta
-    fields = {field.name: field for field in meta.concrete_fields}
-    written = [fields[name] for name in next(iter(changes.values()))]
-    columns = ", ".join(f"{quote(str(field.column))} = %s" for field in written)
-    statement = (
-        f"UPDATE {quote(meta.db_table)} SET {columns} WHERE {quote(str(meta.pk.column))} = %s"
-    )
-    values = [
-        [*(field.get_db_prep_save(_key_of(new[field.name]), connection) for field in written), key]
-        for key, new in changes.items()
-    ]
-    with connection.cursor() as cursor:
-        cursor.executemany(statement, values)
-
-
-def _key_of(value: Any) -> Any:
-    """Return the primary key of a row that a foreign key is to refer to; others as they are."""
-    return value.pk if isinstance(value, models.Model) else value
+    return {key for (key,) in statements.select(type(rows[0]), ["id"], "lease", [lease], keep)}
 
 
 def release(

@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from digits.models import Digit, ModelVersion, Prediction, Upload
 from digits.models.uploads import PREVIEW_SIDE, Status, preview_path
 from digits.pictures import previews
-from digits.queue import leases
+from digits.queue import leases, statements
 from digits.tasks import serving
 from digits.uploads import queue
 
@@ -144,16 +144,18 @@ def _save_digits(readings: dict[Upload, "Reading"], version: ModelVersion) -> No
             )
             digits.append(digit)
             predictions.append((digit, read_digit))
-    Digit.objects.bulk_create(digits)
-    Prediction.objects.bulk_create(
-        Prediction(
-            digit=digit,
-            version=version,
-            value=read_digit.value,
-            confidence=read_digit.confidence,
-            probabilities=[round(float(p), 6) for p in read_digit.probabilities],
-        )
-        for digit, read_digit in predictions
+    statements.insert_all(digits)
+    statements.insert_all(
+        [
+            Prediction(
+                digit=digit,
+                version=version,
+                value=read_digit.value,
+                confidence=read_digit.confidence,
+                probabilities=[round(float(p), 6) for p in read_digit.probabilities],
+            )
+            for digit, read_digit in predictions
+        ]
     )
 
 

@@ -17,7 +17,7 @@ from digits import files
 from digits.accounts.owners import Owner
 from digits.models import Upload
 from digits.models.uploads import Source, upload_path
-from digits.queue import wake_ups
+from digits.queue import statements, wake_ups
 from digits.uploads.queue import TASK
 
 
@@ -100,5 +100,5 @@ def _store(group: Sequence[_Sent]) -> None:
                 one.upload.file.name = name
         for one in group:
             one.upload.pk = None  # of a try that was rolled back
-        Upload.objects.bulk_create([one.upload for one in group])
+        statements.insert_all([one.upload for one in group])
         wake_ups.send_after_commit(TASK)

@@ -2,6 +2,7 @@
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
@@ -136,17 +137,17 @@ def test_an_admin_sets_a_new_password(client, ada):
 @pytest.mark.django_db(transaction=True)
 def test_an_account_goes_with_its_uploads_and_files(client, ada, settings):
     upload = make_reading(ModelVersion.active(), user=ada)
-    path = settings.MEDIA_ROOT / upload.file.name
+    name = upload.file.name
     theirs = make_upload(visitor="somebody else")
     assert "its 1 upload and its tokens" in client.get("/account/delete/").content.decode()
     wrong = client.post("/account/delete/", {"password": "x"})
     assert "That is not your password." in wrong.content.decode()
-    assert path.exists()
+    assert default_storage.exists(name)
     page = client.post("/account/delete/", {"password": PASSWORD}, follow=True).content.decode()
     assert "Your account and its uploads are deleted." in page
     assert "Sign in" in page
     assert list(Upload.objects.all()) == [theirs]
-    assert not path.exists()
+    assert not default_storage.exists(name)
     assert User.objects.count() == 0
 
 

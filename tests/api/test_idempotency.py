@@ -2,7 +2,6 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.db import connection
@@ -11,6 +10,7 @@ from rest_framework.test import APIClient
 from digits.accounts import idempotency, tokens
 from digits.models import IdempotencyKey, Upload
 from tests.api.clients import problem, send
+from tests.storage import stored_files
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
 
@@ -85,5 +85,4 @@ def test_a_key_sent_at_the_same_time_makes_one_upload(ann, seven):
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer["Location"] for answer in answers}) == 1
     assert Upload.objects.count() == IdempotencyKey.objects.count() == 1
-    folder = Path(Upload.objects.get().file.path).parent
-    assert len(list(folder.iterdir())) == 1  # no file of a loser is left
+    assert len(stored_files()) == 1  # no file of a loser is left

@@ -7,6 +7,7 @@ import pytest
 from digits.models import Upload
 from tests.api.clients import DIGITS, UPLOADS, problem, send
 from tests.factories import make_reading, make_upload
+from tests.storage import stored_files
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
 
@@ -58,11 +59,12 @@ def test_a_failed_upload_says_why_and_nothing_of_its_traceback(api, ann):
     ("data", "reason"), [(b"words", "not an image"), (b"", "empty"), (b"\x89PNG\r\n\x1a\n", "")]
 )
 def test_a_bad_file_is_refused_in_the_words_of_the_site(api, settings, data, reason):
+    before = stored_files()
     body = problem(send(api, data), 400)
     assert body["errors"][0]["field"] == "file"
     assert reason in body["errors"][0]["message"]
     assert Upload.objects.count() == 0
-    assert not settings.MEDIA_ROOT.exists()
+    assert stored_files() == before
 
 
 def test_an_upload_without_a_file_and_one_that_is_no_form_are_refused(api):
@@ -140,5 +142,5 @@ def test_deleting_an_upload_takes_its_files_along(
     with django_capture_on_commit_callbacks(execute=True):
         answer = api.delete(f"{UPLOADS}{upload.pk}/")
     assert (answer.status_code, answer.content) == (204, b"")
-    assert not any(path.is_file() for path in settings.MEDIA_ROOT.rglob("*"))
+    assert stored_files() == []
     problem(api.delete(f"{UPLOADS}{upload.pk}/"), 404)

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from benchmarks.batches import Program, kaggle_table, kill_while_it_reads
-from tests.pictures import mnist_png
+from tests.pictures import mnist_png, noisy_page
 from tests.site import Site, environment, eventually, run_manage
 from tests.system.test_reading import classify, finished, rows, send_many
 from webapp.settings import WEB_THREADS
@@ -180,13 +180,14 @@ def test_the_environment_of_tests_is_not_that_of_sites():
     assert json.dumps(environment(PORT=1)).count('"PORT": "1"') == 1
 
 
-def test_a_failing_storage_costs_no_upload(own_site, seven):
+def test_a_failing_storage_costs_no_upload(own_site, seven, mnist):
     """A folder in the file's place stands for a disk that gives no data now."""
     site = own_site
     visitor = site.visitor()
     reader = site.reader()
     os.kill(reader, signal.SIGSTOP)
-    visitor.send(seven, "disk-0.png")
+    large = noisy_page(mnist)  # a small file lies in the database
+    visitor.send(large, "disk-0.png")
     number, path = site.query(
         "from digits.models import Upload; upload = Upload.objects.get(name='disk-0.png');"
         "print(upload.pk, upload.file.path)"
@@ -198,7 +199,7 @@ def test_a_failing_storage_costs_no_upload(own_site, seven):
     eventually(lambda: site.log().count(f"the storage fails for upload {number},") == 2, 40)
     assert classify(site, seven)[0] == 200  # others are read meanwhile
     path.rmdir()
-    path.write_bytes(seven)
+    path.write_bytes(large)
     eventually(lambda: finished(site, "disk") == 1, 30)
 
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import Http404
 from django.test import Client
@@ -11,6 +12,7 @@ from django.test import Client
 from digits.models import ModelVersion, Upload
 from digits.uploads.waiting import hold_until_finished
 from tests.factories import make_reading, make_upload
+from tests.storage import stored_files
 
 pytestmark = pytest.mark.django_db
 
@@ -53,11 +55,12 @@ def test_a_finished_page_asks_no_more(client, version):
 
 
 def test_a_bad_file_leaves_no_row_and_no_file(client, settings):
+    before = stored_files()
     answer = send(client, b"words")
     assert answer.status_code == 400
     assert "not an image" in answer.content.decode()
     assert Upload.objects.count() == 0
-    assert not settings.MEDIA_ROOT.exists()
+    assert stored_files() == before
 
 
 def test_a_file_over_the_limit_is_refused(client, settings, seven):
@@ -180,7 +183,9 @@ def test_an_error_of_ours_is_a_page_of_ours(client, account, settings):
     client.force_login(account)
     upload = make_reading(ModelVersion.active(), user=account)
     Upload.objects.filter(pk=upload.pk).update(preview="previews")
-    (settings.MEDIA_ROOT / "previews").mkdir(exist_ok=True)  # a folder where a file should be
+    (settings.MEDIA_ROOT / "previews").mkdir(
+        parents=True, exist_ok=True
+    )  # a folder where a file should be
     answer = client.get(f"{upload.get_absolute_url()}preview")
     assert answer.status_code == 500
     assert "Something broke" in answer.content.decode()
@@ -210,10 +215,10 @@ def test_people_sign_in_and_out(client, account):
 @pytest.mark.django_db(transaction=True)
 def test_files_go_with_their_row(version, settings):
     upload = make_reading(version)
-    paths = [settings.MEDIA_ROOT / upload.file.name, settings.MEDIA_ROOT / upload.preview.name]
-    assert all(path.exists() for path in paths)
+    names = [upload.file.name, upload.preview.name]
+    assert all(map(default_storage.exists, names))
     upload.delete()
-    assert not any(path.exists() for path in paths)
+    assert not any(map(default_storage.exists, names))
 
 
 def test_what_was_sent_before_signing_in_comes_along(client, account, redis, seven):
@@ -277,7 +282,7 @@ def test_an_upload_is_deleted_with_its_files_after_a_question(client, account, v
     assert answer.url == "/uploads/"
     assert "gone.png was deleted." in client.get(answer.url).content.decode()
     assert Upload.objects.count() == 0
-    assert not [path for path in settings.MEDIA_ROOT.rglob("*") if path.is_file()]
+    assert stored_files() == []
 
 
 def test_nobody_deletes_the_upload_of_another(client, account, version):

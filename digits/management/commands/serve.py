@@ -7,7 +7,7 @@ from typing import Any
 import waitress
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.core.wsgi import get_wsgi_application
+from django.core.servers.basehttp import get_internal_wsgi_application
 
 ROOM_FOR_FORM = 1024 * 1024
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, **_: Any) -> None:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         waitress.serve(
-            get_wsgi_application(),
+            get_internal_wsgi_application(),  # WSGI_APPLICATION of the settings
             host=settings.HOST,
             port=settings.PORT,
             threads=settings.WEB_THREADS,
