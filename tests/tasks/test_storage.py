@@ -13,7 +13,7 @@ from digits.uploads import queue
 from digits.versions import registry
 from tests.bulks import kaggle_csv, zip_of
 from tests.factories import make_upload
-from tests.pictures import mnist_png
+from tests.pictures import mnist_png, on_paper, png
 from worker.reading.bundle import BUNDLED_MODEL
 
 pytestmark = pytest.mark.django_db
@@ -31,8 +31,8 @@ def remote(settings, monkeypatch):
     return version
 
 
-def test_an_upload_is_read_and_gets_its_preview(redis, seven, remote, client):
-    upload = make_upload(seven)
+def test_an_upload_is_read_and_gets_its_preview(redis, mnist, remote, client):
+    upload = make_upload(png(on_paper(mnist.images[0], size=800)))
     work_on_uploads(queue.claim())
     upload.refresh_from_db()
     assert (upload.reading, upload.version) == ("7", remote)
