@@ -82,10 +82,15 @@ def _decode(image: Image.Image) -> Picture:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on metadata that we do not use
         image.load()
-        upright = ImageOps.exif_transpose(image)
+        upright = ImageOps.exif_transpose(image) if _may_be_turned(image) else image
     if (upright.width > upright.height) != (image.width > image.height):
         width, height = height, width
     return Picture(_on_paper(_reduced(_eight_bits(upright))), width, height)
+
+
+def _may_be_turned(image: Image.Image) -> bool:
+    """Return whether an image has metadata, which may say that it is not upright."""
+    return bool(image.info) or hasattr(image, "tag_v2")  # the tags of a TIFF
 
 
 def _reduced(image: Image.Image) -> Image.Image:

@@ -91,14 +91,13 @@ def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]]
 
 
 def _components(ink: Pixels, threshold: int) -> tuple[Integers, list[Piece]]:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).astype(np.uint8))
-    darkest = np.zeros(count, np.uint8)
-    np.maximum.at(darkest, labels.ravel(), ink.ravel())
-    numbers = [number for number in range(1, count) if darkest[number] >= DARK]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).astype(np.uint8))
+    dark = np.unique(labels[ink >= DARK]).tolist()
     pieces = []
-    for number in numbers:
-        x, y, width, height, area = map(int, stats[number])
-        pieces.append(Piece(x, y, width, height, area, [number]))
+    for number in dark:
+        if number:
+            x, y, width, height, area = map(int, stats[number])
+            pieces.append(Piece(x, y, width, height, area, [number]))
     return labels, pieces
 
 
@@ -134,6 +133,8 @@ def _digit_height(pieces: list[Piece]) -> float:
     Several digits that touch form a long piece that is no higher than one digit.
     """
     sides = np.array([min(piece.side, LONGEST * piece.height) for piece in pieces])
+    if len(sides) == 1:
+        return float(sides[0])
     order = np.argsort(sides)
     ink = np.cumsum(np.array([piece.area for piece in pieces])[order])
     return float(sides[order][np.searchsorted(ink, ink[-1] * 0.6)])
@@ -153,7 +154,7 @@ def _is_dirt(digit: Piece, height: float, most: float) -> bool:
 def _join(pieces: list[Piece], height: float) -> list[Piece]:
     """Join pieces to digits, the smallest and nearest first, until no two belong together."""
     pieces = sorted(pieces, key=lambda piece: -piece.side)[:MOST_PIECES]
-    while pair := min(_pairs_to_join(pieces, height), default=None):
+    while len(pieces) > 1 and (pair := min(_pairs_to_join(pieces, height), default=None)):
         *_, i, j = pair
         joined = pieces[i].joined(pieces[j])
         pieces = [piece for k, piece in enumerate(pieces) if k not in (i, j)] + [joined]
@@ -197,6 +198,8 @@ def _lines(digits: list[Piece]) -> list[list[Piece]]:
             min(beside, key=lambda line: _distance(line[-1], digit)).append(digit)
         else:
             lines.append([digit])
+    if len(lines) == 1:
+        return lines
     return sorted(lines, key=lambda line: float(np.mean([d.y + d.height / 2 for d in line])))
 
 
