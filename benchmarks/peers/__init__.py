@@ -1,0 +1,1 @@
+"""Uploads a second beside other servers of models: `python -m benchmarks.peers`."""

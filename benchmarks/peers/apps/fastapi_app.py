@@ -1,0 +1,13 @@
+"""FastAPI with the model in memory."""
+
+import model
+from fastapi import FastAPI, UploadFile
+
+app = FastAPI()
+loaded = model.load_warm()
+
+
+@app.post("/predict")
+async def predict(file: UploadFile) -> dict[str, int]:
+    pixels = model.decoded(file.file)
+    return {"digit": model.read(loaded, pixels[None])[0]}
