@@ -1,8 +1,8 @@
 """Uploads a second beside other servers of models: `python -m benchmarks.peers`.
 
 Each round starts the product and its peers one after the other, checks that each reads ten digits
-right, and lets wrk post MNIST's test images at 1, 16 and 64 connections. All have the same model
-file, Keras and TensorFlow; the product stores each upload and what it read, the peers only answer.
+right, and lets wrk post MNIST's test images at 1, 16 and 64 connections. All have the same
+model, the peers in Keras; the product stores each upload and what it read, the peers only answer.
 The original loads its model in each request; it has one turn, at 1 connection. With the defaults it
 takes about ten minutes, and each step has a limit. An answer that is not 2xx fails the run.
 

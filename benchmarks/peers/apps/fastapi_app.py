@@ -1,4 +1,4 @@
-"""FastAPI with the model in memory."""
+"""FastAPI with the model in memory; it runs a plain function in one of its threads."""
 
 import model
 from fastapi import FastAPI, UploadFile
@@ -8,6 +8,6 @@ loaded = model.load_warm()
 
 
 @app.post("/predict")
-async def predict(file: UploadFile) -> dict[str, int]:
+def predict(file: UploadFile) -> dict[str, int]:
     pixels = model.decoded(file.file)
     return {"digit": model.read(loaded, pixels[None])[0]}
