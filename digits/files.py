@@ -40,7 +40,7 @@ class Files(Storage):
     def save_all(self, files: Sequence[tuple[str, bytes]]) -> list[str]:
         """Store small files (name, content) by one statement; return the names that they get."""
         rows = [_small_files()(content=content) for _, content in files]
-        statements.insert_all(rows)
+        statements.Insert(rows).store()
         return [
             f"{IN_DATABASE}{row.pk}{PurePath(name).suffix}"
             for row, (name, _) in zip(rows, files, strict=True)

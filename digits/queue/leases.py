@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from django.conf import settings
 from django.db import connection, models, transaction
@@ -116,7 +116,7 @@ def claim_at_once(
     values = [statements.prepared(own[name], value) for name, value in written.items()]
     sets = [f"{column['attempts']} = {column['attempts']} + 1"]
     sets += [f"{column[name]} = %s" for name in written]
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {quote(meta.db_table)} SET {', '.join(sets)}"
             f" WHERE {column[names[0]]} IN ({free})"
@@ -173,28 +173,34 @@ def finish(*rows: Row, **fields: Any) -> int:
     return _let_go(held(*rows), **({"finished_at": timezone.now()} | fields))
 
 
-def finish_each(ended: Mapping[Row, Mapping[str, Any]]) -> list[Row]:
-    """End claimed rows of one claim, each with fields of its own, by one statement for all.
+class Finishing(Generic[Row]):
+    """The end of claimed rows of one claim, each with fields of its own.
 
-    Call it in a transaction, which holds the rows to its end.
-
-    Args:
-        ended: the fields of each row; all have the same names.
-
-    Returns:
-        Those that were ended. For others the lease was lost, and nothing changed.
+    The fields are prepared before the transaction that writes them.
     """
-    keys = _held_keys(list(ended)) if ended else set()
-    rows = [row for row in ended if row.pk in keys]
-    if not rows:
-        return []
-    over = {"finished_at": timezone.now(), "lease": None, "lease_expires_at": None}
-    changes = {row.pk: over | dict(ended[row]) for row in rows}
-    statements.update_each(type(rows[0]), changes)
-    for row in rows:
-        for name, value in ended[row].items():
-            setattr(row, name, value)
-    return rows
+
+    def __init__(self, ended: Mapping[Row, Mapping[str, Any]]) -> None:
+        """Prepare the fields of each row; all have the same names."""
+        self._ended = ended
+        over = {"finished_at": timezone.now(), "lease": None, "lease_expires_at": None}
+        if ended:
+            changes = {row.pk: over | dict(fields) for row, fields in ended.items()}
+            self._update = statements.Update(type(next(iter(ended))), changes)
+
+    def finish(self) -> list[Row]:
+        """End the rows, by one statement for all, in a transaction that holds them to its end.
+
+        Returns:
+            Those that were ended. For others the lease was lost, and nothing changed.
+        """
+        keys = _held_keys(list(self._ended)) if self._ended else set()
+        rows = [row for row in self._ended if row.pk in keys]
+        if rows:
+            self._update.store([row.pk for row in rows])
+        for row in rows:
+            for name, value in self._ended[row].items():
+                setattr(row, name, value)
+        return rows
 
 
 def _held_keys(rows: Sequence[Leased]) -> set[int]:

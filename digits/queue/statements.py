@@ -5,8 +5,8 @@ Nothing but the statement itself is left out: values are prepared by the model's
 are sent.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
 
 from django.db import connection, models
 
@@ -14,45 +14,77 @@ Row = TypeVar("Row", bound=models.Model)
 MOST_PARAMETERS = 30_000  # of one statement; SQLite and PostgreSQL allow a little more
 
 
-def insert_all(rows: Sequence[Row]) -> None:
-    """Store new rows of one model, as bulk_create does, and set their primary keys."""
-    if not rows:
-        return
-    meta = type(rows[0])._meta
-    fields = [field for field in meta.concrete_fields if field is not meta.pk]
-    at_once = MOST_PARAMETERS // len(fields)
-    quote = connection.ops.quote_name
-    columns = ", ".join(quote(str(field.column)) for field in fields)
-    places = f"({', '.join(['%s'] * len(fields))})"
-    with connection.cursor() as cursor:
-        for start in range(0, len(rows), at_once):
-            some = rows[start : start + at_once]
-            cursor.execute(
-                f"INSERT INTO {quote(meta.db_table)} ({columns})"
-                f" VALUES {', '.join([places] * len(some))}"
-                f" RETURNING {quote(str(meta.pk.column))}",
-                [prepared(field, field.value_from_object(row)) for row in some for field in fields],
-            )
-            for row, (key,) in zip(some, cursor.fetchall(), strict=True):
-                row.pk = key
-                row._state.adding = False
-                row._state.db = connection.alias
+class Insert(Generic[Row]):
+    """New rows of one model, which are stored as bulk_create does.
+
+    Their values are prepared at once, so that a transaction need not wait for that.
+    """
+
+    def __init__(self, rows: Sequence[Row], late: Iterable[str] = ()) -> None:
+        """Prepare the rows.
+
+        Args:
+            rows: the new rows.
+            late: the fields whose values are known only when they are stored.
+        """
+        self.rows = rows
+        if not rows:
+            return
+        meta = type(rows[0])._meta
+        self._fields = [field for field in meta.concrete_fields if field is not meta.pk]
+        self._late = [index for index, field in enumerate(self._fields) if field.name in late]
+        self._values = [
+            [prepared(field, field.value_from_object(row)) for field in self._fields]
+            for row in rows
+        ]
+
+    def store(self) -> None:
+        """Store the rows, and set their primary keys."""
+        if not self.rows:
+            return
+        for row, values in zip(self.rows, self._values, strict=True):
+            for index in self._late:
+                field = self._fields[index]
+                values[index] = prepared(field, field.value_from_object(row))
+        at_once = MOST_PARAMETERS // len(self._fields)
+        with connection.cursor() as cursor:
+            for start in range(0, len(self.rows), at_once):
+                some = self._values[start : start + at_once]
+                cursor.execute(self._statement(len(some)), [one for row in some for one in row])
+                for row, (key,) in zip(self.rows[start:], cursor.fetchall(), strict=False):
+                    row.pk = key
+                    row._state.adding = False
+                    row._state.db = connection.alias
+
+    def _statement(self, count: int) -> str:
+        quote, meta = connection.ops.quote_name, type(self.rows[0])._meta
+        columns = ", ".join(quote(str(field.column)) for field in self._fields)
+        places = ", ".join([f"({', '.join(['%s'] * len(self._fields))})"] * count)
+        table, key = quote(meta.db_table), quote(str(meta.pk.column))
+        return f"INSERT INTO {table} ({columns}) VALUES {places} RETURNING {key}"
 
 
-def update_each(model: type[models.Model], changes: Mapping[int, Mapping[str, Any]]) -> None:
-    """Write fields into rows: their new values by primary key, all with the same names."""
-    quote, meta = connection.ops.quote_name, model._meta
-    own = {field.name: field for field in meta.concrete_fields}
-    fields = [own[name] for name in next(iter(changes.values()), ())]
-    columns = ", ".join(f"{quote(str(field.column))} = %s" for field in fields)
-    with connection.cursor() as cursor:
-        cursor.executemany(
-            f"UPDATE {quote(meta.db_table)} SET {columns} WHERE {quote(str(meta.pk.column))} = %s",
-            [
-                [*(prepared(field, new[field.name]) for field in fields), key]
-                for key, new in changes.items()
-            ],
-        )
+class Update:
+    """New values of fields of rows, prepared as those of Insert."""
+
+    def __init__(self, model: type[models.Model], changes: Mapping[int, Mapping[str, Any]]) -> None:
+        """Prepare the values, by primary key; all have the same names."""
+        meta = model._meta
+        own = {field.name: field for field in meta.concrete_fields}
+        self._fields = [own[name] for name in next(iter(changes.values()), ())]
+        self._table, self._key = meta.db_table, str(meta.pk.column)
+        self._values = {
+            key: [*(prepared(field, new[field.name]) for field in self._fields), key]
+            for key, new in changes.items()
+        }
+
+    def store(self, keys: Collection[int]) -> None:
+        """Write the values of these rows."""
+        quote = connection.ops.quote_name
+        columns = ", ".join(f"{quote(str(field.column))} = %s" for field in self._fields)
+        statement = f"UPDATE {quote(self._table)} SET {columns} WHERE {quote(self._key)} = %s"
+        with connection.cursor() as cursor:
+            cursor.executemany(statement, [self._values[key] for key in keys])
 
 
 def select(

@@ -2,6 +2,7 @@
 
 import logging
 import traceback
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -55,9 +56,13 @@ def _read(contents: dict[Upload, bytes], engine: "Engine", version: ModelVersion
             _storage_fails(upload, error)
         else:
             ended[upload] = _fields(reading, version, preview)
-    uploads = queue.finish_all(
-        ended, lambda uploads: _save_digits({one: read[one] for one in uploads}, version)
-    )
+    digits = _Digits({upload: read[upload] for upload in ended}, version)
+
+    def store(uploads: Collection[Upload]) -> None:
+        of_all = len(uploads) == len(ended)
+        (digits if of_all else _Digits({one: read[one] for one in uploads}, version)).store()
+
+    uploads = queue.finish_all(ended, store)
     for upload, fields in ended.items():
         if upload not in uploads and fields["preview"]:
             upload.preview.storage.delete(fields["preview"])
@@ -127,36 +132,42 @@ def _fields(reading: "Reading", version: ModelVersion, preview: str) -> dict[str
     }
 
 
-def _save_digits(readings: dict[Upload, "Reading"], version: ModelVersion) -> None:
-    digits, predictions = [], []
-    for upload, reading in readings.items():
-        for position, read_digit in enumerate(reading.digits):
-            x, y, width, height = read_digit.glyph.box
-            digit = Digit(
-                upload=upload,
-                position=position,
-                line=read_digit.glyph.line,
-                x=x,
-                y=y,
-                width=width,
-                height=height,
-                pixels=read_digit.glyph.pixels.tobytes(),
-            )
-            digits.append(digit)
-            predictions.append((digit, read_digit))
-    statements.insert_all(digits)
-    statements.insert_all(
-        [
-            Prediction(
-                digit=digit,
-                version=version,
-                value=read_digit.value,
-                confidence=read_digit.confidence,
-                probabilities=[round(float(p), 6) for p in read_digit.probabilities],
-            )
-            for digit, read_digit in predictions
-        ]
-    )
+class _Digits:
+    """The digits and predictions of readings, prepared to be stored with their uploads."""
+
+    def __init__(self, readings: dict[Upload, "Reading"], version: ModelVersion) -> None:
+        digits: list[Digit] = []
+        predictions: list[Prediction] = []
+        for upload, reading in readings.items():
+            for position, read_digit in enumerate(reading.digits):
+                x, y, width, height = read_digit.glyph.box
+                digit = Digit(
+                    upload_id=upload.pk,
+                    position=position,
+                    line=read_digit.glyph.line,
+                    x=x,
+                    y=y,
+                    width=width,
+                    height=height,
+                    pixels=read_digit.glyph.pixels.tobytes(),
+                )
+                prediction = Prediction(
+                    digit=digit,
+                    version=version,
+                    value=read_digit.value,
+                    confidence=read_digit.confidence,
+                    probabilities=[round(p, 6) for p in read_digit.probabilities.tolist()],
+                )
+                digits.append(digit)
+                predictions.append(prediction)
+        self._digits = statements.Insert(digits)
+        self._predictions = statements.Insert(predictions, late=["digit"])
+
+    def store(self) -> None:
+        self._digits.store()
+        for prediction in self._predictions.rows:
+            prediction.digit_id = prediction.digit.pk
+        self._predictions.store()
 
 
 def _preview(image: "Image") -> str:

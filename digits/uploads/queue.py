@@ -64,8 +64,9 @@ def finish_all(
     Returns:
         Those that were ended. For others the lease was lost to another worker.
     """
+    finishing = leases.Finishing(ended)
     with transaction.atomic():
-        uploads = leases.finish_each(ended)
+        uploads = finishing.finish()
         if uploads:
             save(uploads)
             transaction.on_commit(partial(finished, uploads), robust=True)

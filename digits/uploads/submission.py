@@ -89,6 +89,9 @@ def _store_each(group: list[_Sent]) -> None:
 
 
 def _store(group: Sequence[_Sent]) -> None:
+    for one in group:
+        one.upload.pk = None  # of a try that was rolled back
+    rows = statements.Insert([one.upload for one in group], late=["file"])
     with transaction.atomic():
         small = [one for one in group if one.content is not None]
         if small:
@@ -98,7 +101,5 @@ def _store(group: Sequence[_Sent]) -> None:
             )
             for one, name in zip(small, names, strict=True):
                 one.upload.file.name = name
-        for one in group:
-            one.upload.pk = None  # of a try that was rolled back
-        statements.insert_all([one.upload for one in group])
+        rows.store()
         wake_ups.send_after_commit(TASK)

@@ -31,6 +31,7 @@ OPTIONS = {
     "INFERENCE_PRECISION_HINT": "f32",
     # Several processes share the cores: each would take the first ones.
     "ENABLE_CPU_PINNING": False,
+    "INFERENCE_NUM_THREADS": 1,
 }
 
 
