@@ -12,7 +12,7 @@ from digits.accounts.owners import Owner
 from digits.learning import runs
 from digits.models import ModelVersion, TrainingRun, Upload
 from digits.models.uploads import Source
-from digits.uploads.submission import submit
+from digits.uploads.submission import submit, submit_async
 from worker.images.decoding import ImageError, read_header
 from worker.training.recipes import ARCHITECTURES, FINE_TUNING, Recipe
 
@@ -47,6 +47,10 @@ class UploadForm(forms.Form):
     def save(self, owner: Owner, source: str = Source.FILE) -> Upload:
         """Store the upload, and wake the workers."""
         return submit(self.cleaned_data["file"], owner, source)
+
+    async def save_async(self, owner: Owner, source: str) -> Upload:
+        """Store the upload as `save`, without holding a thread."""
+        return await submit_async(self.cleaned_data["file"], owner, source)
 
 
 class TokenForm(forms.Form):

@@ -3,11 +3,16 @@
 from collections.abc import Callable
 from typing import Any
 
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponseBase
+from django.middleware.clickjacking import XFrameOptionsMiddleware
+from django.middleware.common import CommonMiddleware
+from django.middleware.security import SecurityMiddleware
 from django.shortcuts import resolve_url
+from django.utils.decorators import sync_and_async_middleware
 from django_htmx.http import HttpResponseClientRedirect
 
 from digits.accounts.owners import OwnedRequest, Owner
@@ -37,13 +42,39 @@ def owner(get_response: View) -> View:
     return middleware
 
 
-def without_session(get_response: View) -> View:
-    """Let a request belong to nobody, until a token says whose it is."""
+@sync_and_async_middleware
+def for_programs(get_response: View) -> View:
+    """Do for requests of programs what the middleware for pages does for those of browsers.
 
-    def middleware(request: OwnedRequest) -> HttpResponseBase:
+    A request belongs to nobody, until a token says whose it is. Of Django's own middleware it takes
+    what looks at headers only, so that in an event loop none of it needs a thread.
+    """
+    own = [kind(get_response) for kind in (SecurityMiddleware, CommonMiddleware)]
+    frames = XFrameOptionsMiddleware(get_response)
+
+    def before(request: OwnedRequest) -> HttpResponseBase | None:
         request.user = AnonymousUser()
         request.owner = Owner(None, {})
-        return get_response(request)
+        return next(filter(None, (one.process_request(request) for one in own)), None)
+
+    def after(request: OwnedRequest, response: HttpResponseBase) -> HttpResponseBase:
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response = frames.process_response(request, response)
+        for one in reversed(own):
+            response = one.process_response(request, response)
+        return response
+
+    if iscoroutinefunction(get_response):
+
+        async def in_loop(request: OwnedRequest) -> HttpResponseBase:
+            refused = before(request)
+            return after(request, refused or await get_response(request))
+
+        return in_loop
+
+    def middleware(request: OwnedRequest) -> HttpResponseBase:
+        refused = before(request)
+        return after(request, refused or get_response(request))
 
     return middleware
 

@@ -81,6 +81,7 @@ MAX_BATCH_ROWS = _number("MAX_BATCH_ROWS", 100000, 1, 10_000_000)
 MAX_BATCH_FILES = _number("MAX_BATCH_FILES", 10000, 1, 65535)
 MAX_BATCH_UNPACKED_BYTES = _number("MAX_BATCH_UNPACKED_MB", 1000, 1, 100_000) * 1024 * 1024
 MAX_BATCH_RATIO = _number("MAX_BATCH_RATIO", 100, 1, 2000)
+BODY_SECONDS = _number("BODY_SECONDS", 60, 1, 3600)
 WEB_THREADS = _number("WEB_THREADS", 32, 2, 256)
 
 API_RATE = _rate(env.str("API_RATE", default="1200/minute"))
@@ -139,16 +140,11 @@ MIDDLEWARE = [
     "digits.middleware.SignInFirst",
     "axes.middleware.AxesMiddleware",
 ]
-# For programs, whose requests have no cookies: see webapp.wsgi.
-PROGRAM_MIDDLEWARE = [
-    "django.middleware.security.SecurityMiddleware",
-    "digits.middleware.content_security_policy",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "digits.middleware.without_session",
-]
+# For programs, whose requests have no cookies: see webapp.asgi.
+PROGRAM_MIDDLEWARE = ["digits.middleware.for_programs"]
 ROOT_URLCONF = "webapp.urls"
 WSGI_APPLICATION = "webapp.wsgi.application"
+ASGI_APPLICATION = "webapp.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {

@@ -1,7 +1,8 @@
-"""The WSGI application: `waitress-serve webapp.wsgi:application`."""
+"""The WSGI application, which answers in threads: see webapp.asgi for the whole site."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -11,25 +12,31 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 
+@contextmanager
+def program_middleware() -> Iterator[None]:
+    """Let a handler load the middleware for programs.
+
+    Django reads the list from the settings; the process still has one thread then.
+    """
+    of_pages = settings.MIDDLEWARE
+    settings.MIDDLEWARE = settings.PROGRAM_MIDDLEWARE
+    try:
+        yield
+    finally:
+        settings.MIDDLEWARE = of_pages
+
+
 class Programs(WSGIHandler):
     """Django for requests of programs: without what only browsers need, as sessions and forms."""
 
     def load_middleware(self, is_async: bool = False) -> None:
-        # Django reads the list from the settings, while the process still has one thread.
-        all_middleware = settings.MIDDLEWARE
-        settings.MIDDLEWARE = settings.PROGRAM_MIDDLEWARE
-        try:
+        with program_middleware():
             super().load_middleware(is_async)
-        finally:
-            settings.MIDDLEWARE = all_middleware
 
 
 def is_of_program(environ: dict[str, Any]) -> bool:
     """Return whether a request is for programs, and comes without a browser's cookies."""
-    path = environ.get("PATH_INFO", "")
-    if path == "/mnist/classify":
-        return True  # cookies are ignored there
-    return path.startswith("/api/v1/") and "HTTP_COOKIE" not in environ
+    return environ.get("PATH_INFO", "").startswith("/api/v1/") and "HTTP_COOKIE" not in environ
 
 
 _pages = get_wsgi_application()

@@ -5,13 +5,16 @@ Requests that come at the same time share a transaction, and so one wait for the
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
+from asgiref.sync import sync_to_async
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
-from django.db import connection, transaction
+from django.db import close_old_connections, connection, transaction
 
 from digits import files
 from digits.accounts.owners import Owner
@@ -37,6 +40,7 @@ class _Sent:
 
 _waiting: list[_Sent] = []
 _together = threading.Lock()
+_storing: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
 
 def submit(file: UploadedFile[bytes], owner: Owner, source: str = Source.FILE) -> Upload:
@@ -44,19 +48,49 @@ def submit(file: UploadedFile[bytes], owner: Owner, source: str = Source.FILE) -
 
     When it returns, both are on the disk. Within a transaction they are when that is committed.
     """
+    sent = _received(file, owner, source)
+    try:
+        _commit(sent)
+    except BaseException:
+        _forget(sent)
+        raise
+    return sent.upload
+
+
+async def submit_async(file: UploadedFile[bytes], owner: Owner, source: str) -> Upload:
+    """Store a checked file and its row, as `submit`, without holding a thread."""
+    if files.is_small(file.size):
+        sent = _received(file, owner, source)
+    else:
+        sent = await sync_to_async(_received)(file, owner, source)
+    loop = asyncio.get_running_loop()
+    _waiting.append(sent)
+    while not sent.is_over:  # the group that is being stored may have begun before
+        storing = _storing.get(loop)
+        if storing is None or storing.done():
+            storing = _storing[loop] = asyncio.ensure_future(sync_to_async(_store_waiting)())
+        await asyncio.shield(storing)
+    if sent.error:
+        await sync_to_async(_forget)(sent)
+        raise sent.error
+    return sent.upload
+
+
+def _received(file: UploadedFile[bytes], owner: Owner, source: str) -> _Sent:
+    """Return what is to be stored; a file that is not small is on the disk then."""
     name = file.name or ""
     sent = _Sent(Upload(name=name[-200:], source=source, **owner.fields()))
     if files.is_small(file.size):
         sent.content = file.read()
-        _commit(sent)
-        return sent.upload
-    sent.upload.file.save(name, file, save=False)
-    try:
-        _commit(sent)
-    except BaseException:
+    else:
+        sent.upload.file.save(name, file, save=False)
+    return sent
+
+
+def _forget(sent: _Sent) -> None:
+    """Delete the file of an upload that could not be stored."""
+    if sent.content is None:
         sent.upload.file.storage.delete(sent.upload.file.name or "")
-        raise
-    return sent.upload
 
 
 def _commit(sent: _Sent) -> None:
@@ -65,13 +99,21 @@ def _commit(sent: _Sent) -> None:
         _store([sent])
         return
     _waiting.append(sent)
-    with _together:
-        if not sent.is_over:  # else another thread has stored it
-            group = _waiting[:]
-            del _waiting[: len(group)]
-            _store_each(group)
+    _store_waiting(sent)
     if sent.error:
         raise sent.error
+
+
+def _store_waiting(sent: _Sent | None = None) -> None:
+    """Store all that wait, unless another thread has stored `sent` meanwhile."""
+    with _together:
+        if sent is not None and sent.is_over:
+            return
+        group = _waiting[:]
+        del _waiting[: len(group)]
+        if group:
+            close_old_connections()
+            _store_each(group)
 
 
 def _store_each(group: list[_Sent]) -> None:

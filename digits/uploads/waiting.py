@@ -1,10 +1,13 @@
 """Requests that wait until an upload is finished."""
 
+import asyncio
+import contextlib
 import math
 import threading
 import time
 from collections import OrderedDict
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import close_old_connections
 from django.http import Http404
@@ -25,11 +28,45 @@ _long_waits = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
 
 class _Wait:
-    """One request that waits; ended: the upload's row as it was after its end."""
+    """One request that waits in a thread; ended: the upload's row as it was after its end."""
 
     def __init__(self) -> None:
         self.woken = threading.Event()
         self.ended: Upload | None = None
+
+    def wake(self) -> None:
+        self.woken.set()
+
+
+class _AsyncWait(_Wait):
+    """One request that waits in an event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
+        self.loop = loop
+        self.in_loop = asyncio.Event()
+
+    def wake(self) -> None:
+        """Wake it from the thread of its loop; `_wake` does so from others."""
+        self.in_loop.set()
+
+
+def _wake(waits: list[_Wait]) -> None:
+    """Wake requests, those of one loop with one call."""
+    loops: dict[asyncio.AbstractEventLoop, list[_AsyncWait]] = {}
+    for wait in waits:
+        if isinstance(wait, _AsyncWait):
+            loops.setdefault(wait.loop, []).append(wait)
+        else:
+            wait.wake()
+    for loop, own in loops.items():
+        with contextlib.suppress(RuntimeError):  # it was closed
+            loop.call_soon_threadsafe(_wake_in_loop, own)
+
+
+def _wake_in_loop(waits: list[_AsyncWait]) -> None:
+    for wait in waits:
+        wait.wake()
 
 
 class _Waits:
@@ -41,15 +78,13 @@ class _Waits:
         self._ended: OrderedDict[int, None] = OrderedDict()
         self.listener = Listener(FINISHED, self.on_finished, self.wake_all)
 
-    def add(self, pk: int) -> _Wait:
+    def add(self, pk: int, wait: _Wait) -> None:
         """Let a request wait; it is woken at once if the upload has ended already."""
         self.listener.start()
-        wait = _Wait()
         with self._lock:
             self._by_upload.setdefault(pk, []).append(wait)
             if pk in self._ended:
-                wait.woken.set()
-        return wait
+                wait.wake()
 
     def remove(self, pk: int, wait: _Wait) -> None:
         with self._lock:
@@ -72,17 +107,16 @@ class _Waits:
         close_old_connections()
         rows = Upload.objects.in_bulk(awaited)
         with self._lock:
-            for pk in awaited:
-                for wait in self._by_upload.get(pk, ()):
-                    wait.ended = rows.get(pk)
-                    wait.woken.set()
+            woken = [(pk, wait) for pk in awaited for wait in self._by_upload.get(pk, ())]
+        for pk, wait in woken:
+            wait.ended = rows.get(pk)
+        _wake([wait for _, wait in woken])
 
     def wake_all(self) -> None:
         """Let everybody look at the database: notifications may have been missed."""
         with self._lock:
-            for waits in self._by_upload.values():
-                for wait in waits:
-                    wait.woken.set()
+            woken = [wait for waits in self._by_upload.values() for wait in waits]
+        _wake(woken)
 
 
 _waits = _Waits()
@@ -97,8 +131,8 @@ def hold_until_finished(upload: Upload, seconds: float) -> bool:
     Raises:
         Http404: it was deleted meanwhile.
     """
-    pk, seconds = upload.pk, bounded(seconds)
-    wait = _waits.add(pk)
+    pk, seconds, wait = upload.pk, bounded(seconds), _Wait()
+    _waits.add(pk, wait)
     try:
         return _hold(upload, wait, seconds)
     finally:
@@ -118,12 +152,44 @@ def _hold(upload: Upload, wait: _Wait, seconds: float) -> bool:
     return True
 
 
+async def wait_until_finished(upload: Upload, seconds: float) -> None:
+    """Wait up to so many seconds until an upload is finished, then load its state.
+
+    No thread is held, so that any number of requests may wait.
+
+    Raises:
+        Http404: it was deleted meanwhile.
+    """
+    pk, wait = upload.pk, _AsyncWait(asyncio.get_running_loop())
+    deadline = time.monotonic() + bounded(seconds)
+    _waits.add(pk, wait)
+    try:
+        while not upload.is_finished:
+            left = deadline - time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, min(_look_seconds(), left))):
+                    await wait.in_loop.wait()
+            wait.in_loop.clear()
+            if wait.ended is not None:
+                upload.__dict__.update(wait.ended.__dict__)
+            else:
+                await sync_to_async(_look)(upload)
+            if left <= 0:
+                return
+    finally:
+        _waits.remove(pk, wait)
+
+
+def _look_seconds() -> float:
+    """Return how long to wait between two looks at the database."""
+    return LOOK_SECONDS if _waits.listener.is_listening else LOOK_SECONDS_WITHOUT_REDIS
+
+
 def _is_over(upload: Upload, wait: _Wait, deadline: float) -> bool:
     """Wait until the upload is finished, at most until then, and load its state."""
     while not upload.is_finished:
-        look = LOOK_SECONDS if _waits.listener.is_listening else LOOK_SECONDS_WITHOUT_REDIS
         left = deadline - time.monotonic()
-        wait.woken.wait(max(0.0, min(look, left)))
+        wait.woken.wait(max(0.0, min(_look_seconds(), left)))
         wait.woken.clear()
         if wait.ended is not None:
             upload.__dict__.update(wait.ended.__dict__)

@@ -1,0 +1,131 @@
+"""The ASGI application: `uvicorn webapp.asgi:application`.
+
+A request is taken whole before anything works on it, so that a slow client costs no thread. What
+programs send most is answered in the event loop, where any number of requests may wait; all else is
+the WSGI application's, in threads.
+"""
+
+import asyncio
+import os
+import tempfile
+from collections.abc import Awaitable, Callable
+from typing import Any, BinaryIO
+
+from a2wsgi import WSGIMiddleware
+from django.conf import settings
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
+from django.http import HttpResponse
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
+
+from webapp.wsgi import application as wsgi_application
+from webapp.wsgi import program_middleware
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+IN_LOOP = ("/mnist/classify",)
+IN_MEMORY = 512 * 1024  # a larger body lies in a file meanwhile
+ROOM_FOR_FORM = 1024 * 1024
+CHUNK = 64 * 1024
+
+
+class Refused(Exception):
+    """A request that is not taken: its status, and the reason for its sender."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Programs(ASGIHandler):
+    """Django in the event loop, for views that are coroutines."""
+
+    def load_middleware(self, is_async: bool = True) -> None:
+        with program_middleware():
+            super().load_middleware(is_async)
+
+    async def answer(self, scope: Scope, body: BinaryIO, send: Send) -> None:
+        """Answer a request whose body is here; its views see to their connections themselves."""
+        request, refused = self.create_request(scope, body)
+        response = refused if request is None else await self.run_get_response(request)
+        await self.send_response(response, send)
+        response.close()
+
+
+class Application:
+    """The site."""
+
+    def __init__(self) -> None:
+        self.programs = Programs()
+        self.pages = WSGIMiddleware(wsgi_application, workers=settings.WEB_THREADS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.pages(scope, receive, send)  # type: ignore[arg-type]  # its own types
+            return
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as body:
+            try:
+                if not await read_body(scope, receive, body):
+                    return
+            except Refused as refused:
+                await refuse(scope, refused, send)
+            else:
+                await self._answer(scope, body, send)
+
+    async def _answer(self, scope: Scope, body: BinaryIO, send: Send) -> None:
+        if scope["path"] in IN_LOOP:
+            await self.programs.answer(scope, body, send)
+        else:
+            await self.pages(scope, in_chunks(body), send)  # type: ignore[arg-type]
+
+
+async def read_body(scope: Scope, receive: Receive, body: BinaryIO) -> bool:
+    """Write a request's body to a file, and go to its start. Return False if the client left.
+
+    Raises:
+        Refused: it is too large, or nothing came for a while.
+    """
+    limit = max(settings.MAX_UPLOAD_BYTES, settings.MAX_BATCH_BYTES) + ROOM_FOR_FORM
+    lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+    if lengths and lengths[0].isdigit() and int(lengths[0]) > limit:
+        raise Refused(413, "That is too large.")
+    size, more = 0, True
+    while more:
+        try:
+            async with asyncio.timeout(settings.BODY_SECONDS):
+                message = await receive()
+        except TimeoutError as error:
+            raise Refused(408, "The rest of the request did not come.") from error
+        if message["type"] == "http.disconnect":
+            return False
+        chunk, more = message.get("body", b""), message.get("more_body", False)
+        size += len(chunk)
+        if size > limit:
+            raise Refused(413, "That is too large.")
+        body.write(chunk)
+    body.seek(0)
+    return True
+
+
+def in_chunks(body: BinaryIO) -> Receive:
+    """Return a function that gives a body piece by piece, as a server does."""
+
+    async def receive() -> dict[str, Any]:
+        chunk = body.read(CHUNK)
+        return {"type": "http.request", "body": chunk, "more_body": len(chunk) == CHUNK}
+
+    return receive
+
+
+async def refuse(scope: Scope, refused: Refused, send: Send) -> None:
+    """Answer a request that was not taken, and end its connection."""
+    response = HttpResponse(
+        f"{refused}\n", status=refused.status, content_type="text/plain; charset=utf-8"
+    )
+    response.headers["Connection"] = "close"
+    await ASGIHandler.send_response(None, response, send)
+
+
+application = Application()
+__all__ = ["ASGIRequest", "application"]
