@@ -106,8 +106,7 @@ def claim_at_once(
             asked for.
         fields: what else to write into each.
     """
-    free, params = _statement(first_free, limit)
-    model = first_free(limit).model
+    model, free, params = _statement(first_free, limit)
     written = {**new_lease(), **model.when_claimed, **fields}
     quote, meta = connection.ops.quote_name, model._meta
     own = {field.name: field for field in meta.concrete_fields}
@@ -134,13 +133,13 @@ def claim_at_once(
 @cache
 def _statement(
     first_free: Callable[[int], models.QuerySet[Row]], limit: int
-) -> tuple[str, tuple[Any, ...]]:
-    """Return the statement that finds the keys of rows to claim, and its parameters."""
+) -> tuple[type[Row], str, tuple[Any, ...]]:
+    """Return the model of rows to claim, the statement that finds their keys, its parameters."""
     rows = first_free(limit).filter(lease__isnull=True)
     if connection.features.has_select_for_update_skip_locked:
         rows = rows.select_for_update(skip_locked=True, of=("self",))
     statement, params = rows.values("pk")[:limit].query.sql_with_params()
-    return statement, params
+    return rows.model, statement, params
 
 
 def held(*rows: Row) -> models.QuerySet[Row]:

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.db import close_old_connections
 from django.http import Http404
 
 from digits.models import Upload
+from digits.queue import statements
 from digits.queue.notifications import Listener
 from digits.uploads.queue import FINISHED
 
@@ -23,26 +25,27 @@ BRIEF_WAIT = 0.3
 LOOK_SECONDS = 1.0  # between two looks at the database
 LOOK_SECONDS_WITHOUT_REDIS = 0.2
 KNOWN = 10_000  # uploads that ended last: whoever comes to wait for them may have come late
+ANSWER = ("status", "reading", "error")  # what is loaded for those who wait in a loop
 # Whoever waits holds a thread: beyond a brief wait, half of them stay free for everything else.
 _long_waits = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
 
 class _Wait:
-    """One request that waits in a thread; ended: the upload's row as it was after its end."""
+    """One request that waits in a thread."""
 
     def __init__(self) -> None:
         self.woken = threading.Event()
-        self.ended: Upload | None = None
 
     def wake(self) -> None:
         self.woken.set()
 
 
 class _AsyncWait(_Wait):
-    """One request that waits in an event loop."""
+    """One request that waits in an event loop; ended: the fields ANSWER of an ended upload."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
+        self.ended: dict[str, Any] = {}
         self.loop = loop
         self.in_loop = asyncio.Event()
 
@@ -94,22 +97,21 @@ class _Waits:
                 del self._by_upload[pk]
 
     def on_finished(self, words: list[str]) -> None:
-        """Wake those who wait for these uploads, with rows that one query has loaded."""
+        """Wake those who wait for these uploads; one query loads what those in loops answer."""
         pks = [int(word) for word in words]
         with self._lock:
             for pk in pks:
                 self._ended[pk] = None
             while len(self._ended) > KNOWN:
                 self._ended.popitem(last=False)
-            awaited = [pk for pk in pks if pk in self._by_upload]
-        if not awaited:
-            return
-        close_old_connections()
-        rows = Upload.objects.in_bulk(awaited)
-        with self._lock:
-            woken = [(pk, wait) for pk in awaited for wait in self._by_upload.get(pk, ())]
-        for pk, wait in woken:
-            wait.ended = rows.get(pk)
+            woken = [(pk, wait) for pk in pks for wait in self._by_upload.get(pk, ())]
+        in_loops = [(pk, wait) for pk, wait in woken if isinstance(wait, _AsyncWait)]
+        if in_loops:
+            close_old_connections()
+            rows = statements.select(Upload, ["id", *ANSWER], "id", [pk for pk, _ in in_loops])
+            found = {pk: dict(zip(ANSWER, values, strict=True)) for pk, *values in rows}
+            for pk, wait in in_loops:
+                wait.ended = found.get(pk, {})
         _wake([wait for _, wait in woken])
 
     def wake_all(self) -> None:
@@ -153,7 +155,7 @@ def _hold(upload: Upload, wait: _Wait, seconds: float) -> bool:
 
 
 async def wait_until_finished(upload: Upload, seconds: float) -> None:
-    """Wait up to so many seconds until an upload is finished, then load its state.
+    """Wait up to so many seconds until an upload is finished, then load the fields ANSWER.
 
     No thread is held, so that any number of requests may wait.
 
@@ -170,8 +172,8 @@ async def wait_until_finished(upload: Upload, seconds: float) -> None:
                 async with asyncio.timeout(max(0.0, min(_look_seconds(), left))):
                     await wait.in_loop.wait()
             wait.in_loop.clear()
-            if wait.ended is not None:
-                upload.__dict__.update(wait.ended.__dict__)
+            if wait.ended:
+                upload.__dict__.update(wait.ended)
             else:
                 await sync_to_async(_look)(upload)
             if left <= 0:
@@ -191,10 +193,7 @@ def _is_over(upload: Upload, wait: _Wait, deadline: float) -> bool:
         left = deadline - time.monotonic()
         wait.woken.wait(max(0.0, min(_look_seconds(), left)))
         wait.woken.clear()
-        if wait.ended is not None:
-            upload.__dict__.update(wait.ended.__dict__)
-        else:
-            _look(upload)
+        _look(upload)
         if left <= 0:
             break
     return upload.is_finished
