@@ -52,7 +52,7 @@ class Page:
         """Return a shape as a digit of the image."""
         box = (shape.x, shape.y, shape.width, shape.height)
         return Glyph(
-            _whole([length * self.scale for length in box], self.size), normalize(shape.ink), line
+            _whole([length * self.scale for length in box], self.size), pixels_of(shape), line
         )
 
 
@@ -125,6 +125,13 @@ def _is_all_shade(difference: Floats, paper: Floats) -> bool:
     is_soft = steepest * SOFT * side < contrast
     is_faint = contrast < DEEPEST_SHADE * float(paper.max())
     return is_soft and is_faint and float(at_rim.mean()) > SHADED_RIM
+
+
+def pixels_of(shape: Shape) -> Pixels:
+    """Return a shape's ink as `normalize` does, which is called once for each shape."""
+    if shape.pixels is None:
+        shape.pixels = normalize(shape.ink)
+    return shape.pixels
 
 
 def normalize(ink: Pixels) -> Pixels:

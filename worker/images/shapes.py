@@ -13,11 +13,13 @@ class Shape:
 
     x, y: its left upper corner in the image.
     ink: uint8, shape (height, width), of this shape alone; 0 is paper.
+    pixels: the ink normalised, once it is: see worker.images.finding.pixels_of.
     """
 
     x: int
     y: int
     ink: Pixels
+    pixels: Pixels | None = None
 
     @property
     def height(self) -> int:

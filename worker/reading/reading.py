@@ -10,9 +10,10 @@ from PIL import Image
 
 from worker.arrays import Probabilities
 from worker.images.decoding import MAX_PIXELS, ImageError, Picture, decode, to_grey
-from worker.images.finding import SIZE, Glyph, Page, find_ink, normalize
+from worker.images.finding import Glyph, Page, find_ink, pixels_of
 from worker.images.shapes import Shape
 from worker.reading.neighbours import adjust_for_neighbours
+from worker.reading.networks import CLASSES
 from worker.reading.segmentation import (
     MOST_PARTS,
     Candidate,
@@ -168,8 +169,9 @@ def _verified(engine: "Engine", lines: list[list[Candidate]]) -> list[list[Candi
 
 
 def _predict(engine: "Engine", shapes: list[Shape]) -> Probabilities:
-    digits = [normalize(shape.ink) for shape in shapes]
-    return engine.predict(np.stack(digits) if digits else np.zeros((0, SIZE, SIZE), np.uint8))
+    if not shapes:
+        return np.zeros((0, CLASSES), np.float32)
+    return engine.predict(np.stack([pixels_of(shape) for shape in shapes]))
 
 
 def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
