@@ -112,7 +112,7 @@ def claim_at_once(
     own = {field.name: field for field in meta.concrete_fields}
     column = {name: quote(str(field.column)) for name, field in own.items()}
     names = [str(meta.pk.name), "attempts", *load]
-    values = [statements.prepared(own[name], value) for name, value in written.items()]
+    values = statements.prepared([own[name] for name in written], written.values())
     sets = [f"{column['attempts']} = {column['attempts']} + 1"]
     sets += [f"{column[name]} = %s" for name in written]
     with transaction.atomic(), connection.cursor() as cursor:

@@ -8,7 +8,7 @@ are sent.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
-from django.db import connection, models
+from django.db import connection, connections, models
 
 Row = TypeVar("Row", bound=models.Model)
 MOST_PARAMETERS = 30_000  # of one statement; SQLite and PostgreSQL allow a little more
@@ -34,7 +34,7 @@ class Insert(Generic[Row]):
         self._fields = [field for field in meta.concrete_fields if field is not meta.pk]
         self._late = [index for index, field in enumerate(self._fields) if field.name in late]
         self._values = [
-            [prepared(field, field.value_from_object(row)) for field in self._fields]
+            prepared(self._fields, [getattr(row, field.attname) for field in self._fields])
             for row in rows
         ]
 
@@ -45,7 +45,7 @@ class Insert(Generic[Row]):
         for row, values in zip(self.rows, self._values, strict=True):
             for index in self._late:
                 field = self._fields[index]
-                values[index] = prepared(field, field.value_from_object(row))
+                values[index : index + 1] = prepared([field], [getattr(row, field.attname)])
         at_once = MOST_PARAMETERS // len(self._fields)
         with connection.cursor() as cursor:
             for start in range(0, len(self.rows), at_once):
@@ -74,7 +74,7 @@ class Update:
         self._fields = [own[name] for name in next(iter(changes.values()), ())]
         self._table, self._key = meta.db_table, str(meta.pk.column)
         self._values = {
-            key: [*(prepared(field, new[field.name]) for field in self._fields), key]
+            key: [*prepared(self._fields, [new[field.name] for field in self._fields]), key]
             for key, new in changes.items()
         }
 
@@ -104,14 +104,16 @@ def select(
         cursor.execute(
             f"SELECT {columns} FROM {quote(meta.db_table)}"
             f" WHERE {quote(str(own[name].column))} IN ({places}){end}",
-            [prepared(own[name], value) for value in values],
+            prepared([own[name]] * len(values), values),
         )
         found: list[tuple[Any, ...]] = cursor.fetchall()
         return found
 
 
-def prepared(field: "models.Field[Any, Any]", value: Any) -> Any:
-    """Return a field's value as the database takes it; that of a foreign key may be a row."""
-    if isinstance(value, models.Model):
-        value = value.pk
-    return field.get_db_prep_save(value, connection)
+def prepared(fields: "Iterable[models.Field[Any, Any]]", values: Iterable[Any]) -> list[Any]:
+    """Return values of fields as the database takes them; that of a foreign key may be a row."""
+    database = connections[connection.alias]  # `connection` looks it up for each attribute
+    return [
+        field.get_db_prep_save(value.pk if isinstance(value, models.Model) else value, database)
+        for field, value in zip(fields, values, strict=True)
+    ]
