@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import threading
@@ -58,6 +59,8 @@ class Serving:
         except Exception:  # The sweeper's wake-ups try again; uploads stay queued.
             logger.exception("the active model version could not be loaded")
         connection.close()  # Each task opens its own.
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
 
     def engine_and_version(self) -> tuple[Engine, ModelVersion]:
         """Return the engine of the active version, which is loaded if it is not yet.

@@ -1,9 +1,13 @@
 """`POST /mnist/classify`: one image in, one line of plain text out."""
 
+import multipart
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import BadRequest
+from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
 from django.http import Http404, HttpResponse
+from django.utils.datastructures import MultiValueDict
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
@@ -15,6 +19,7 @@ from digits.uploads.waiting import wait_until_finished
 
 WAIT_SECONDS = 20
 BRIEF = 64 * 1024  # bytes of a request that are read at once
+MOST_PARTS = 200  # of a form
 
 
 @csrf_exempt
@@ -31,7 +36,10 @@ async def classify(request: OwnedRequest) -> HttpResponse:
         answer = _text("Send the header Authorization: Bearer, and a token of your account.", 401)
         answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
-    form = _form(request) if _is_brief(request) else await sync_to_async(_form)(request)
+    if _is_brief(request):
+        form = UploadForm(None, _files_of_brief(request))
+    else:
+        form = await sync_to_async(_form)(request)
     if not form.is_valid():
         return _text(str(form.errors["file"][0]), 400)
     upload = await form.save_async(owner, source=Source.API)
@@ -54,7 +62,33 @@ async def classify(request: OwnedRequest) -> HttpResponse:
 
 def _is_brief(request: OwnedRequest) -> bool:
     """Return whether a request takes so little time to read that no thread is needed."""
-    return int(request.META.get("CONTENT_LENGTH") or 0) <= BRIEF
+    length = request.META.get("CONTENT_LENGTH") or ""
+    is_form = request.content_type == "multipart/form-data" and "boundary" in request.content_params
+    return is_form and length.isdecimal() and int(length) <= BRIEF
+
+
+def _files_of_brief(request: OwnedRequest) -> "MultiValueDict[str, UploadedFile[bytes]]":
+    """Return the files of a form, read at once: Django's own parser takes 30 times as long.
+
+    Raises:
+        BadRequest: it is no form.
+    """
+    found: list[tuple[multipart.MultipartSegment, bytearray]] = []
+    boundary = request.content_params["boundary"].encode()
+    try:
+        with multipart.PushMultipartParser(boundary, max_segment_count=MOST_PARTS) as parser:
+            for event in parser.parse(request.read()):
+                if isinstance(event, multipart.MultipartSegment):
+                    found.append((event, bytearray()))
+                elif event:
+                    found[-1][1].extend(event)
+    except multipart.MultipartError as error:
+        raise BadRequest(f"The form cannot be read: {error}.") from error
+    files: MultiValueDict[str, UploadedFile[bytes]] = MultiValueDict()
+    for part, content in found:
+        if part.filename:
+            files.appendlist(part.name, SimpleUploadedFile(part.filename, bytes(content)))
+    return files
 
 
 def _form(request: OwnedRequest) -> UploadForm:

@@ -3,6 +3,7 @@
 import io
 import struct
 import warnings
+import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ from worker.images.formats import NAMES, PILLOW_NAMES
 
 MAX_PIXELS = 60_000_000
 MAX_SIDE = 2048  # a larger image is read at this size: strokes stay many pixels wide
+
+# Bits of a sample, by the type of colour.
+PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 # The header's size is checked against max_pixels before anything is decoded, so Pillow's own limit,
 # which only warns at first, is never the one that decides.
@@ -38,6 +42,10 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     Raises:
         ImageError: the data is empty, is not an image of a known format, or has too many pixels.
     """
+    size = _png_size(data)
+    if size:
+        _check_size(*size, max_pixels)
+        return Header("PNG", *size)
     with _open(data, max_pixels) as image:
         return Header(image.format or "", image.width, image.height)
 
@@ -130,6 +138,19 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
             f"The image is too large: {width} x {height} pixels are"
             f" {width * height / 1e6:.0f} megapixels, and {max_pixels / 1e6:.0f} are the limit."
         )
+
+
+def _png_size(data: bytes) -> tuple[int, int] | None:
+    """Read the size in a PNG's first chunk; None where that is not whole or its type is unknown.
+
+    Source: W3C, "Portable Network Graphics (PNG) Specification", sections 5.2, 5.3 and 11.2.2.
+    """
+    if len(data) < 57 or data[:16] != b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR":
+        return None
+    if zlib.crc32(data[12:29]) != int.from_bytes(data[29:33], "big"):
+        return None
+    width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
+    return (width, height) if depth in PNG_DEPTHS.get(colour, ()) else None
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:

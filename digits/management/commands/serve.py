@@ -1,5 +1,6 @@
 """`manage.py serve`: the web server, without workers."""
 
+import gc
 from typing import Any
 
 import uvicorn
@@ -14,7 +15,7 @@ class Command(BaseCommand):
     help = "Serve the site on HOST and PORT. On SIGTERM, running requests are finished first."
 
     def handle(self, **_: Any) -> None:
-        uvicorn.run(
+        server = uvicorn.Config(
             settings.ASGI_APPLICATION.replace(".application", ":application"),
             host=settings.HOST,
             port=settings.PORT,
@@ -32,3 +33,7 @@ class Command(BaseCommand):
             timeout_keep_alive=KEPT_OPEN_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
+        server.load()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
+        uvicorn.Server(server).run()
