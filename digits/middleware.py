@@ -1,13 +1,13 @@
 """Middleware: the owner of a request, sign-in, and the content security policy."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.security import SecurityMiddleware
@@ -57,20 +57,20 @@ def for_programs(get_response: View) -> View:
         request.owner = Owner(None, {})
         return next(filter(None, (one.process_request(request) for one in own)), None)
 
-    def after(request: OwnedRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def after(request: OwnedRequest, answer: HttpResponseBase) -> HttpResponseBase:
+        response = cast(HttpResponse, answer)
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         response = frames.process_response(request, response)
         for one in reversed(own):
-            response = one.process_response(request, response)
+            response = cast(HttpResponse, one.process_response(request, response))
         return response
 
+    async def in_loop(request: OwnedRequest) -> HttpResponseBase:
+        refused = before(request)
+        return after(request, refused or await cast(Any, get_response(request)))
+
     if iscoroutinefunction(get_response):
-
-        async def in_loop(request: OwnedRequest) -> HttpResponseBase:
-            refused = before(request)
-            return after(request, refused or await get_response(request))
-
-        return in_loop
+        return cast(View, in_loop)
 
     def middleware(request: OwnedRequest) -> HttpResponseBase:
         refused = before(request)

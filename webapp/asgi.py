@@ -8,12 +8,12 @@ the WSGI application's, in threads.
 import asyncio
 import os
 import tempfile
-from collections.abc import Awaitable, Callable
-from typing import Any, BinaryIO
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, BinaryIO, cast
 
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
-from django.core.handlers.asgi import ASGIHandler, ASGIRequest
+from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpResponse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
@@ -23,7 +23,7 @@ from webapp.wsgi import program_middleware
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 IN_LOOP = ("/mnist/classify",)
 IN_MEMORY = 512 * 1024  # a larger body lies in a file meanwhile
 ROOM_FOR_FORM = 1024 * 1024
@@ -48,7 +48,8 @@ class Programs(ASGIHandler):
     async def answer(self, scope: Scope, body: BinaryIO, send: Send) -> None:
         """Answer a request whose body is here; its views see to their connections themselves."""
         request, refused = self.create_request(scope, body)
-        response = refused if request is None else await self.run_get_response(request)
+        response = await self.run_get_response(request) if request is not None else refused
+        assert response is not None, "Django makes a request or else an answer"
         await self.send_response(response, send)
         response.close()
 
@@ -58,26 +59,31 @@ class Application:
 
     def __init__(self) -> None:
         self.programs = Programs()
-        self.pages = WSGIMiddleware(wsgi_application, workers=settings.WEB_THREADS)
+        self.pages = WSGIMiddleware(cast(Any, wsgi_application), workers=settings.WEB_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.pages(scope, receive, send)  # type: ignore[arg-type]  # its own types
             return
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as body:
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
+            body = cast(BinaryIO, file)  # it reads and writes as one
             try:
-                if not await read_body(scope, receive, body):
-                    return
+                if await read_body(scope, receive, body):
+                    await self._answer(scope, body, send)
             except Refused as refused:
-                await refuse(scope, refused, send)
-            else:
-                await self._answer(scope, body, send)
+                await self._refuse(refused, send)
 
     async def _answer(self, scope: Scope, body: BinaryIO, send: Send) -> None:
         if scope["path"] in IN_LOOP:
             await self.programs.answer(scope, body, send)
         else:
             await self.pages(scope, in_chunks(body), send)  # type: ignore[arg-type]
+
+    async def _refuse(self, refused: Refused, send: Send) -> None:
+        """Answer a request that was not taken, and end its connection."""
+        response = HttpResponse(f"{refused}\n", "text/plain; charset=utf-8", refused.status)
+        response.headers["Connection"] = "close"
+        await self.programs.send_response(response, send)
 
 
 async def read_body(scope: Scope, receive: Receive, body: BinaryIO) -> bool:
@@ -118,14 +124,4 @@ def in_chunks(body: BinaryIO) -> Receive:
     return receive
 
 
-async def refuse(scope: Scope, refused: Refused, send: Send) -> None:
-    """Answer a request that was not taken, and end its connection."""
-    response = HttpResponse(
-        f"{refused}\n", status=refused.status, content_type="text/plain; charset=utf-8"
-    )
-    response.headers["Connection"] = "close"
-    await ASGIHandler.send_response(None, response, send)
-
-
 application = Application()
-__all__ = ["ASGIRequest", "application"]

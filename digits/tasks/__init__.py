@@ -31,13 +31,15 @@ def classify() -> None:
     wake_ups.received(queue.TASK)
     deadline = time.monotonic() + SLICE_SECONDS
     with wake_ups.Listening(queue.TASK) as more:
-        while (left := deadline - time.monotonic()) > 0:
-            if uploads := queue.claim():
-                if len(uploads) == settings.CLASSIFY_BATCH:
-                    wake_ups.send(queue.TASK, others=True)
+        is_woken = True
+        while is_woken and time.monotonic() < deadline:
+            uploads = queue.claim()
+            if is_full := len(uploads) == settings.CLASSIFY_BATCH:
+                wake_ups.send(queue.TASK, others=True)
+            if uploads:
                 work_on_uploads(uploads)
-            elif not more.wait(min(LINGER_SECONDS, left)):
-                break
+            # What was not claimed comes with another wake-up.
+            is_woken = is_full or more.wait(min(LINGER_SECONDS, deadline - time.monotonic()))
     # A last look, since nobody listens: from now on a message is sent.
     if uploads := queue.claim():
         wake_ups.send(queue.TASK)

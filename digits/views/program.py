@@ -63,8 +63,13 @@ async def classify(request: OwnedRequest) -> HttpResponse:
 def _is_brief(request: OwnedRequest) -> bool:
     """Return whether a request takes so little time to read that no thread is needed."""
     length = request.META.get("CONTENT_LENGTH") or ""
-    is_form = request.content_type == "multipart/form-data" and "boundary" in request.content_params
-    return is_form and length.isdecimal() and int(length) <= BRIEF
+    return bool(_boundary(request)) and length.isdecimal() and int(length) <= BRIEF
+
+
+def _boundary(request: OwnedRequest) -> bytes:
+    """Return what stands between the parts of a form; empty where the request is none."""
+    is_form = request.content_type == "multipart/form-data"
+    return (request.content_params or {}).get("boundary", "").encode() if is_form else b""
 
 
 def _files_of_brief(request: OwnedRequest) -> "MultiValueDict[str, UploadedFile[bytes]]":
@@ -74,9 +79,10 @@ def _files_of_brief(request: OwnedRequest) -> "MultiValueDict[str, UploadedFile[
         BadRequest: it is no form.
     """
     found: list[tuple[multipart.MultipartSegment, bytearray]] = []
-    boundary = request.content_params["boundary"].encode()
     try:
-        with multipart.PushMultipartParser(boundary, max_segment_count=MOST_PARTS) as parser:
+        with multipart.PushMultipartParser(
+            _boundary(request), max_segment_count=MOST_PARTS
+        ) as parser:
             for event in parser.parse(request.read()):
                 if isinstance(event, multipart.MultipartSegment):
                     found.append((event, bytearray()))

@@ -31,7 +31,6 @@ OPTIONS = {
     "INFERENCE_PRECISION_HINT": "f32",
     # Several processes share the cores: each would take the first ones.
     "ENABLE_CPU_PINNING": False,
-    "INFERENCE_NUM_THREADS": 1,
 }
 
 
@@ -88,8 +87,10 @@ class OpenVINONetwork:
         if size not in requests:
             requests[size] = self._compiled[size].create_infer_request()
         request = requests[size]
-        request.infer([scaled(images)], share_inputs=True)
-        return np.array(request.get_output_tensor(0).data)
+        # Tensors that stay save the wrapper's look at each input.
+        request.get_input_tensor().data[:] = scaled(images)
+        request.infer()
+        return np.array(request.get_output_tensor().data)
 
 
 def _compiled(converted: Path) -> dict[int, openvino.CompiledModel]:
