@@ -54,7 +54,7 @@ def for_programs(get_response: View) -> View:
 
     def before(request: OwnedRequest) -> HttpResponseBase | None:
         request.user = AnonymousUser()
-        request.owner = Owner(None, {})
+        request.owner = Owner(None, {}, request.META.get("REMOTE_ADDR", ""))
         return next(filter(None, (one.process_request(request) for one in own)), None)
 
     def after(request: OwnedRequest, answer: HttpResponseBase) -> HttpResponseBase:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
+from django.utils.crypto import salted_hmac
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -23,10 +24,12 @@ class Owner:
     """An owner of uploads: an account, or else a browser session.
 
     session: the request's session, or a dictionary if it has none.
+    address: the network address of a request that has neither account nor session.
     """
 
     user: User | None
     session: SessionBase | MutableMapping[str, Any]
+    address: str = ""
 
     @property
     def is_staff(self) -> bool:
@@ -37,6 +40,18 @@ class Owner:
         """The id of the browser session; empty before its first upload."""
         name: str = self.session.get(VISITOR, "")
         return name
+
+    @property
+    def sender(self) -> str:
+        """A name for whose uploads take turns with those of others; no address can be read in it.
+
+        It is empty for nobody, and for a browser session before its first upload.
+        """
+        if self.user:
+            return f"u{self.user.pk}"
+        if self.address:
+            return f"a{salted_hmac('sender', self.address).hexdigest()[:30]}"
+        return f"v{self.visitor[:30]}" if self.visitor else ""
 
     def fields(self) -> dict[str, Any]:
         """Return the owner's fields for a new row; a new browser session gets its id here."""

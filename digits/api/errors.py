@@ -10,6 +10,7 @@ from rest_framework import exceptions, status, views
 from rest_framework.response import Response
 
 from digits.problems import MEDIA_TYPE, problem
+from digits.uploads.queue import FULL_SECONDS, QueueFull
 
 NOT_FOUND = "There is nothing at this address, or it is not yours to see."
 
@@ -28,6 +29,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         error = exceptions.NotFound(NOT_FOUND)
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
+    elif isinstance(error, QueueFull):
+        error = exceptions.Throttled(FULL_SECONDS, str(error))
     answer = views.exception_handler(error, context)
     if answer is None:
         return None

@@ -117,6 +117,11 @@ class Upload(Leased):
     error = models.CharField(max_length=500, blank=True)
     error_detail = models.TextField(blank=True)
 
+    # Uploads of the same turn are read in the order in which they came; each of a sender that waits
+    # has a later turn than the one before, so that nobody's many hold up another's one.
+    sender = models.CharField(max_length=32, blank=True, help_text="while it waits")
+    turn = models.PositiveBigIntegerField(default=0)
+
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -136,11 +141,16 @@ class Upload(Leased):
             models.Index(fields=["corrected", "user", "-id"], name="upload_by_corrected"),
             # The dashboard: what was sent in which hour.
             models.Index(fields=["created_at"], name="upload_by_time"),
-            # What to claim next: those tried before, then the oldest.
+            # What to claim next: those tried before, then by turn; and the last turn of a sender.
             models.Index(
-                fields=["-attempts", "id"],
+                fields=["-attempts", "turn", "id"],
                 condition=Q(status=Status.QUEUED),
                 name="upload_to_claim",
+            ),
+            models.Index(
+                fields=["sender", "turn"],
+                condition=Q(status=Status.QUEUED),
+                name="upload_of_sender",
             ),
             # A claim's rows, and those whose lease ran out.
             models.Index(fields=["lease"], condition=Q(lease__isnull=False), name="upload_lease"),

@@ -4,13 +4,14 @@ Uploads are claimed, finished and released under leases: see digits.queue.leases
 """
 
 import logging
-from collections.abc import Callable, Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from digits.models import Upload
@@ -19,6 +20,8 @@ from digits.queue import leases, notifications, wake_ups
 
 logger = logging.getLogger(__name__)
 TASK = "digits.classify"
+FULL_SECONDS = 10  # after which a sender may try again, when the queue was full
+COUNT_SECONDS = 1.0  # between two counts of what waits
 FINISHED = "digits:finished"  # the channel of the primary keys of uploads that have ended
 
 
@@ -41,7 +44,67 @@ def claim(limit: int | None = None) -> list[Upload]:
 
 def _queued(limit: int) -> QuerySet[Upload]:
     """Return the queued uploads in the order of claiming."""
-    return Upload.objects.filter(status=Status.QUEUED).order_by("-attempts", "id")
+    return Upload.objects.filter(status=Status.QUEUED).order_by("-attempts", "turn", "id")
+
+
+class QueueFull(Exception):
+    """So many uploads are waiting that no more are taken."""
+
+    def __init__(self) -> None:
+        super().__init__("Too many images are waiting to be read. Try again in a moment.")
+
+
+class _Room:
+    """Whether the queue has room: counted at most once a second, as that takes a while."""
+
+    def __init__(self) -> None:
+        self._known_until = 0.0
+        self._is_full = False
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it was counted a moment ago."""
+        return time.monotonic() < self._known_until
+
+    def count(self) -> None:
+        """Count what waits."""
+        self._known_until = time.monotonic() + COUNT_SECONDS
+        waiting = Upload.objects.filter(status=Status.QUEUED).order_by()[: settings.MAX_QUEUED]
+        self._is_full = waiting.count() >= settings.MAX_QUEUED
+
+    def check(self) -> None:
+        """Count if that was long ago, and raise QueueFull where MAX_QUEUED uploads wait."""
+        if not self.is_known:
+            self.count()
+        self.refuse_if_full()
+
+    def refuse_if_full(self) -> None:
+        """Raise QueueFull where MAX_QUEUED uploads waited when they were last counted."""
+        if self._is_full:
+            raise QueueFull
+
+
+room = _Room()
+
+
+def give_turns(uploads: Sequence[Upload]) -> None:
+    """Give new uploads their turns, within the transaction that stores them.
+
+    A sender who has none waiting comes next; each other upload comes after the sender's last.
+
+    Source: Goyal, Vin and Cheng, "Start-time fair queueing" (1996), with every upload as long.
+    """
+    queued = Upload.objects.filter(status=Status.QUEUED)
+    first = queued.filter(attempts=0).order_by("turn").values_list("turn", flat=True).first()
+    last: dict[str, int] = {}
+    if first is not None:
+        senders = queued.filter(sender__in={upload.sender for upload in uploads}).order_by()
+        last = dict(senders.values_list("sender").annotate(Max("turn")))
+    for upload in uploads:
+        upload.turn = (
+            max(first or 0, last.get(upload.sender, -1) + 1) if upload.sender else first or 0
+        )
+        last[upload.sender] = upload.turn
 
 
 def finish(upload: Upload, status: str, **fields: Any) -> bool:
@@ -64,7 +127,7 @@ def finish_all(
     Returns:
         Those that were ended. For others the lease was lost to another worker.
     """
-    finishing = leases.Finishing(ended)
+    finishing = leases.Finishing({one: {**fields, "sender": ""} for one, fields in ended.items()})
     with transaction.atomic():
         uploads = finishing.finish()
         if uploads:

@@ -21,7 +21,7 @@ from digits.accounts.owners import Owner
 from digits.models import Upload
 from digits.models.uploads import Source, upload_path
 from digits.queue import statements, wake_ups
-from digits.uploads.queue import TASK
+from digits.uploads import queue
 
 
 @dataclass(eq=False)
@@ -47,7 +47,11 @@ def submit(file: UploadedFile[bytes], owner: Owner, source: str = Source.FILE) -
     """Store a checked file and its row, and wake the workers.
 
     When it returns, both are on the disk. Within a transaction they are when that is committed.
+
+    Raises:
+        QueueFull: MAX_QUEUED uploads are waiting.
     """
+    queue.room.check()
     sent = _received(file, owner, source)
     try:
         _commit(sent)
@@ -59,6 +63,9 @@ def submit(file: UploadedFile[bytes], owner: Owner, source: str = Source.FILE) -
 
 async def submit_async(file: UploadedFile[bytes], owner: Owner, source: str) -> Upload:
     """Store a checked file and its row, as `submit`, without holding a thread."""
+    if not queue.room.is_known:
+        await sync_to_async(queue.room.count)()
+    queue.room.refuse_if_full()
     if files.is_small(file.size):
         sent = _received(file, owner, source)
     else:
@@ -79,7 +86,8 @@ async def submit_async(file: UploadedFile[bytes], owner: Owner, source: str) -> 
 def _received(file: UploadedFile[bytes], owner: Owner, source: str) -> _Sent:
     """Return what is to be stored; a file that is not small is on the disk then."""
     name = file.name or ""
-    sent = _Sent(Upload(name=name[-200:], source=source, **owner.fields()))
+    fields = owner.fields()
+    sent = _Sent(Upload(name=name[-200:], source=source, sender=owner.sender, **fields))
     if files.is_small(file.size):
         sent.content = file.read()
     else:
@@ -133,7 +141,7 @@ def _store_each(group: list[_Sent]) -> None:
 def _store(group: Sequence[_Sent]) -> None:
     for one in group:
         one.upload.pk = None  # of a try that was rolled back
-    rows = statements.Insert([one.upload for one in group], late=["file"])
+    rows = statements.Insert([one.upload for one in group], late=["file", "turn"])
     with transaction.atomic():
         small = [one for one in group if one.content is not None]
         if small:
@@ -143,5 +151,6 @@ def _store(group: Sequence[_Sent]) -> None:
             )
             for one, name in zip(small, names, strict=True):
                 one.upload.file.name = name
+        queue.give_turns([one.upload for one in group])
         rows.store()
-        wake_ups.send_after_commit(TASK)
+        wake_ups.send_after_commit(queue.TASK)

@@ -15,6 +15,7 @@ from digits.accounts import tokens
 from digits.accounts.owners import OwnedRequest, Owner
 from digits.forms import UploadForm
 from digits.models.uploads import Source, Status
+from digits.uploads.queue import FULL_SECONDS, QueueFull
 from digits.uploads.waiting import wait_until_finished
 
 WAIT_SECONDS = 20
@@ -42,7 +43,12 @@ async def classify(request: OwnedRequest) -> HttpResponse:
         form = await sync_to_async(_form)(request)
     if not form.is_valid():
         return _text(str(form.errors["file"][0]), 400)
-    upload = await form.save_async(owner, source=Source.API)
+    try:
+        upload = await form.save_async(owner, source=Source.API)
+    except QueueFull as full:
+        answer = _text(str(full), 429)
+        answer.headers["Retry-After"] = str(FULL_SECONDS)
+        return answer
     try:
         await wait_until_finished(upload, WAIT_SECONDS)
     except Http404:
@@ -109,7 +115,7 @@ async def _sender(request: OwnedRequest) -> Owner | None:
     if scheme.lower() == "bearer":
         token = await sync_to_async(tokens.find)(secret.strip())
         return Owner(token.user, {}) if token else None
-    return Owner(None, {}) if settings.ANONYMOUS else None
+    return request.owner if settings.ANONYMOUS else None
 
 
 def _text(message: str, status: int) -> HttpResponse:

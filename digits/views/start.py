@@ -19,6 +19,7 @@ from digits.forms import UploadForm
 from digits.models import Upload
 from digits.models.uploads import Source
 from digits.pictures import examples
+from digits.uploads.queue import QueueFull
 from digits.views.fragments import kept
 from digits.views.site import PARTS, result_context
 from worker.images import formats
@@ -62,12 +63,15 @@ def _receive(
     drawn = request.POST.get("source") == Source.DRAWING
     for file in files:
         form = UploadForm(request.POST, MultiValueDict({"file": [file]} if file else {}))
-        if form.is_valid():
+        name = (file.name if file else "") or ""
+        if not form.is_valid():
+            refused.append((name, str(form.errors["file"][0])))
+            continue
+        try:
             source = Source.DRAWING if drawn else Source.FILE
             sent.append(form.save(request.owner, source=source))
-        else:
-            name = file.name if file else ""
-            refused.append((name or "", str(form.errors["file"][0])))
+        except QueueFull as full:
+            refused.append((name, str(full)))
     if drawn and sent:
         _forget_unfinished_drawing(request)
     return sent, refused
