@@ -5,6 +5,8 @@ import os
 import shutil
 import tempfile
 
+from worker.reading.openvino_models import cache_folder
+
 _folder = tempfile.mkdtemp(prefix="digits-test-")
 atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 for _name in (
@@ -19,6 +21,7 @@ for _name in (
 ):
     os.environ.pop(_name, None)
 os.environ["DATA_DIR"] = _folder
+os.environ["CONVERTED_DIR"] = str(cache_folder())
 
 from webapp.settings import *  # noqa: E402, F403
 

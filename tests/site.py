@@ -16,6 +16,7 @@ import redis
 import requests
 
 from digits.supervisor import die_with_parent
+from worker.reading import openvino_models
 
 ROOT = Path(__file__).parent.parent
 ADMIN_PASSWORD = "a-password-for-tests"
@@ -39,6 +40,8 @@ def environment(**changes) -> dict[str, str]:
     ours = ("REDIS_URL", "DATABASE_URL", "DATA_DIR", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH")
     kept = {k: v for k, v in os.environ.items() if k not in ours}
     kept["DJANGO_SETTINGS_MODULE"] = "webapp.settings"
+    # Installations under test share what takes seconds to make, and is the same for all.
+    kept["CONVERTED_DIR"] = str(openvino_models.cache_folder())
     return kept | {name: str(value) for name, value in changes.items()}
 
 

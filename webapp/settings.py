@@ -92,6 +92,7 @@ API_ANONYMOUS_RATE = _rate(env.str("API_ANONYMOUS_RATE", default="120/minute"))
 ENGINE = env.str("ENGINE", default="auto")
 if ENGINE not in ENGINES:
     raise ImproperlyConfigured(f'expected ENGINE to be one of {ENGINES}, received "{ENGINE}"')
+CONVERTED_DIR = Path(env.str("CONVERTED_DIR", default="") or DATA_DIR / "converted").resolve()
 GPUS = env.list("GPUS", default=[])
 REQUIRE_GPU = env.bool("REQUIRE_GPU", default=False)
 CLASSIFY_PROCESSES = _number("CLASSIFY_PROCESSES", max(1, len(GPUS)), 1, 64)

@@ -170,5 +170,5 @@ def local_engine(path: Path | None = None) -> Engine:
 
 def _converted() -> Path:
     """Return the folder of the models that were converted for this processor."""
-    folder: Path = settings.DATA_DIR / "converted"
+    folder: Path = settings.CONVERTED_DIR
     return folder

@@ -57,7 +57,7 @@ class OpenVINONetwork:
         Raises:
             ModelError: the file is missing, does not have this SHA-256, or is not such a model.
         """
-        sha256, folder = checked_sha256(path, sha256), folder or _cache()
+        sha256, folder = checked_sha256(path, sha256), folder or cache_folder()
         with contextlib.ExitStack() as stack:
             converted = _converted(path, image, sha256, folder, stack)
             try:
@@ -133,7 +133,7 @@ def _converted(
     return kept
 
 
-def _cache() -> Path:
+def cache_folder() -> Path:
     """Return this user's folder for what can be made again, by the XDG Base Directory rules."""
     given = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(given) if given.startswith("/") else Path.home() / ".cache") / "digits"
