@@ -6,11 +6,11 @@ Uploads are claimed, finished and released under leases: see digits.queue.leases
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Max, QuerySet
 from django.utils import timezone
 
@@ -94,17 +94,34 @@ def give_turns(uploads: Sequence[Upload]) -> None:
 
     Source: Goyal, Vin and Cheng, "Start-time fair queueing" (1996), with every upload as long.
     """
-    queued = Upload.objects.filter(status=Status.QUEUED)
-    first = queued.filter(attempts=0).order_by("turn").values_list("turn", flat=True).first()
     last: dict[str, int] = {}
-    if first is not None:
-        senders = queued.filter(sender__in={upload.sender for upload in uploads}).order_by()
-        last = dict(senders.values_list("sender").annotate(Max("turn")))
+    with connection.cursor() as cursor:
+        cursor.execute(*_first_turn())
+        first = (cursor.fetchone() or [None])[0]
+        if first is not None:
+            senders = {upload.sender for upload in uploads}
+            statement, (*_, status) = _last_turns(len(senders))
+            cursor.execute(statement, [*senders, status])
+            last = dict(cursor.fetchall())
     for upload in uploads:
-        upload.turn = (
-            max(first or 0, last.get(upload.sender, -1) + 1) if upload.sender else first or 0
-        )
-        last[upload.sender] = upload.turn
+        after = last.get(upload.sender, -1) if upload.sender else -1
+        upload.turn = last[upload.sender] = max(first or 0, after + 1)
+
+
+@cache
+def _first_turn() -> tuple[str, tuple[Any, ...]]:
+    """Return the statement for the turn that is read next, and its parameters."""
+    queued = Upload.objects.filter(status=Status.QUEUED, attempts=0).order_by("turn")
+    return queued.values("turn")[:1].query.sql_with_params()
+
+
+@cache
+def _last_turns(count: int) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement for the last turns of so many senders, and its parameters: their names
+    and, last, the status."""
+    queued = Upload.objects.filter(sender__in=map(str, range(count))).filter(status=Status.QUEUED)
+    by_sender = queued.order_by().values("sender").annotate(last=Max("turn"))
+    return by_sender.values_list("sender", "last").query.sql_with_params()
 
 
 def finish(upload: Upload, status: str, **fields: Any) -> bool:
