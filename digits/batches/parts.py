@@ -19,7 +19,7 @@ from digits.files import as_binary
 from digits.models import Batch, BatchItem, BatchPart
 from digits.models.batches import BATCH_UNFINISHED, BatchStatus
 from digits.models.corrections import NOT_A_DIGIT
-from digits.queue import leases, wake_ups
+from digits.queue import leases, statements, wake_ups
 from worker.files.archives import Limits as ArchiveLimits
 from worker.files.plans import ZIP, Limits
 
@@ -94,27 +94,29 @@ def save(part: BatchPart, items: list["Item"]) -> bool:
     from worker.files.results import label_of
 
     batch = part.batch
-    rows = [
-        BatchItem(
-            batch_id=batch.pk,
-            number=item.number,
-            name=item.name[-500:],
-            reading=item.reading[:500],
-            confidence=item.confidence,
-            probabilities=item.probabilities,
-            truth=item.truth,
-            error=item.error[:500],
-        )
-        for item in items
-    ]
+    rows = statements.Insert(
+        [
+            BatchItem(
+                batch_id=batch.pk,
+                number=item.number,
+                name=item.name[-500:],
+                reading=item.reading[:500],
+                confidence=item.confidence,
+                probabilities=item.probabilities,
+                truth=item.truth,
+                error=item.error[:500],
+            )
+            for item in items
+        ]
+    )
     right = sum(bool(one.truth) and label_of(one, batch.kind) == one.truth for one in items)
     with transaction.atomic():
         if not leases.held(part).delete()[0]:
             return False
-        BatchItem.objects.bulk_create(rows)
+        rows.store()
         Batch.objects.filter(pk=batch.pk).update(
-            done=F("done") + len(rows),
-            bad=F("bad") + sum(bool(row.error) for row in rows),
+            done=F("done") + len(items),
+            bad=F("bad") + sum(bool(item.error) for item in items),
             right=F("right") + right,
         )
         _finish_if_all_is_read(batch.pk)

@@ -72,16 +72,22 @@ class Listening:
             self._pubsub.close()
             self._pubsub = None
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether wake-ups come here: not without Redis."""
+        return self._pubsub is not None
+
     def wait(self, seconds: float) -> bool:
         """Wait for a wake-up, at most so many seconds. Return False if none came."""
         if self._pubsub is None:
             return False
         deadline, heard = time.monotonic() + seconds, False
         try:
-            while (left := deadline - time.monotonic()) > 0:
-                message = self._pubsub.get_message(timeout=0 if heard else left)
+            while True:
+                left = 0 if heard else max(0, deadline - time.monotonic())
+                message = self._pubsub.get_message(timeout=left)
                 if message is None:
-                    break
+                    return heard
                 heard = heard or message["type"] == "message"
         except redis.RedisError as error:
             logger.warning("cannot listen for wake-ups: %s", error)

@@ -1,5 +1,6 @@
 """Thin Celery tasks: claim rows, let worker/ read them, save rows. For worker processes only."""
 
+import logging
 import time
 
 from celery import shared_task
@@ -11,13 +12,14 @@ from digits.learning import runs
 from digits.queue import wake_ups
 from digits.tasks import serving
 from digits.tasks.activation import work_on_activations
-from digits.tasks.batches import work_on_part
+from digits.tasks.batches import close_files, work_on_part
 from digits.tasks.rereading import work_on_rereadings
 from digits.tasks.training import work_on_run
 from digits.tasks.uploads import work_on_uploads
 from digits.uploads import queue, rereading
 from digits.versions import activations
 
+logger = logging.getLogger(__name__)
 SLICE_SECONDS = 2  # then another wake-up follows, so that a worker can stop between two
 LINGER_SECONDS = 0.3  # a worker waits so long for the next upload before it ends its task
 TIME_LIMIT = 300  # a hung process is replaced, and its uploads are read by the next
@@ -75,23 +77,37 @@ def read_again() -> None:
 
 @shared_task(name=parts.TASK, **READING)
 def read_batches() -> None:
-    """Read the parts of bulk jobs one by one; new uploads are read before each of them."""
+    """Read the parts of bulk jobs one by one; new uploads are read between their rows."""
     wake_ups.received(parts.TASK)
     deadline = time.monotonic() + SLICE_SECONDS
     part = parts.claim()
     if part and parts.waiting().exists():
         wake_ups.send(parts.TASK)  # There may be more than one worker can do.
-    while part:
-        work_on_part(part)
-        if uploads := queue.claim():
-            work_on_uploads(uploads)
-        if time.monotonic() > deadline:
-            break
-        part = parts.claim()
+    with wake_ups.Listening(queue.TASK) as uploads:
+
+        def between() -> None:
+            if uploads.wait(0) or not uploads.is_listening:
+                read_uploads()
+
+        read_uploads()
+        while part:
+            work_on_part(part, between)
+            part = parts.claim() if time.monotonic() < deadline else None
+    read_uploads()  # one may have come with the last wake-up
     if parts.waiting().exists():
         wake_ups.send(parts.TASK)
     else:
+        close_files()
         serving.process.forget_other()
+
+
+def read_uploads() -> None:
+    """Read all uploads that are queued now; an error is theirs alone, and is logged."""
+    try:
+        while uploads := queue.claim():
+            work_on_uploads(uploads)
+    except Exception:
+        logger.exception("uploads could not be read")
 
 
 @shared_task(name="digits.sweep")

@@ -1,6 +1,7 @@
 """Bulk jobs in a classify worker: read claimed parts."""
 
 import logging
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,8 @@ from digits.batches import parts
 from digits.files import as_binary
 from digits.models import Batch, BatchPart, ModelVersion
 from digits.tasks import serving
-from worker.files.plans import Part
+from worker.files import archives
+from worker.files.plans import ZIP, Part
 from worker.reading.bundle import ModelError
 
 if TYPE_CHECKING:
@@ -20,11 +22,19 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def work_on_part(part: BatchPart) -> None:
-    """Read a claimed part and save its items; after an error it is tried again, up to a limit."""
+def work_on_part(part: BatchPart, between: Callable[[], object] = bool) -> None:
+    """Read a claimed part and save its items; after an error it is tried again, up to a limit.
+
+    between: called every few milliseconds, for what cannot wait for the whole part.
+    """
     try:
         engine = _engine_of(part.batch)
-        parts.save(part, _read(part, engine))
+        try:
+            items = _read(part, engine, between)
+        except BaseException:
+            close_files()
+            raise
+        parts.save(part, items)
     except ModelError as error:
         if part.batch.version_id is None:  # no version reads at all now; that is not its fault
             parts.retry_later(part, count_attempt=False)
@@ -53,20 +63,57 @@ def _engine_of(batch: Batch) -> "Engine":
     return serving.process.engine_of(version)
 
 
-def _read(part: BatchPart, engine: "Engine") -> list["Item"]:
+def _read(part: BatchPart, engine: "Engine", between: Callable[[], object]) -> list["Item"]:
     from worker.files.part_reading import read_part
 
     batch = part.batch
-    with ExitStack() as opened:
-        file = opened.enter_context(batch.file.open("rb"))
-        labels = opened.enter_context(batch.labels.open("rb")) if batch.labels else None
-        return read_part(
-            engine,
-            batch.kind,
-            Part(part.first, part.rows, part.offset, part.size),
-            as_binary(file),
-            as_binary(labels) if labels else None,
-            labelled=batch.labelled,
-            limits=parts.limits(),
-            max_pixels=settings.MAX_PIXELS,
-        )
+    files = _open(batch)
+    return read_part(
+        engine,
+        batch.kind,
+        Part(part.first, part.rows, part.offset, part.size),
+        files.file,
+        files.labels,
+        archive=files.archive,
+        labelled=batch.labelled,
+        limits=parts.limits(),
+        max_pixels=settings.MAX_PIXELS,
+        between=between,
+    )
+
+
+class _Files:
+    """A batch's files, open as long as its parts are read: a ZIP's directory is read once."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.of = batch.pk, batch.file.name, batch.created_at
+        self._opened = ExitStack()
+        self.file = as_binary(self._opened.enter_context(batch.file.open("rb")))
+        self.labels = None
+        if batch.labels:
+            self.labels = as_binary(self._opened.enter_context(batch.labels.open("rb")))
+        self.archive = None
+        if batch.kind == ZIP:
+            self.archive = archives.open_archive(self.file, parts.limits().archive)
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+_files: _Files | None = None  # of the batch whose part was read last
+
+
+def _open(batch: Batch) -> _Files:
+    global _files
+    if _files is None or _files.of != (batch.pk, batch.file.name, batch.created_at):
+        close_files()
+        _files = _Files(batch)
+    return _files
+
+
+def close_files() -> None:
+    """Close the files of the batch whose part was read last."""
+    global _files
+    if _files is not None:
+        _files.close()
+    _files = None

@@ -4,7 +4,6 @@ import stat
 import struct
 import zipfile
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import BinaryIO
 
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
@@ -173,7 +172,7 @@ def _is_archive(start: bytes) -> bool:
 
 
 def _is_litter(name: str) -> bool:
-    last = PurePosixPath(name).name
+    last = name.rstrip("/").rsplit("/", 1)[-1]
     return (
         name.startswith(LITTER[0]) or last in LITTER or last.startswith("._") or last == ".DS_Store"
     )

@@ -1,8 +1,10 @@
 """Reading a part of a bulk: rows of pixels by the network alone, images the whole way."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
+from zipfile import ZipFile
 
 import numpy as np
 
@@ -15,6 +17,12 @@ from worker.images.decoding import MAX_PIXELS
 
 if TYPE_CHECKING:
     from worker.reading.engine import Engine
+
+
+# What is read between two looks at what cannot wait: about 10 ms on one core of 2026.
+ROWS_AT_ONCE = 32
+FILES_AT_ONCE, BYTES_AT_ONCE = 16, 64 * 1024
+File = tuple[int, str, bytes | Exception]  # its number, its name, its content or why there is none
 
 
 @dataclass(frozen=True)
@@ -45,27 +53,57 @@ def read_part(
     file: BinaryIO,
     labels: BinaryIO | None = None,
     *,
+    archive: ZipFile | None = None,
     labelled: bool = False,
     limits: Limits | None = None,
     max_pixels: int = MAX_PIXELS,
+    between: Callable[[], object] = bool,
 ) -> list[Item]:
     """Read one part of a planned file.
+
+    Args:
+        engine: what reads it.
+        kind: of the file.
+        part: which of its rows.
+        file: the whole file.
+        labels: of an IDX file, that of its labels.
+        archive: the file, if it is a ZIP and open as one already.
+        labelled: whether the rows of a CSV begin with a label.
+        limits: of an archive.
+        max_pixels: images with more pixels are refused.
+        between: called every few milliseconds, for what cannot wait for the whole part.
 
     Returns:
         One item for each of its rows, in order; a row that cannot be read has an error, and does
         not affect the others.
     """
     if kind == ZIP:
-        return read_files(engine, _files(file, part, limits or Limits()), max_pixels)
+        limits = limits or Limits()
+        archive = archive or archives.open_archive(file, limits.archive)
+        items: list[Item] = []
+        for some in _at_once(_files(archive, part, limits.archive.file_bytes)):
+            items += read_files(engine, some, max_pixels)
+            between()
+        return items
     found = _csv_rows(file, part, labelled) if kind == CSV else _idx_rows(file, labels, part)
-    return read_rows(engine, found)
+    return read_rows(engine, found, between)
 
 
-def read_rows(engine: "Engine", rows: Iterable[tables.Row]) -> list[Item]:
-    """Read rows of pixels by the network alone."""
+def read_rows(
+    engine: "Engine", rows: Iterable[tables.Row], between: Callable[[], object] = bool
+) -> list[Item]:
+    """Read rows of pixels by the network alone; between is called every few milliseconds."""
+    items: list[Item] = []
+    rows = iter(rows)
+    while some := list(islice(rows, ROWS_AT_ONCE)):
+        items += _read_rows(engine, some)
+        between()
+    return items
+
+
+def _read_rows(engine: "Engine", rows: list[tables.Row]) -> list[Item]:
     from worker.reading.reading import decide
 
-    rows = list(rows)
     pixels = b"".join(row.pixels for row in rows if row.pixels)
     read = iter(engine.predict(np.frombuffer(pixels, np.uint8).reshape(-1, 28, 28)))
     items = []
@@ -87,12 +125,8 @@ def read_rows(engine: "Engine", rows: Iterable[tables.Row]) -> list[Item]:
     return items
 
 
-def read_files(
-    engine: "Engine",
-    files: Iterable[tuple[int, str, bytes | Exception]],
-    max_pixels: int = MAX_PIXELS,
-) -> list[Item]:
-    """Read image files the whole way: (number, name, content, or why there is none)."""
+def read_files(engine: "Engine", files: Iterable[File], max_pixels: int = MAX_PIXELS) -> list[Item]:
+    """Read image files the whole way."""
     from worker.reading.reading import read_images
 
     files = list(files)
@@ -138,18 +172,29 @@ def _idx_rows(file: BinaryIO, labels: BinaryIO | None, part: Part) -> Iterator[t
             yield tables.Row(number, truths[place] if truths else None, pixels)
 
 
-def _files(
-    file: BinaryIO, part: Part, limits: Limits
-) -> Iterator[tuple[int, str, bytes | Exception]]:
-    archive = archives.open_archive(file, limits.archive)
+def _files(archive: ZipFile, part: Part, most_bytes: int) -> Iterator[File]:
     entries = archives.images(archive)[part.first - 1 : part.first - 1 + part.rows]
     for number, entry in enumerate(entries, part.first):
         try:
-            data = archives.read(archive, entry, limits.archive.file_bytes)
+            data = archives.read(archive, entry, most_bytes)
         except ArchiveError as error:
             yield number, entry.filename, error
         else:
             yield number, entry.filename, data
+
+
+def _at_once(files: Iterable[File]) -> Iterator[list[File]]:
+    """Yield as many files as are read in some milliseconds; a large one is alone, or the last."""
+    some: list[File] = []
+    size = 0
+    for file in files:
+        some.append(file)
+        size += len(file[2]) if isinstance(file[2], bytes) else 0
+        if len(some) == FILES_AT_ONCE or size >= BYTES_AT_ONCE:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _rounded(probabilities: Probabilities) -> list[float]:
