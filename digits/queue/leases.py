@@ -106,16 +106,16 @@ def claim_at_once(
             asked for.
         fields: what else to write into each.
     """
-    model, free, params = _statement(first_free, limit)
-    written = {**new_lease(), **model.when_claimed, **fields}
-    quote, meta = connection.ops.quote_name, model._meta
-    own = {field.name: field for field in meta.concrete_fields}
-    column = {name: quote(str(field.column)) for name, field in own.items()}
-    names = [str(meta.pk.name), "attempts", *load]
-    values = statements.prepared([own[name] for name in written], written.values())
-    sets = [f"{column['attempts']} = {column['attempts']} + 1"]
-    sets += [f"{column[name]} = %s" for name in written]
     with transaction.atomic(), connection.cursor() as cursor:
+        model, free, params = _statement(first_free, limit)
+        written = {**new_lease(), **model.when_claimed, **fields}
+        quote, meta = connection.ops.quote_name, model._meta
+        own = {field.name: field for field in meta.concrete_fields}
+        column = {name: quote(str(field.column)) for name, field in own.items()}
+        names = [str(meta.pk.name), "attempts", *load]
+        sets = [f"{column['attempts']} = {column['attempts']} + 1"]
+        sets += [f"{column[name]} = %s" for name in written]
+        values = statements.prepared([own[name] for name in written], written.values())
         cursor.execute(
             f"UPDATE {quote(meta.db_table)} SET {', '.join(sets)}"
             f" WHERE {column[names[0]]} IN ({free})"

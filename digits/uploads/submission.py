@@ -120,7 +120,8 @@ def _store_waiting(sent: _Sent | None = None) -> None:
         group = _waiting[:]
         del _waiting[: len(group)]
         if group:
-            close_old_connections()
+            if not connection.in_atomic_block:
+                close_old_connections()
             _store_each(group)
 
 
