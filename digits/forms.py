@@ -12,7 +12,7 @@ from digits.accounts.owners import Owner
 from digits.learning import runs
 from digits.models import ModelVersion, TrainingRun, Upload
 from digits.models.uploads import Source
-from digits.uploads.submission import submit, submit_async
+from digits.uploads.submission import submit
 from worker.images.decoding import ImageError, read_header
 from worker.training.recipes import ARCHITECTURES, FINE_TUNING, Recipe
 
@@ -31,26 +31,30 @@ class UploadForm(forms.Form):
     )
 
     def clean_file(self) -> "UploadedFile[bytes]":
-        file: UploadedFile[bytes] = self.cleaned_data["file"]
-        if file.size and file.size > settings.MAX_UPLOAD_BYTES:
-            raise forms.ValidationError(
-                f"The file is too large: {filesizeformat(file.size)}; the limit is"
-                f" {filesizeformat(settings.MAX_UPLOAD_BYTES)}."
-            )
-        try:
-            read_header(file.read(), settings.MAX_PIXELS)
-        except ImageError as error:
-            raise forms.ValidationError(str(error)) from error
-        file.seek(0)
-        return file
+        return check_image(self.cleaned_data["file"])
 
     def save(self, owner: Owner, source: str = Source.FILE) -> Upload:
         """Store the upload, and wake the workers."""
         return submit(self.cleaned_data["file"], owner, source)
 
-    async def save_async(self, owner: Owner, source: str) -> Upload:
-        """Store the upload as `save`, without holding a thread."""
-        return await submit_async(self.cleaned_data["file"], owner, source)
+
+def check_image(file: "UploadedFile[bytes]") -> "UploadedFile[bytes]":
+    """Return an image file again if it may be stored, by its size and header.
+
+    Raises:
+        ValidationError: it may not.
+    """
+    if file.size and file.size > settings.MAX_UPLOAD_BYTES:
+        raise forms.ValidationError(
+            f"The file is too large: {filesizeformat(file.size)}; the limit is"
+            f" {filesizeformat(settings.MAX_UPLOAD_BYTES)}."
+        )
+    try:
+        read_header(file.read(), settings.MAX_PIXELS)
+    except ImageError as error:
+        raise forms.ValidationError(str(error)) from error
+    file.seek(0)
+    return file
 
 
 class TokenForm(forms.Form):

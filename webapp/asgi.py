@@ -51,7 +51,8 @@ class Programs(ASGIHandler):
         response = await self.run_get_response(request) if request is not None else refused
         assert response is not None, "Django makes a request or else an answer"
         await self.send_response(response, send)
-        response.close()
+        if request is not None:
+            request.close()
 
 
 class Application:

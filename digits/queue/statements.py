@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from django.db import connection, connections, models
 
 Row = TypeVar("Row", bound=models.Model)
+NUMBERS = (models.IntegerField, models.FloatField, models.ForeignKey)  # stored as they are
 MOST_PARAMETERS = 30_000  # of one statement; SQLite and PostgreSQL allow a little more
 
 
@@ -114,6 +115,10 @@ def prepared(fields: "Iterable[models.Field[Any, Any]]", values: Iterable[Any]) 
     """Return values of fields as the database takes them; that of a foreign key may be a row."""
     database = connections[connection.alias]  # `connection` looks it up for each attribute
     return [
-        field.get_db_prep_save(value.pk if isinstance(value, models.Model) else value, database)
+        value
+        if value is None or (type(value) in (int, float) and isinstance(field, NUMBERS))
+        else field.get_db_prep_save(
+            value.pk if isinstance(value, models.Model) else value, database
+        )
         for field, value in zip(fields, values, strict=True)
     ]

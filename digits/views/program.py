@@ -1,11 +1,14 @@
 """`POST /mnist/classify`: one image in, one line of plain text out."""
 
+from typing import cast
+
 import multipart
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.core.exceptions import BadRequest
+from django.core.exceptions import BadRequest, ValidationError
 from django.core.files.uploadedfile import SimpleUploadedFile, UploadedFile
+from django.forms import FileField
 from django.http import Http404, HttpResponse
 from django.utils.datastructures import MultiValueDict
 from django.views.decorators.csrf import csrf_exempt
@@ -13,9 +16,10 @@ from django.views.decorators.http import require_POST
 
 from digits.accounts import tokens
 from digits.accounts.owners import OwnedRequest, Owner
-from digits.forms import UploadForm
+from digits.forms import UploadForm, check_image
 from digits.models.uploads import Source, Status
 from digits.uploads.queue import FULL_SECONDS, QueueFull
+from digits.uploads.submission import submit_async
 from digits.uploads.waiting import wait_until_finished
 
 WAIT_SECONDS = 20
@@ -37,14 +41,14 @@ async def classify(request: OwnedRequest) -> HttpResponse:
         answer = _text("Send the header Authorization: Bearer, and a token of your account.", 401)
         answer.headers["WWW-Authenticate"] = "Bearer"
         return answer
-    if _is_brief(request):
-        form = UploadForm(None, _files_of_brief(request))
-    else:
-        form = await sync_to_async(_form)(request)
-    if not form.is_valid():
-        return _text(str(form.errors["file"][0]), 400)
     try:
-        upload = await form.save_async(owner, source=Source.API)
+        if _is_brief(request):
+            file = _checked(_files_of_brief(request))
+        else:
+            file = await sync_to_async(lambda: _checked(request.FILES))()
+        upload = await submit_async(file, owner, Source.API)
+    except ValidationError as error:
+        return _text(error.messages[0], 400)
     except QueueFull as full:
         answer = _text(str(full), 429)
         answer.headers["Retry-After"] = str(FULL_SECONDS)
@@ -103,10 +107,10 @@ def _files_of_brief(request: OwnedRequest) -> "MultiValueDict[str, UploadedFile[
     return files
 
 
-def _form(request: OwnedRequest) -> UploadForm:
-    form = UploadForm(request.POST, request.FILES)
-    form.is_valid()
-    return form
+def _checked(files: "MultiValueDict[str, UploadedFile[bytes]]") -> "UploadedFile[bytes]":
+    """Return the file of a form, checked as the site's form does."""
+    field = cast(FileField, UploadForm.base_fields["file"])
+    return check_image(field.clean(files.get("file"), None))
 
 
 async def _sender(request: OwnedRequest) -> Owner | None:

@@ -8,7 +8,7 @@ import numpy as np
 from worker.arrays import Floats, Integers, Pixels
 from worker.images.decoding import ImageError
 from worker.images.layout import LARGE, SOFT, Piece, find_lines
-from worker.images.paper import LEAST_CONTRAST, find_paper, rim, without_rules
+from worker.images.paper import LEAST_CONTRAST, find_paper, median, rim, without_rules
 from worker.images.shapes import Shape
 
 SIZE = 28
@@ -102,7 +102,7 @@ def extract_ink(grey: Pixels) -> Pixels:
     difference = (grey.astype(np.float32) - paper) * ink_sign
     # Differences on the paper's side of the surface are noise alone, even if most of it is ink.
     paper_side = -difference[difference < 0]
-    noise = 1.4826 * float(np.median(paper_side)) if paper_side.size else 0.0
+    noise = 1.4826 * median(paper_side) if paper_side.size else 0.0
     smooth = cv2.GaussianBlur(difference, (3, 3), 0) if min(grey.shape) >= 64 else difference
     rank = min(max(4, smooth.size // 500), smooth.size)
     contrast = float(np.partition(smooth.ravel(), -rank)[-rank])

@@ -1,6 +1,7 @@
 """The paper under the ink: how light it is at each place, and the lines printed on it."""
 
 from itertools import pairwise
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,7 +35,7 @@ def find_paper(grey: Pixels) -> tuple[Floats, int]:
         The level, float32 in the shape of grey, and 1 for light ink or -1 for dark ink.
     """
     if min(grey.shape) < 48:
-        level = np.float32(np.median(np.concatenate(rim(grey))))
+        level = np.float32(median(np.concatenate(rim(grey))))
         ink_sign = 1 if float(((grey - level) ** 3).sum()) >= 0 else -1
         return np.full(grey.shape, level), ink_sign
     side = 96
@@ -124,6 +125,14 @@ def _basis(height: int, width: int) -> Floats:
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     terms = [np.ones_like(x), x, y, x * y, x * x, y * y]
     return np.stack([term.ravel() for term in terms], axis=1)
+
+
+def median(values: np.ndarray[Any, Any]) -> float:
+    """Return the median of a flat array, as np.median does, which takes three times as long."""
+    middle = len(values) // 2
+    if len(values) % 2:
+        return float(np.partition(values, middle)[middle])
+    return float(np.partition(values, (middle - 1, middle))[middle - 1 : middle + 1].mean())
 
 
 def rim(grey: Pixels | Floats) -> list[Pixels | Floats]:

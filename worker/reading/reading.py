@@ -158,6 +158,8 @@ def _verified(engine: "Engine", lines: list[list[Candidate]]) -> list[list[Candi
     A shape that was not cut is not verified.
     """
     cut = {id(one.within) for line in lines for one in line if one.within and not one.is_found}
+    if not cut:
+        return lines
     parts = [
         (one, one.within) for line in lines for one in line if one.within and id(one.within) in cut
     ]

@@ -152,6 +152,8 @@ def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -
 
 def best_path(found: list[Candidate]) -> list[Candidate]:
     """Return the candidates of the path with the best score, from left to right."""
+    if len(found) == 1:
+        return found
     best: dict[int, tuple[float, list[Candidate]]] = {0: (0.0, [])}
     for candidate in sorted(found, key=lambda candidate: (candidate.start, candidate.end)):
         if candidate.start not in best:
