@@ -49,21 +49,19 @@ def for_programs(get_response: View) -> View:
     A request belongs to nobody, until a token says whose it is. Of Django's own middleware it takes
     what looks at headers only, so that in an event loop none of it needs a thread.
     """
-    own = [kind(get_response) for kind in (SecurityMiddleware, CommonMiddleware)]
+    security, common = SecurityMiddleware(get_response), CommonMiddleware(get_response)
     frames = XFrameOptionsMiddleware(get_response)
 
     def before(request: OwnedRequest) -> HttpResponseBase | None:
         request.user = AnonymousUser()
         request.owner = Owner(None, {}, request.META.get("REMOTE_ADDR", ""))
-        return next(filter(None, (one.process_request(request) for one in own)), None)
+        return security.process_request(request) or common.process_request(request)
 
     def after(request: OwnedRequest, answer: HttpResponseBase) -> HttpResponseBase:
-        response = cast(HttpResponse, answer)
+        response = frames.process_response(request, cast(HttpResponse, answer))
+        response = cast(HttpResponse, common.process_response(request, response))
         response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        response = frames.process_response(request, response)
-        for one in reversed(own):
-            response = cast(HttpResponse, one.process_response(request, response))
-        return response
+        return security.process_response(request, response)
 
     async def in_loop(request: OwnedRequest) -> HttpResponseBase:
         refused = before(request)
