@@ -70,7 +70,7 @@ class Application:
             body = cast(BinaryIO, file)  # it reads and writes as one
             try:
                 if await read_body(scope, receive, body):
-                    await self._answer(scope, body, send)
+                    await self._answer(made_plain(scope, body), body, send)
             except Refused as refused:
                 await self._refuse(refused, send)
 
@@ -113,6 +113,22 @@ async def read_body(scope: Scope, receive: Receive, body: BinaryIO) -> bool:
         body.write(chunk)
     body.seek(0)
     return True
+
+
+def made_plain(scope: Scope, body: BinaryIO) -> Scope:
+    """Return the scope of a request as WSGI has it.
+
+    The length of the body is that of what came, also where it came without one. Headers whose names
+    have underscores are left out, since they would pass for those with hyphens, which a proxy sets.
+    """
+    length = str(body.seek(0, os.SEEK_END)).encode()
+    body.seek(0)
+    headers = [
+        (name, value)
+        for name, value in scope["headers"]
+        if b"_" not in name and name not in (b"content-length", b"transfer-encoding")
+    ]
+    return scope | {"headers": [*headers, (b"content-length", length)]}
 
 
 def in_chunks(body: BinaryIO) -> Receive:
