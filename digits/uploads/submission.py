@@ -117,11 +117,11 @@ def _store_waiting(sent: _Sent | None = None) -> None:
     with _together:
         if sent is not None and sent.is_over:
             return
+        if not connection.in_atomic_block:
+            close_old_connections()  # before the group is taken: it may fail
         group = _waiting[:]
         del _waiting[: len(group)]
         if group:
-            if not connection.in_atomic_block:
-                close_old_connections()
             _store_each(group)
 
 
