@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePath
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 # would let photos and previews swell the database.
 SMALL = 8 * 1024
 IN_DATABASE = "small/"
+SMALL_NAME = re.compile(IN_DATABASE + r"([0-9]{1,18})(\.[^./]*)?")
 
 
 class Files(Storage):
@@ -117,8 +119,8 @@ def is_small(size: int | None) -> bool:
 
 def _key(name: str) -> int | None:
     """Return the primary key in a small file's name; None for other names."""
-    key = PurePath(name.removeprefix(IN_DATABASE)).stem
-    return int(key) if name.startswith(IN_DATABASE) and key.isdecimal() else None
+    found = SMALL_NAME.fullmatch(name)
+    return int(found[1]) if found else None
 
 
 def _small_files() -> "type[SmallFile]":
