@@ -81,6 +81,8 @@ class Update:
 
     def store(self, keys: Collection[int]) -> None:
         """Write the values of these rows."""
+        if not keys:
+            return
         quote = connection.ops.quote_name
         columns = ", ".join(f"{quote(str(field.column))} = %s" for field in self._fields)
         statement = f"UPDATE {quote(self._table)} SET {columns} WHERE {quote(self._key)} = %s"
