@@ -141,7 +141,7 @@ def _check_size(width: int, height: int, max_pixels: int) -> None:
 
 
 def _png_size(data: bytes) -> tuple[int, int] | None:
-    """Read the size in a PNG's first chunk; None where that is not whole or its type is unknown.
+    """Read the size in a PNG's first chunk; None where that is not whole or a kind is unknown.
 
     Source: W3C, "Portable Network Graphics (PNG) Specification", sections 5.2, 5.3 and 11.2.2.
     """
@@ -149,8 +149,9 @@ def _png_size(data: bytes) -> tuple[int, int] | None:
         return None
     if zlib.crc32(data[12:29]) != int.from_bytes(data[29:33], "big"):
         return None
-    width, height, depth, colour = struct.unpack(">IIBB", data[16:26])
-    return (width, height) if depth in PNG_DEPTHS.get(colour, ()) else None
+    width, height, depth, colour, _, filtered = struct.unpack(">IIBBBB", data[16:28])
+    is_known = depth in PNG_DEPTHS.get(colour, ()) and filtered == 0
+    return (width, height) if is_known else None
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:
