@@ -1,6 +1,8 @@
 """Bytes of an image file to pixels."""
 
+import io
 import struct
+import zlib
 
 import numpy as np
 import pillow_heif
@@ -8,11 +10,28 @@ import pytest
 from PIL import Image
 
 from tests.pictures import encoded
-from worker.images.decoding import MAX_SIDE, ImageError, decode, read_header, to_grey
+from worker.images.decoding import (
+    MAX_SIDE,
+    PNG_DEPTHS,
+    Header,
+    ImageError,
+    decode,
+    read_header,
+    to_grey,
+)
 from worker.images.formats import PILLOW_NAMES
 
 GRADIENT = np.tile(np.linspace(0, 255, 64, dtype=np.uint8), (48, 1))
 PICTURE = Image.fromarray(GRADIENT)
+# Where a PNG's first chunk has what, and in how many bytes.
+FIRST_CHUNK = {
+    "width": (16, 4),
+    "height": (20, 4),
+    "depth": (24, 1),
+    "colour": (25, 1),
+    "filter": (27, 1),
+    "interlace": (28, 1),
+}
 
 
 @pytest.mark.parametrize("kind", PILLOW_NAMES)
@@ -119,3 +138,104 @@ def test_it_reduces_a_large_photo_that_lies_on_its_side():
 
 def test_heif_is_really_registered():
     assert pillow_heif.is_supported(encoded(PICTURE.convert("RGB"), "HEIF"))
+
+
+def png_of(mode: str, size: tuple[int, int] = (37, 23), **options) -> bytes:
+    return encoded(Image.new(mode, size), "PNG", **options)
+
+
+def with_first_chunk(data: bytes = b"", right: bool = True, **changed: int) -> bytes:
+    """A PNG with other values in its first chunk, whose checksum is right or wrong."""
+    data = bytearray(data or png_of("L", (64, 48)))
+    for name, value in changed.items():
+        place, length = FIRST_CHUNK[name]
+        data[place : place + length] = value.to_bytes(length, "big")
+    if right:
+        data[29:33] = zlib.crc32(data[12:29]).to_bytes(4, "big")
+    return bytes(data)
+
+
+def by_pillow(data: bytes) -> Header:
+    with Image.open(io.BytesIO(data)) as image:
+        return Header(image.format, image.width, image.height)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_the_header_of_a_png_is_what_pillow_says(mode):
+    data = png_of(mode)
+    assert read_header(data) == by_pillow(data) == Header("PNG", 37, 23)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+def test_the_header_of_a_png_with_few_colours_is_what_pillow_says(bits):
+    data = png_of("P", bits=bits)
+    assert read_header(data) == by_pillow(data)
+
+
+@pytest.mark.parametrize(
+    ("depth", "colour"),
+    [(depth, colour) for colour, depths in PNG_DEPTHS.items() for depth in depths],
+)
+@pytest.mark.parametrize("interlace", [0, 1])
+def test_the_header_of_a_png_of_any_kind_is_what_pillow_says(depth, colour, interlace):
+    data = with_first_chunk(depth=depth, colour=colour, interlace=interlace, width=300)
+    assert read_header(data) == by_pillow(data) == Header("PNG", 300, 48)
+
+
+def test_an_interlaced_png_is_read():
+    """Of one pixel, which is the same in both orders."""
+    data = with_first_chunk(encoded(Image.new("L", (1, 1), 7), "PNG"), interlace=1)
+    assert read_header(data) == by_pillow(data) == Header("PNG", 1, 1)
+    assert to_grey(decode(data).image) == 7
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2, 3, 4, 5, 8, 16, 32, 255])
+@pytest.mark.parametrize("colour", [*range(8), 255])
+def test_a_png_is_refused_where_its_bits_do_not_fit_its_colours(depth, colour):
+    data = with_first_chunk(depth=depth, colour=colour)
+    if depth in PNG_DEPTHS.get(colour, ()):
+        assert read_header(data) == by_pillow(data)
+    else:
+        with pytest.raises(ImageError, match="not an image"):
+            read_header(data)
+
+
+def test_a_png_with_a_wrong_checksum_is_refused():
+    for changed in ({"width": 65}, {"depth": 16}, {"interlace": 1}):
+        with pytest.raises(ImageError, match="not an image"):
+            read_header(with_first_chunk(right=False, **changed))
+
+
+def test_a_png_with_an_unknown_filter_is_refused():
+    with pytest.raises(ImageError, match="not an image"):
+        read_header(with_first_chunk(filter=1))
+
+
+@pytest.mark.parametrize("changed", [{"width": 0}, {"height": 0}, {"width": 0, "height": 0}])
+def test_a_png_without_pixels_is_refused(changed):
+    with pytest.raises(ImageError, match=r"no pixels|not an image"):
+        read_header(with_first_chunk(**changed))
+
+
+def test_a_png_with_too_many_pixels_is_refused_by_its_first_chunk():
+    with pytest.raises(ImageError, match="8000 x 7501 pixels are 60 megapixels, and 60 are"):
+        read_header(with_first_chunk(width=8000, height=7501))
+    assert read_header(with_first_chunk(width=8000, height=7500)).width == 8000
+    with pytest.raises(ImageError, match="4294967295 x 4294967295"):
+        read_header(with_first_chunk(width=2**32 - 1, height=2**32 - 1))
+    with pytest.raises(ImageError, match="and 0 are the limit"):
+        read_header(with_first_chunk(), max_pixels=64 * 48 - 1)
+
+
+def test_a_png_that_is_cut_off_in_its_first_chunk_is_refused():
+    data = png_of("L")
+    for length in range(1, 33):
+        with pytest.raises(ImageError, match="not an image"):
+            read_header(data[:length])
+
+
+def test_what_only_begins_as_a_png_is_refused():
+    data = png_of("L")
+    for start in (data[:8], data[:12] + b"IDAT", data[:11] + b"\x0eIHDR"):
+        with pytest.raises(ImageError, match="not an image"):
+            read_header(start + bytes(100))
