@@ -63,9 +63,9 @@ def _read(contents: dict[Upload, bytes], engine: "Engine", version: ModelVersion
         (digits if of_all else _Digits({one: read[one] for one in uploads}, version)).store()
 
     uploads = queue.finish_all(ended, store)
-    for upload, fields in ended.items():
-        if upload not in uploads and fields["preview"]:
-            upload.preview.storage.delete(fields["preview"])
+    for upload in ended.keys() - set(uploads):
+        if name := ended[upload]["preview"]:
+            upload.preview.storage.delete(name)
 
 
 def _contents(uploads: list[Upload]) -> dict[Upload, bytes]:
