@@ -7,13 +7,14 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection, transaction
+from django.db import connection, connections, transaction
 from django.db.utils import DataError, IntegrityError
 
 from digits.accounts.owners import Owner
@@ -175,6 +176,18 @@ def test_after_a_failure_everything_goes_on():
     assert submission._waiting == []
 
 
+def in_loop(work: Awaitable):
+    """The result of a coroutine; the connection of the loop's thread is closed then."""
+
+    async def whole():
+        try:
+            return await work
+        finally:
+            await sync_to_async(connections.close_all)()
+
+    return asyncio.run(whole())
+
+
 def submit_all(files: Iterable, sources: Iterable) -> list:
     """Submit files at the same time in one event loop."""
 
@@ -184,7 +197,7 @@ def submit_all(files: Iterable, sources: Iterable) -> list:
         ]
         return await asyncio.gather(*tasks, return_exceptions=True)
 
-    return asyncio.run(together())
+    return in_loop(together())
 
 
 def test_an_event_loop_stores_several_at_once(wake_ups_heard):
@@ -206,9 +219,9 @@ def test_in_an_event_loop_one_that_cannot_be_stored_fails_alone(mnist):
 
 def test_a_thread_stores_for_an_event_loop_and_the_other_way_round():
     with piled_up(2 * COUNT), ThreadPoolExecutor(1) as pool:
-        in_loop = pool.submit(submit_all, [small() for _ in range(COUNT)], ["api"] * COUNT)
+        others = pool.submit(submit_all, [small() for _ in range(COUNT)], ["api"] * COUNT)
         own = in_threads(lambda _: submit(small(), NOBODY), range(COUNT))
-    uploads = {*own, *in_loop.result()}
+    uploads = {*own, *others.result()}
     assert len({upload.pk for upload in uploads}) == Upload.objects.count() == 2 * COUNT
 
 
@@ -226,7 +239,7 @@ def test_who_leaves_an_event_loop_takes_nothing_with_it(monkeypatch):
         return [await submit_async(small("comes.png"), NOBODY, "api"), await staying]
 
     with piled_up(3):
-        assert [upload.name for upload in asyncio.run(one_leaves())] == ["comes.png", "stays.png"]
+        assert [upload.name for upload in in_loop(one_leaves())] == ["comes.png", "stays.png"]
     assert Upload.objects.filter(name__in=["comes.png", "stays.png"]).count() == 2
 
 
