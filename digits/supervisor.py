@@ -28,12 +28,14 @@ class Service:
     """One process that should always run.
 
     last: it ends after all others, which may need it until then.
+    delay: it starts so many seconds after the others, which people wait for.
     """
 
     name: str
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
     last: bool = False
+    delay: float = 0.0
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = 0.0
@@ -81,7 +83,9 @@ class Supervisor:
             signal.signal(number, self._stop)
         try:
             for service in self.services:
-                if not self.stopping:
+                if service.delay:
+                    service.start_at = time.monotonic() + service.delay
+                elif not self.stopping:
                     service.start()
             while not self.stopping:
                 for service in self.services:

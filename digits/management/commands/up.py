@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import hashlib
 import http.client
 import io
 import os
@@ -14,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from digits.supervisor import CannotRun, Service, Supervisor
+
+LATER = 3.0  # seconds after which what nobody waits for is started
 
 
 class Command(BaseCommand):
@@ -62,8 +66,10 @@ def services() -> list[Service]:
     found = [
         Service("web", [*manage, "serve"]),
         Service("classify worker", [*worker, *reading, "--hostname=classify@%h"]),
-        Service("train worker", [*worker, *training, "--hostname=train@%h"]),
-        Service("beat", [*celery, "beat", f"--pidfile={settings.DATA_DIR / 'beat.pid'}"]),
+        Service("train worker", [*worker, *training, "--hostname=train@%h"], delay=LATER),
+        Service(
+            "beat", [*celery, "beat", f"--pidfile={settings.DATA_DIR / 'beat.pid'}"], delay=LATER
+        ),
     ]
     (settings.DATA_DIR / "beat.pid").unlink(missing_ok=True)
     return [embedded_redis(), *found] if settings.EMBEDDED_REDIS else found
@@ -94,10 +100,31 @@ def prepare() -> str:
     """Migrate, collect static files, and ensure an admin; return how to sign in."""
     call_command("migrate", verbosity=0, interactive=False)
     if not settings.DEBUG:
-        call_command("collectstatic", verbosity=0, interactive=False)
+        collect_static()
     output = io.StringIO()
     call_command("ensure_admin", stdout=output)
     return output.getvalue().strip()
+
+
+def collect_static() -> None:
+    """Collect and compress the static files, which takes seconds, unless they are as before."""
+    mark = settings.STATIC_ROOT / ".collected"
+    now = static_fingerprint()
+    if mark.exists() and mark.read_text() == now:
+        return
+    mark.unlink(missing_ok=True)
+    call_command("collectstatic", verbosity=0, interactive=False)
+    mark.write_text(now)
+
+
+def static_fingerprint() -> str:
+    """Return a hash of the names, sizes and times of all static files."""
+    digest = hashlib.sha256()
+    for finder in get_finders():
+        for name, storage in sorted(finder.list([]), key=lambda found: found[0]):
+            found = os.stat(storage.path(name))
+            digest.update(f"{name} {found.st_size} {found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
 
 
 def check_port(host: str, port: int) -> None:
