@@ -86,9 +86,10 @@ class Listening:
             while True:
                 left = 0 if heard else max(0, deadline - time.monotonic())
                 message = self._pubsub.get_message(timeout=left)
-                if message is None:
+                if message is not None:
+                    heard = heard or message["type"] == "message"
+                elif heard or time.monotonic() >= deadline:  # else it was a health check's answer
                     return heard
-                heard = heard or message["type"] == "message"
         except redis.RedisError as error:
             logger.warning("cannot listen for wake-ups: %s", error)
             self.__exit__()
