@@ -54,7 +54,7 @@ def for_programs(get_response: View) -> View:
 
     def before(request: OwnedRequest) -> HttpResponseBase | None:
         request.user = AnonymousUser()
-        request.owner = Owner(None, {}, request.META.get("REMOTE_ADDR", ""))
+        request.owner = Owner(None, {}, _address(request))
         return security.process_request(request) or common.process_request(request)
 
     def after(request: OwnedRequest, answer: HttpResponseBase) -> HttpResponseBase:
@@ -75,6 +75,13 @@ def for_programs(get_response: View) -> View:
         return after(request, refused or get_response(request))
 
     return middleware
+
+
+def _address(request: HttpRequest) -> str:
+    """Return the address that a request came from: by the proxy, where there is one."""
+    by_proxy = request.headers.get("X-Forwarded-For", "") if settings.HTTPS else ""
+    # What stands before the last one is what the client says of itself.
+    return by_proxy.rsplit(",", 1)[-1].strip() or request.META.get("REMOTE_ADDR", "")
 
 
 class SignInFirst(LoginRequiredMiddleware):

@@ -27,8 +27,7 @@ class Command(BaseCommand):
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=settings.HTTPS,
-            forwarded_allow_ips="*",
+            proxy_headers=False,  # Django takes the scheme, and the address is the proxy's
             limit_concurrency=1000,
             timeout_keep_alive=KEPT_OPEN_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
