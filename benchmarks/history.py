@@ -11,6 +11,7 @@ import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from benchmarks.rows import label_the_least_sure, make_rows
@@ -83,6 +84,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--uploads", type=int, default=100_000, help="of the account")
     options = parser.parse_args()
+    on_a_database_of_its_own(lambda: run(options.uploads))
+
+
+def on_a_database_of_its_own(work: Callable[[], object]):
+    """Run something on a database that is gone afterwards, with files in a temporary folder."""
     with tempfile.TemporaryDirectory(prefix="digits-benchmark-") as folder:
         os.environ.update(
             DATA_DIR=folder, LOG_LEVEL="ERROR", DJANGO_SETTINGS_MODULE="webapp.settings"
@@ -101,7 +107,7 @@ def main():
         with override_settings(STORAGES=settings.STORAGES | {"staticfiles": plain}):
             connection.creation.create_test_db(verbosity=0, autoclobber=True)
             try:
-                run(options.uploads)
+                work()
             finally:
                 connection.creation.destroy_test_db(":none:", verbosity=0)
 

@@ -21,26 +21,36 @@ def make_rows(count: int, seed: int = 1) -> tuple:
     account = accounts.create_user("ada")
     staff = accounts.create_superuser("root")
     first = ModelVersion.objects.get(number=1)
-    second = ModelVersion.objects.create(number=2, architecture="cnn", parent=first)
-    chance = random.Random(seed)
-    for begin in range(0, count + count // 10, AT_ONCE):
-        numbers = range(begin, min(begin + AT_ONCE, count + count // 10))
-        mine = [account if number % 11 else None for number in numbers]
-        _make(mine, [first, second], chance, numbers)
+    ModelVersion.objects.create(number=2, architecture="cnn", parent=first)
+    add_rows(account, 0, count, seed)
     return account, staff
+
+
+def add_rows(account, begin: int, end: int, seed: int = 1):
+    """Make the uploads of the account from one number to another, and those of others."""
+    from digits.models import ModelVersion
+
+    versions = list(ModelVersion.objects.order_by("number")[:2])
+    chance = random.Random(seed + begin)
+    first, last = begin + begin // 10, end + end // 10
+    for start in range(first, last, AT_ONCE):
+        numbers = range(start, min(start + AT_ONCE, last))
+        mine = [account if number % 11 else None for number in numbers]
+        _make(mine, versions, chance, numbers)
 
 
 def _make(owners, versions, chance, numbers):
     from django.utils import timezone
 
-    from digits.models import Digit, Prediction, Upload
+    from digits.models import Digit, Prediction
+    from digits.queue.statements import Insert
 
     now = timezone.now()
     uploads = [
-        _upload(owner, chance, versions, now - timedelta(days=120) * (1 - number / 110_000))
+        _upload(owner, chance, versions, now - timedelta(days=120) * max(0, 1 - number / 110_000))
         for owner, number in zip(owners, numbers, strict=True)
     ]
-    Upload.objects.bulk_create(uploads)
+    Insert(uploads).store()
     digits = [
         Digit(
             upload=upload, position=at, x=4 + 30 * at, y=4, width=20, height=20, pixels=bytes(784)
@@ -48,8 +58,8 @@ def _make(owners, versions, chance, numbers):
         for upload in uploads
         for at in range(len(upload.reading))
     ]
-    Digit.objects.bulk_create(digits)
-    Prediction.objects.bulk_create(
+    Insert(digits).store()
+    predictions = [
         Prediction(
             digit=digit,
             version=digit.upload.version,
@@ -58,7 +68,8 @@ def _make(owners, versions, chance, numbers):
             probabilities=[0.1] * 10,
         )
         for digit in digits
-    )
+    ]
+    Insert(predictions).store()
 
 
 def _upload(owner, chance, versions, at):
