@@ -40,8 +40,10 @@ def classify() -> None:
                 wake_ups.send(queue.TASK, others=True)
             if uploads:
                 work_on_uploads(uploads)
-            # What was not claimed comes with another wake-up.
-            is_woken = is_full or more.wait(min(LINGER_SECONDS, deadline - time.monotonic()))
+            # One that was tried before comes alone; all else comes with another wake-up.
+            is_alone = any(upload.attempts > 1 for upload in uploads)
+            left = min(LINGER_SECONDS, deadline - time.monotonic())
+            is_woken = is_full or is_alone or more.wait(left)
     # A last look, since nobody listens: from now on a message is sent.
     if uploads := queue.claim():
         wake_ups.send(queue.TASK)
