@@ -89,7 +89,7 @@ def claim(
 
 
 def claim_at_once(
-    first_free: Callable[[int], models.QuerySet[Row]],
+    rows: Callable[[], models.QuerySet[Row]],
     limit: int,
     load: tuple[str, ...],
     **fields: Any,
@@ -99,15 +99,15 @@ def claim_at_once(
     It is for rows that are claimed many times a second.
 
     Args:
-        first_free: returns the first so many rows that may be claimed; called once a limit, so that
-            what it returns must not change otherwise.
+        rows: returns what may be claimed, in the order of claiming; called once a limit, so that
+            it must always return the same.
         limit: how many at most.
         load: fields of integers or text to load with the rows; all others are loaded when they are
             asked for.
         fields: what else to write into each.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        model, free, params = _statement(first_free, limit)
+        model, free, params = _statement(rows, limit)
         written = {**new_lease(), **model.when_claimed, **fields}
         quote, meta = connection.ops.quote_name, model._meta
         own = {field.name: field for field in meta.concrete_fields}
@@ -132,14 +132,14 @@ def claim_at_once(
 
 @cache
 def _statement(
-    first_free: Callable[[int], models.QuerySet[Row]], limit: int
+    rows: Callable[[], models.QuerySet[Row]], limit: int
 ) -> tuple[type[Row], str, tuple[Any, ...]]:
     """Return the model of rows to claim, the statement that finds their keys, its parameters."""
-    rows = first_free(limit).filter(lease__isnull=True)
+    free = rows().filter(lease__isnull=True)
     if connection.features.has_select_for_update_skip_locked:
-        rows = rows.select_for_update(skip_locked=True, of=("self",))
-    statement, params = rows.values("pk")[:limit].query.sql_with_params()
-    return rows.model, statement, params
+        free = free.select_for_update(skip_locked=True, of=("self",))
+    statement, params = free.values("pk")[:limit].query.sql_with_params()
+    return free.model, statement, params
 
 
 def held(*rows: Row) -> models.QuerySet[Row]:
@@ -148,10 +148,16 @@ def held(*rows: Row) -> models.QuerySet[Row]:
     Raises:
         ValueError: the rows do not share a lease.
     """
+    lease = _lease_of(rows)
+    return type(rows[0])._base_manager.filter(pk__in=[row.pk for row in rows], lease=lease)
+
+
+def _lease_of(rows: Sequence[Leased]) -> uuid.UUID:
+    """Return the lease that rows share; ValueError where they share none."""
     first, *others = rows
     if first.lease is None or any(row.lease != first.lease for row in others):
         raise ValueError("expected rows that were claimed together, received others")
-    return type(first)._base_manager.filter(pk__in=[row.pk for row in rows], lease=first.lease)
+    return first.lease
 
 
 def renew(*rows: Row) -> int:
@@ -204,9 +210,7 @@ class Finishing(Generic[Row]):
 
 def _held_keys(rows: Sequence[Leased]) -> set[int]:
     """Return the keys of those of the rows of one claim that are still held, and keep them so."""
-    lease = rows[0].lease
-    if lease is None or any(row.lease != lease for row in rows):
-        raise ValueError("expected rows that were claimed together, received others")
+    lease = _lease_of(rows)
     keep = " FOR UPDATE" if connection.features.has_select_for_update else ""
     return {key for (key,) in statements.select(type(rows[0]), ["id"], "lease", [lease], keep)}
 

@@ -42,7 +42,7 @@ def claim(limit: int | None = None) -> list[Upload]:
     return claimed
 
 
-def _queued(limit: int) -> QuerySet[Upload]:
+def _queued() -> QuerySet[Upload]:
     """Return the queued uploads in the order of claiming."""
     return Upload.objects.filter(status=Status.QUEUED).order_by("-attempts", "turn", "id")
 
