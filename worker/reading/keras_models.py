@@ -7,7 +7,7 @@ import numpy as np
 
 from worker.arrays import Pixels, Probabilities
 from worker.reading.bundle import ModelError, checked_sha256
-from worker.reading.networks import IMAGE, PART, in_batches, scaled
+from worker.reading.networks import IMAGE, PART, in_batches, padded, scaled
 
 if TYPE_CHECKING:
     import keras
@@ -32,8 +32,7 @@ class KerasNetwork:
 
     def _padded(self, images: Pixels) -> Probabilities:
         size = next(size for size in BATCH_SIZES if size >= len(images))
-        blank = np.zeros((size - len(images), *images.shape[1:]), np.uint8)
-        return self._run(np.concatenate([images, blank]) if len(blank) else images)[: len(images)]
+        return padded(self._run, images, size)
 
     def _run(self, images: Pixels) -> Probabilities:
         return np.asarray(self.model.predict_on_batch(scaled(images)))

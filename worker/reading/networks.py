@@ -38,6 +38,14 @@ def scaled(images: Pixels) -> Floats:
     return images.astype(np.float32) / np.float32(255)
 
 
+def padded(run: Callable[[Pixels], Probabilities], images: Pixels, size: int) -> Probabilities:
+    """Call run on images and so many blank ones that they are of this size; return their rows."""
+    if blank := size - len(images):
+        filled = np.concatenate([images, np.zeros((blank, *images.shape[1:]), np.uint8)])
+        return run(filled)[: len(images)]
+    return run(images)
+
+
 def in_batches(run: Callable[[Pixels], Probabilities], images: Pixels, most: int) -> Probabilities:
     """Call run on at most so many images at once; return the rows of all."""
     rows = [run(images[start : start + most]) for start in range(0, len(images), most)]

@@ -18,7 +18,7 @@ import openvino
 
 from worker.arrays import Pixels, Probabilities
 from worker.reading.bundle import ModelError, checked_sha256
-from worker.reading.networks import in_batches, scaled
+from worker.reading.networks import in_batches, padded, scaled
 
 # Each is compiled for itself: shapes that are known beforehand are faster. The sizes share little
 # more than 30 MB.
@@ -82,13 +82,9 @@ class OpenVINONetwork:
             rows.append(in_batches(self._run, images[start:end], size))
             start, rest = end, len(images) - end
             if size in PADDED and rest > size * 2 / 3:
-                rows.append(self._padded(images[start:], size))
+                rows.append(padded(self._run, images[start:], size))
                 break
         return np.concatenate(rows)
-
-    def _padded(self, images: Pixels, size: int) -> Probabilities:
-        blank = np.zeros((size - len(images), *images.shape[1:]), np.uint8)
-        return self._run(np.concatenate([images, blank]))[: len(images)]
 
     def _run(self, images: Pixels) -> Probabilities:
         requests: dict[int, openvino.InferRequest]
