@@ -20,6 +20,7 @@ from worker.training import networks
 from worker.training.calibration import calibrate
 from worker.training.fine_tuning import DistillationBatches, train_in_inference_mode
 from worker.training.minibatches import EVALUATION_BATCH, AugmentedDigits, one_hot, to_input
+from worker.training.optimizers import adamw
 from worker.training.recipes import Recipe
 
 
@@ -176,18 +177,6 @@ def _compile(model: keras.Model, batches: AugmentedDigits) -> None:
         loss=keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
         metrics=["accuracy"],
     )
-
-
-def adamw(learning_rate: float, steps: int, weight_decay: float) -> keras.optimizers.Optimizer:
-    """Return AdamW; its learning rate rises to this one in a tenth of the steps, then falls."""
-    schedule = keras.optimizers.schedules.CosineDecay(
-        learning_rate / 10,
-        steps,
-        warmup_target=learning_rate,
-        warmup_steps=steps // 10,
-        alpha=0.002,
-    )
-    return keras.optimizers.AdamW(schedule, weight_decay=weight_decay)
 
 
 def _callbacks(

@@ -107,6 +107,29 @@ class AugmentedDigits(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has
         self.order = rows
 
 
+class SoftLabelled(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
+    """Batches of images with the probabilities to learn, each epoch in another order."""
+
+    SIZE = 256
+
+    def __init__(self, images: Pixels, targets: Probabilities, seed: int) -> None:
+        """images: uint8, shape (n, height, width, channels); targets: float32, shape (n, 11)."""
+        super().__init__()
+        self.images, self.targets = images, targets
+        self.rng = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self) -> int:
+        return math.ceil(len(self.images) / self.SIZE)
+
+    def __getitem__(self, index: int) -> tuple[Floats, Probabilities]:
+        rows = np.sort(self.order[index * self.SIZE : (index + 1) * self.SIZE])
+        return self.images[rows].astype(np.float32) / np.float32(255), self.targets[rows]
+
+    def on_epoch_end(self) -> None:
+        self.order = self.rng.permutation(len(self.images))
+
+
 def joined(*datasets: Dataset) -> Dataset:
     """Return the images of several datasets as one."""
     images = np.concatenate([one.images for one in datasets])

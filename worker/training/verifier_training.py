@@ -1,44 +1,20 @@
 """Train the verifier: which parts of cut shapes are one whole digit."""
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
 import keras
-import numpy as np
 
-from worker.arrays import Floats, Pixels, Probabilities
 from worker.metrics import Epoch, VerifierFacts, VerifierTraining
 from worker.reading import devices
 from worker.reading.bundle import write_verifier
 from worker.training import networks
-from worker.training.fit import adamw
+from worker.training.minibatches import SoftLabelled
+from worker.training.optimizers import adamw
 from worker.training.recipes import VerifierRecipe
 from worker.training.verifier_data import make_parts
-
-BATCH = 256
-
-
-class Parts(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no types
-    """Parts of shapes with the probabilities to learn, each epoch in another order."""
-
-    def __init__(self, seen: Pixels, targets: Probabilities, seed: int) -> None:
-        super().__init__()
-        self.seen, self.targets = seen, targets
-        self.rng = np.random.default_rng(seed)
-        self.on_epoch_end()
-
-    def __len__(self) -> int:
-        return math.ceil(len(self.seen) / BATCH)
-
-    def __getitem__(self, index: int) -> tuple[Floats, Probabilities]:
-        rows = np.sort(self.order[index * BATCH : (index + 1) * BATCH])
-        return self.seen[rows].astype(np.float32) / np.float32(255), self.targets[rows]
-
-    def on_epoch_end(self) -> None:
-        self.order = self.rng.permutation(len(self.seen))
 
 
 def train_verifier(
@@ -52,7 +28,7 @@ def train_verifier(
     """
     keras.utils.set_random_seed(recipe.seed)
     seen, targets = make_parts(recipe.parts, recipe.seed)
-    batches = Parts(seen, targets, recipe.seed)
+    batches = SoftLabelled(seen, targets, recipe.seed)
     model = networks.verifier(devices.fast_precision())
     model.compile(
         optimizer=adamw(recipe.learning_rate, len(batches) * recipe.epochs, weight_decay=1e-2),
