@@ -97,6 +97,7 @@ GPUS = env.list("GPUS", default=[])
 REQUIRE_GPU = env.bool("REQUIRE_GPU", default=False)
 CLASSIFY_PROCESSES = _number("CLASSIFY_PROCESSES", max(1, len(GPUS)), 1, 64)
 CLASSIFY_BATCH = _number("CLASSIFY_BATCH", 32, 1, 1024)
+BULK_HELPERS = _number("BULK_HELPERS", min(3, (os.cpu_count() or 1) - 1), 0, 64)
 
 # Training
 TRAIN_GPUS = env.list("TRAIN_GPUS", default=GPUS)

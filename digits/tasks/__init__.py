@@ -10,7 +10,7 @@ from digits.accounts import idempotency
 from digits.batches import parts
 from digits.learning import runs
 from digits.queue import wake_ups
-from digits.tasks import serving
+from digits.tasks import helpers, serving
 from digits.tasks.activation import work_on_activations
 from digits.tasks.batches import close_files, work_on_part
 from digits.tasks.rereading import work_on_rereadings
@@ -85,6 +85,7 @@ def read_batches() -> None:
     part = parts.claim()
     if part and parts.waiting().exists():
         wake_ups.send(parts.TASK)  # There may be more than one worker can do.
+        helpers.start_if_worthwhile()
     with wake_ups.Listening(queue.TASK) as uploads:
 
         def between() -> None:

@@ -57,6 +57,21 @@ def test_a_killed_worker_costs_no_row_of_a_batch_and_doubles_none(own_site):
     assert right >= 8955
 
 
+def test_a_large_job_has_a_helper_which_may_be_killed(own_site):
+    table, truth = kaggle_table(28_000)
+    program = Program(own_site)
+    job = program.send(table)
+    helper = next(iter(eventually(lambda: own_site.processes("read_parts"), every=0.01)))
+    before = program.look(job)["done"]
+    eventually(lambda: program.look(job)["done"] > before, every=0.01)
+    os.kill(helper, signal.SIGKILL)
+    found = program.results(job)
+    assert [int(row["ImageId"]) for row in found] == list(range(1, 28_001))
+    right = sum(int(row["Label"]) == label for row, label in zip(found, truth, strict=True))
+    assert right >= 27_860
+    eventually(lambda: not own_site.processes("read_parts"))
+
+
 def test_redis_may_stop_and_come_back(own_site, mnist, seven):
     site = own_site
     visitor = site.visitor()
