@@ -40,9 +40,9 @@ class Program:
         self.session = requests.Session()
         self.session.headers["Authorization"] = f"Bearer {site.query(MAKE_TOKEN)}"
 
-    def send(self, table: bytes) -> str:
-        """Send a CSV; gives where the job is."""
-        answer = self.session.post(self.batches, files={"file": ("test.csv", table)}, timeout=60)
+    def send(self, data: bytes, name: str = "test.csv") -> str:
+        """Send a file; gives where the job is."""
+        answer = self.session.post(self.batches, files={"file": (name, data)}, timeout=60)
         answer.raise_for_status()
         return answer.headers["Location"]
 
