@@ -16,7 +16,7 @@ from tests.site import ROOT, environment
 from worker.classifier import DigitClassifier
 from worker.files.datasets import DatasetError
 from worker.images.decoding import ImageError
-from worker.reading.bundle import ModelError
+from worker.reading.bundle import ModelError, has_student
 from worker.reading.engine import Engine
 from worker.reading.reading import read_images
 
@@ -100,6 +100,14 @@ def test_a_trained_model_is_saved_and_loaded(tables, tmp_path):
     assert np.allclose(
         Engine.from_model(model).predict(images), Engine.from_model(loaded).predict(images)
     )
+
+
+def test_a_model_that_is_saved_again_keeps_its_student(tmp_path):
+    digits = DigitClassifier()
+    digits.load_model()
+    digits.save_model(tmp_path / "again.keras")
+    assert has_student(tmp_path / "again.keras")
+    assert Engine(tmp_path / "again.keras", converted=tmp_path / "converted").student is not None
 
 
 def test_errors_name_what_was_expected(tmp_path):

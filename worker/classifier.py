@@ -16,13 +16,14 @@ from worker.arrays import Labels, Mask, Pixels
 from worker.files.datasets import Dataset, load_mnist
 from worker.files.exports import export_images
 from worker.files.tables import load_csv, open_plain, read_layout, rows
-from worker.reading.bundle import BUNDLED_MODEL, ModelError
+from worker.reading.bundle import BUNDLED_MODEL, ModelError, write_model
 from worker.training.recipes import Recipe
 
 if TYPE_CHECKING:
     import keras
 
     from worker.metrics import Epoch
+    from worker.reading.engine import Engine
     from worker.reading.reading import Reading
 
 FilePath = str | os.PathLike[str]
@@ -50,6 +51,7 @@ class DigitClassifier:
         self.training = load_mnist("train")
         self.test = Images(test.images, test.labels)
         self.model: keras.Model | None = None
+        self._student: keras.Model | None = None  # that of self.model
 
     def download_imgs(
         self, train_csv: FilePath, test_csv: FilePath, train_dir: FilePath, test_dir: FilePath
@@ -94,6 +96,7 @@ class DigitClassifier:
         from worker.training.fit import Progress, train
 
         self.model = train(self._known, recipe, progress=Progress(on_epoch=on_epoch))
+        self._student = None
         return self.model
 
     def evaluate(self, model: "keras.Model | None" = None) -> tuple[float, float]:
@@ -104,7 +107,7 @@ class DigitClassifier:
         """
         from worker.training.fit import evaluate
 
-        score = evaluate(self._given(model), self._judged)
+        score = evaluate(self._engine(model), self._judged)
         return score.loss, score.accuracy
 
     def predict(self, model: "keras.Model | None", out_dir: FilePath) -> Labels:
@@ -119,9 +122,8 @@ class DigitClassifier:
         """
         from worker.evaluation.plots import draw_gallery
         from worker.evaluation.scoring import answers_of_pixels
-        from worker.reading.engine import Engine
 
-        engine, folder = Engine.from_model(self._given(model)), Path(out_dir)
+        engine, folder = self._engine(model), Path(out_dir)
         folder.mkdir(parents=True, exist_ok=True)
         read = engine.predict(self.test.images)
         labels: Labels = read[:, :10].argmax(axis=1).astype(np.uint8)
@@ -148,13 +150,12 @@ class DigitClassifier:
         Raises:
             ImageError: the file is not an image that can be read.
         """
-        from worker.reading.engine import Engine
         from worker.reading.reading import read_images
 
         if model is None and self.model is None:
             self.load_model()
         data = file if isinstance(file, bytes) else Path(file).read_bytes()
-        (reading,) = read_images(Engine.from_model(self._given(model)), [data])
+        (reading,) = read_images(self._engine(model), [data])
         if reading.error:
             raise reading.error
         return reading
@@ -164,7 +165,7 @@ class DigitClassifier:
         file = Path(path)
         if file.suffix != ".keras":
             raise ValueError(f'expected a file name that ends in .keras, received "{file.name}"')
-        self._given(model).save(file)
+        write_model(self._given(model), file, self._student_of(model))
 
     def load_model(self, path: FilePath = BUNDLED_MODEL) -> "keras.Model":
         """Load a model, by default the one that ships, and go on with it.
@@ -172,9 +173,9 @@ class DigitClassifier:
         Raises:
             ModelError: the file is missing, damaged, or is not a digit model.
         """
-        from worker.reading.keras_models import load_model
+        from worker.reading.keras_models import load_model, load_student
 
-        self.model = load_model(Path(path))
+        self.model, self._student = load_model(Path(path)), load_student(Path(path))
         return self.model
 
     @property
@@ -193,6 +194,15 @@ class DigitClassifier:
 
     def _chosen(self, chosen: Mask) -> Dataset:
         return Dataset(self.training.images[chosen], self.training.labels[chosen])
+
+    def _engine(self, model: "keras.Model | None") -> "Engine":
+        from worker.reading.engine import Engine
+
+        return Engine.from_model(self._given(model), self._student_of(model))
+
+    def _student_of(self, model: "keras.Model | None") -> "keras.Model | None":
+        """Return the student that was loaded with a model."""
+        return self._student if model is None or model is self.model else None
 
     def _given(self, model: "keras.Model | None") -> "keras.Model":
         model = model if model is not None else self.model

@@ -99,14 +99,32 @@ class TrainingData(TypedDict):
     sha256: str
 
 
+class StudentFacts(TypedDict):
+    """A model's student.
+
+    alone: the share of MNIST's test images that do not go on to the model.
+    recipe, training_seconds: of a student that was made after its model.
+    """
+
+    parameters: int
+    alone: float
+    recipe: NotRequired[Recipe]
+    training_seconds: NotRequired[int]
+
+
 class Measurement(BackendVersion):
-    """What is measured of a trained model. evaluation: the figures for each set of images."""
+    """What is measured of a trained model.
+
+    evaluation: the figures for each set of images.
+    student: of a model that has one.
+    """
 
     architecture: str
     parameters: int
     keras: str
     backend: str
     evaluation: dict[str, Figures]
+    student: NotRequired[StudentFacts]
 
 
 class Metrics(Measurement):

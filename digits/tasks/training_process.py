@@ -8,7 +8,7 @@ import time
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -22,6 +22,7 @@ from digits.versions import activations, registry
 from worker.evaluation.judging import is_better, judge
 from worker.files.datasets import load_mnist
 from worker.metrics import Epoch, Metrics
+from worker.reading.bundle import BUNDLED_MODEL
 from worker.training.recipes import Recipe
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ logger = logging.getLogger(__name__)
 RENEW_EVERY = 2.0  # seconds between two renewals of the lease
 SAVE_EVERY = 0.5  # seconds between two saved steps
 Watch = Callable[[int, int, int], None]
+
+
+class Trained(NamedTuple):
+    """A model and its student, if it has one."""
+
+    model: "keras.Model"
+    student: "keras.Model | None"
 
 
 class LeaseLost(Exception):
@@ -92,22 +100,35 @@ def _train(run: TrainingRun, watch: Watch | None) -> None:
 
     devices.load_backend()
     from worker.training import fit
+    from worker.training.student import distil
 
     active = ModelVersion.active()
     started = time.monotonic()
     runs.log(run, _data_in_words(found))
     mnist = load_mnist("train")
+    start = None if run.from_scratch else _start(active, recipe)
+    corrections = found.learned if len(found.learned) else None
+    progress = _progress(run, watch)
     model = fit.train(
         mnist,
         recipe,
         load_mnist("test"),
-        _progress(run, watch),
-        corrections=found.learned if len(found.learned) else None,
-        start=None if run.from_scratch else _start(active, recipe),
+        progress,
+        corrections=corrections,
+        start=start and start.model,
         checkpoints=fit.Checkpoints(folder_of(run)),
     )
+    student = distil(
+        model,
+        mnist,
+        recipe,
+        corrections=corrections,
+        start=start and start.student,
+        on_step=progress.in_last_epoch(recipe),
+    )
     runs.log(run, "judging the new model beside the active one")
-    _judge_and_register(run, model, recipe, found, active, len(mnist), time.monotonic() - started)
+    made, seconds = Trained(model, student), time.monotonic() - started
+    _judge_and_register(run, made, recipe, found, active, len(mnist), seconds)
 
 
 def _data_in_words(found: data.Corrections) -> str:
@@ -118,8 +139,9 @@ def _data_in_words(found: data.Corrections) -> str:
     return text
 
 
-def _start(active: ModelVersion | None, recipe: Recipe) -> "keras.Model":
-    from worker.reading.keras_models import load_model
+def _start(active: ModelVersion | None, recipe: Recipe) -> Trained:
+    """Load the active version and its student, or the one that ships where it has none."""
+    from worker.reading.keras_models import load_model, load_student
 
     if active is None:
         raise ValueError("expected an active model version to fine-tune, received none")
@@ -129,7 +151,9 @@ def _start(active: ModelVersion | None, recipe: Recipe) -> "keras.Model":
             f" received {recipe.architecture}"
         )
     with active.local_file() as path:
-        return load_model(path, active.sha256)
+        return Trained(
+            load_model(path, active.sha256), load_student(path) or load_student(BUNDLED_MODEL)
+        )
 
 
 def _progress(run: TrainingRun, watch: Watch | None) -> "fit.Progress":
@@ -163,7 +187,7 @@ def _update(run: TrainingRun, **fields: Any) -> None:
 
 def _judge_and_register(
     run: TrainingRun,
-    model: "keras.Model",
+    trained: Trained,
     recipe: Recipe,
     found: data.Corrections,
     active: ModelVersion | None,
@@ -175,11 +199,12 @@ def _judge_and_register(
     from worker.training import fit
 
     beside = serving.load(active) if active else None
-    engine = Engine.from_model(model)
+    engine = Engine.from_model(*trained)
     read = engine.predict(load_mnist("test").images)
     report = judge(engine, beside, found.held_out, read)
     report["active_version"] = active.number if active else None
-    metrics = cast(Metrics, fit.measure(model, read))  # the rest of what Metrics may hold follows
+    measured = fit.measure(*trained, read)
+    metrics = cast(Metrics, measured)  # the rest of what Metrics may hold follows
     metrics["recipe"] = recipe.as_dict()
     metrics["epochs"] = runs.curves(run)
     metrics["training_seconds"] = round(seconds)
@@ -194,7 +219,7 @@ def _judge_and_register(
     }
     metrics["report"] = report
     with tempfile.TemporaryDirectory(prefix="digits-") as folder:
-        metrics = write_bundle(model, metrics, Path(folder))
+        metrics = write_bundle(trained.model, metrics, Path(folder), trained.student)
         _update(run, step=0)  # the last moment to be cancelled
         with transaction.atomic():
             version = registry.register(

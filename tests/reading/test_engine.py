@@ -10,7 +10,7 @@ import pytest
 from tests.pictures import mnist_png
 from worker.reading.bundle import BUNDLED_METRICS, BUNDLED_MODEL, ModelError, file_sha256
 from worker.reading.engine import Engine
-from worker.reading.keras_models import BATCH_SIZES, load_model
+from worker.reading.keras_models import BATCH_SIZES, load_model, load_student
 from worker.reading.reading import read_images
 from worker.training.fit import measure
 
@@ -31,7 +31,7 @@ def together(engine, mnist):
 
 @pytest.fixture(scope="module")
 def figures(engine, together):
-    return measure(load_model(BUNDLED_MODEL), together)
+    return measure(load_model(BUNDLED_MODEL), load_student(BUNDLED_MODEL), together)
 
 
 def test_it_reads_at_least_994_of_1000_of_mnists_test_set(figures):
@@ -46,6 +46,7 @@ def test_metrics_json_is_what_the_model_scores(figures):
             kept = METRICS["evaluation"][name][key]
             assert figures["evaluation"][name][key] == pytest.approx(kept, abs=2.01e-4)
     assert figures["parameters"] == METRICS["parameters"]
+    assert figures["student"]["alone"] == pytest.approx(METRICS["student"]["alone"], abs=5e-4)
     assert file_sha256(BUNDLED_MODEL) == METRICS["sha256"]
 
 
@@ -90,6 +91,17 @@ def test_batches_of_any_size_have_the_probabilities_of_single_digits(engine, mni
         assert together.shape == (size, 11)
         assert np.allclose(together, singly[:size], atol=1e-4)
     assert BATCH_SIZES[-1] < 70
+
+
+def test_the_student_that_ships_reads_nine_of_ten_digits_alone_and_all_as_the_model_does(mnist):
+    engine = Engine()
+    sure = engine.are_sure(mnist.images)
+    read = engine.predict(mnist.images[sure])
+    engine.student = None
+    by_model = engine.predict(mnist.images[sure])
+    assert sure.mean() > 0.9
+    assert (read.argmax(axis=1) != by_model.argmax(axis=1)).sum() <= 2
+    assert not engine.are_sure(mnist.images[:5]).any()
 
 
 def test_several_views_of_a_digit_are_more_accurate_than_one(engine, together, mnist):

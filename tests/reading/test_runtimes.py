@@ -10,7 +10,7 @@ from worker.reading import openvino_models
 from worker.reading.bundle import BUNDLED_MODEL, VERIFIER, ModelError
 from worker.reading.devices import DeviceError, pin, runtime
 from worker.reading.engine import Engine
-from worker.reading.keras_models import KerasNetwork, load_model, load_verifier
+from worker.reading.keras_models import KerasNetwork, load_model, load_student, load_verifier
 from worker.reading.networks import IMAGE, PART
 from worker.reading.openvino_models import OpenVINONetwork
 
@@ -23,6 +23,8 @@ def test_both_read_all_of_mnists_test_images_the_same(mnist):
     rows, others = own(images), other(images)
     assert (rows.argmax(axis=1) == others.argmax(axis=1)).all()
     assert np.abs(rows - others).max() < CLOSE
+    by_students = own.student(images), KerasNetwork(load_student(BUNDLED_MODEL))(images)
+    assert np.abs(by_students[0] - by_students[1]).max() < CLOSE
 
 
 def test_both_verify_the_same():

@@ -5,6 +5,7 @@ import pytest
 
 from worker.files.datasets import Dataset, load_mnist
 from worker.reading import devices
+from worker.reading.engine import Engine
 from worker.reading.neighbours import EXPECTED
 from worker.training import networks
 from worker.training.calibration import calibrate
@@ -40,7 +41,7 @@ def test_the_same_seed_makes_the_same_model(some):
     recipe = Recipe(
         architecture="mlp", epochs=2, finishing_epochs=1, batch_size=64, not_digits=0, cuttings=0
     )
-    scores = [evaluate(train(some, recipe), some) for _ in range(2)]
+    scores = [evaluate(Engine.from_model(train(some, recipe)), some) for _ in range(2)]
     assert scores[0] == scores[1]
     assert scores[0].accuracy > 0.7
 
@@ -129,8 +130,8 @@ def test_a_training_that_was_stopped_goes_on_from_its_last_finished_epoch(some, 
     )
     whole = train(some, recipe, progress=Progress(on_epoch=on_epoch))
     assert [epoch for epoch, _ in reported] == [1, 2, 3, 4, 5, 1, 2, 3, 4, 5]
-    assert evaluate(resumed, some).accuracy == pytest.approx(
-        evaluate(whole, some).accuracy, abs=0.03
+    assert evaluate(Engine.from_model(resumed), some).accuracy == pytest.approx(
+        evaluate(Engine.from_model(whole), some).accuracy, abs=0.03
     )
 
 

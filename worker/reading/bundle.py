@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 BUNDLED_DIR = Path(__file__).parents[1] / "bundled"
 BUNDLED_MODEL = BUNDLED_DIR / "digits.keras"
 BUNDLED_METRICS = BUNDLED_DIR / "metrics.json"
+# A model file may hold another one, of the model's student, beside Keras's own entries: one file is
+# one version, and whoever loads it with Keras gets the model.
+STUDENT = "student.keras"
 VERIFIER = BUNDLED_DIR / "verifier.keras"
 VERIFIER_FACTS = BUNDLED_DIR / "verifier.json"
 
@@ -50,13 +54,25 @@ def checked_sha256(path: Path, expected: str | None) -> str:
     return received
 
 
-def write_bundle(model: "keras.Model", metrics: Metrics, directory: Path) -> Metrics:
+def has_student(path: Path) -> bool:
+    """Return whether a model file holds a student; False if it is no such file at all."""
+    if not zipfile.is_zipfile(path):
+        return False
+    with zipfile.ZipFile(path) as archive:
+        return STUDENT in archive.namelist()
+
+
+def write_bundle(
+    model: "keras.Model", metrics: Metrics, directory: Path, student: "keras.Model | None" = None
+) -> Metrics:
     """Write a model as digits.keras and its metrics as metrics.json, each whole or not at all.
+
+    student: the model's student, which digits.keras is to hold.
 
     Returns:
         The metrics as written, with the file's SHA-256 and size in bytes.
     """
-    file = _write_model(model, directory / BUNDLED_MODEL.name)
+    file = write_model(model, directory / BUNDLED_MODEL.name, student)
     written: Metrics = {**file, **metrics}
     write_metrics(written, directory / BUNDLED_METRICS.name)
     return written
@@ -64,17 +80,24 @@ def write_bundle(model: "keras.Model", metrics: Metrics, directory: Path) -> Met
 
 def write_verifier(model: "keras.Model", facts: VerifierTraining, directory: Path) -> VerifierFacts:
     """Write a verifier as verifier.keras, and how it was made as verifier.json, as write_bundle."""
-    file = _write_model(model, directory / VERIFIER.name)
+    file = write_model(model, directory / VERIFIER.name)
     written: VerifierFacts = {**file, **facts}
     write_metrics(written, directory / VERIFIER_FACTS.name)
     return written
 
 
-def _write_model(model: "keras.Model", path: Path) -> FileFacts:
+def write_model(
+    model: "keras.Model", path: Path, student: "keras.Model | None" = None
+) -> FileFacts:
+    """Write a model, with its student where one is given, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         draft = Path(folder) / path.name
         model.save(draft)
+        if student is not None:
+            student.save(Path(folder) / STUDENT)
+            with zipfile.ZipFile(draft, "a") as archive:
+                archive.write(Path(folder) / STUDENT, STUDENT)
         facts: FileFacts = {"sha256": file_sha256(draft), "bytes": draft.stat().st_size}
         os.replace(draft, path)
     return facts

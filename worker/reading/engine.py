@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from worker.arrays import Pixels, Probabilities
+from worker.arrays import Mask, Pixels, Probabilities
 from worker.images.finding import SIZE
 from worker.reading import devices
 from worker.reading.bundle import BUNDLED_MODEL, VERIFIER, ModelError
@@ -25,6 +25,8 @@ VIEWS = ((1.0, 0.0), (1.1, 0.12), (0.9, -0.12))
 # load_digits: from 0.95 on no reading of either differed from that by all views, and at 0.99 no
 # probability by more than 0.05.
 ONE_VIEW = 0.99
+# A digit that the student reads with this probability does not go on to the model.
+SURE = 0.99
 LEAST = 1e-9  # lower probabilities of a view are raised to this
 MIDDLE = SIZE // 2  # where a digit has its centre of mass
 
@@ -52,7 +54,7 @@ class Engine:
         """
         started = time.monotonic()
         runtime = runtime or devices.runtime()
-        self.network = _network(Path(path), IMAGE, sha256, runtime, converted)
+        self.network, self.student = _networks(Path(path), IMAGE, sha256, runtime, converted)
         try:
             self.view_probabilities(np.zeros((1, SIZE, SIZE), np.uint8))
         except Exception as error:
@@ -61,13 +63,14 @@ class Engine:
         self.load_seconds = time.monotonic() - started
 
     @classmethod
-    def from_model(cls, model: "keras.Model") -> "Engine":
+    def from_model(cls, model: "keras.Model", student: "keras.Model | None" = None) -> "Engine":
         """Return an engine for a Keras model in memory, which runs on Keras's backend."""
         from worker.reading.keras_models import KerasNetwork
 
         engine = cls.__new__(cls)
         engine.load_seconds = 0.0
         engine.network = KerasNetwork(model)
+        engine.student = None if student is None else KerasNetwork(student)
         engine.verifier = bundled_verifier(devices.runtime(), None)
         return engine
 
@@ -79,8 +82,9 @@ class Engine:
     def predict(self, digits: Pixels) -> Probabilities:
         """Return the probabilities of 0 to 9 and, last, of "not a digit", for each image.
 
-        Where the model is not sure of an image, they are the geometric mean of its probabilities
-        for several views of it.
+        The student reads each image first, if the model has one, and the model those of which its
+        student is not sure. Where the model is not sure either, they are the geometric mean of its
+        probabilities for several views of the image.
 
         Args:
             digits: uint8, shape (n, 28, 28); 0 is paper, 255 is full ink.
@@ -89,9 +93,19 @@ class Engine:
             float32, shape (n, 11); each row sums to 1.
 
         Source: Ciresan, Meier and Schmidhuber, "Multi-column deep neural networks for image
-        classification" (2012), for averaging over views of one digit.
+        classification" (2012), for averaging over views of one digit; Viola and Jones, "Rapid
+        object detection using a boosted cascade of simple features" (2001), for the cascade.
         """
         digits = np.asarray(digits, np.uint8).reshape(-1, SIZE, SIZE)
+        if self.student is None:
+            return self._read_by_the_model(digits)
+        read = self.student(digits[..., None])
+        unsure = np.flatnonzero(~_is_sure(read))
+        if len(unsure):
+            read[unsure] = self._read_by_the_model(digits[unsure])
+        return read
+
+    def _read_by_the_model(self, digits: Pixels) -> Probabilities:
         read = self.network(digits[..., None])
         doubtful = np.flatnonzero(read.max(axis=1) < ONE_VIEW)
         if len(doubtful):
@@ -100,6 +114,15 @@ class Engine:
             means = np.exp(np.log(by_view).mean(axis=0))
             read[doubtful] = means / means.sum(axis=1, keepdims=True)
         return read
+
+    def are_sure(self, digits: Pixels) -> Mask:
+        """Return which images the student reads alone: bool, shape (n,); False without a student.
+
+        digits: uint8, shape (n, 28, 28).
+        """
+        if self.student is None:
+            return np.zeros(len(digits), bool)
+        return _is_sure(self.student(digits[..., None]))
 
     def verify(self, parts: Pixels) -> Probabilities:
         """Return the probabilities that a part of a shape is one whole digit, seen in context.
@@ -113,15 +136,18 @@ class Engine:
         return self.verifier(parts)
 
     def view_probabilities(self, digits: Pixels) -> Probabilities:
-        """Return the model's probabilities for each view of some digits.
+        """Return the outputs of the model for each view of some digits, and of its student.
 
         Args:
             digits: uint8, shape (n, 28, 28).
 
         Returns:
-            float32, shape (views * n, 11): the rows of one view after those of the other.
+            float32, shape (views * n, 11), or n more rows with a student: the rows of one view
+            after those of the other.
         """
-        return np.concatenate([self.network(digits[..., None]), self._other_views(digits)])
+        by_student = [] if self.student is None else [self.student(digits[..., None])]
+        by_model = self.network(digits[..., None]), self._other_views(digits)
+        return np.concatenate([*by_model, *by_student])
 
     def _other_views(self, digits: Pixels) -> Probabilities:
         views = [_transformed(digits, *view) for view in VIEWS[1:]]
@@ -135,25 +161,33 @@ def bundled_verifier(runtime: str, converted: Path | None) -> Network:
     Raises:
         ModelError: the file is missing or damaged.
     """
-    network = _network(VERIFIER, PART, None, runtime, converted)
+    network, _ = _networks(VERIFIER, PART, None, runtime, converted)
     network(np.zeros((1, *PART), np.uint8))
     return network
 
 
-def _network(
+def _networks(
     path: Path,
     image: tuple[int, int, int],
     sha256: str | None,
     runtime: str,
     converted: Path | None,
-) -> Network:
+) -> tuple[Network, Network | None]:
+    """Load the network of a file, and its student if it holds one."""
     if runtime == "openvino":
         from worker.reading.openvino_models import OpenVINONetwork
 
-        return OpenVINONetwork(path, image, sha256, converted)
+        network = OpenVINONetwork(path, image, sha256, converted)
+        return network, network.student
     from worker.reading import keras_models
 
-    return keras_models.KerasNetwork(keras_models.load(path, sha256, image))
+    model, student = keras_models.load(path, sha256, image), keras_models.load_student(path)
+    return keras_models.KerasNetwork(model), student and keras_models.KerasNetwork(student)
+
+
+def _is_sure(read: Probabilities) -> Mask:
+    sure: Mask = read.max(axis=1) >= SURE
+    return sure
 
 
 def _transformed(digits: Pixels, scale: float, lean: float) -> Pixels:

@@ -1,12 +1,14 @@
 """Keras models: loaded from files, and run on Keras's own backend."""
 
+import tempfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from worker.arrays import Pixels, Probabilities
-from worker.reading.bundle import ModelError, checked_sha256
+from worker.reading.bundle import STUDENT, ModelError, checked_sha256, has_student
 from worker.reading.networks import IMAGE, PART, in_batches, padded, scaled
 
 if TYPE_CHECKING:
@@ -45,6 +47,22 @@ def load_model(path: Path, sha256: str | None = None) -> "keras.Model":
         ModelError: the file is missing, does not have this SHA-256, or is not a digit model.
     """
     return load(path, sha256, IMAGE)
+
+
+def load_student(path: Path) -> "keras.Model | None":
+    """Load the student that a model file holds; None if it holds none.
+
+    Raises:
+        ModelError: it is damaged, or is not a digit model.
+    """
+    if not has_student(path):
+        return None
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+        try:
+            student = Path(archive.extract(STUDENT, folder))
+        except (OSError, zipfile.BadZipFile) as error:
+            raise ModelError(f"the student in {path.name} cannot be loaded: {error}") from error
+        return load_model(student)
 
 
 def load_verifier(path: Path) -> "keras.Model":

@@ -26,6 +26,7 @@ BATCH_SIZES = (64, 16, 4, 1)
 # More than two thirds of these sizes take longer in smaller batches than with blank images to the
 # full size: 15 digits took 3.5 ms as 4, 4, 4, 1, 1, 1, and 2.6 ms as 16, on two cores with AVX-512.
 PADDED = (16, 4)
+OF_STUDENT = "student-"  # how the names of its files begin
 KEPT = 8  # converted models in a folder; older ones are deleted
 CONVERT_SECONDS = 120
 # The compiler's own choice on processors without AMX, bfloat16, is slower and less exact there.
@@ -37,41 +38,22 @@ OPTIONS = {
 }
 
 
-class OpenVINONetwork:
-    """A model that is compiled for this processor, for a few batch sizes."""
+class _Compiled:
+    """A converted model, compiled for this processor and for a few batch sizes."""
 
     runtime = "openvino"
 
-    def __init__(
-        self,
-        path: Path,
-        image: tuple[int, int, int],
-        sha256: str | None = None,
-        folder: Path | None = None,
-    ) -> None:
-        """Compile a .keras file.
-
-        Args:
-            path: the file.
-            image: the shape of an image that it takes.
-            sha256: of the file, where it is known.
-            folder: where converted models are kept; by default, the user's folder for caches.
+    def __init__(self, converted: Path, prefix: str = "") -> None:
+        """Compile the files of this folder whose names begin so.
 
         Raises:
-            ModelError: the file is missing, does not have this SHA-256, or is not such a model.
+            RuntimeError: they are damaged.
         """
-        sha256, folder = checked_sha256(path, sha256), folder or cache_folder()
-        with contextlib.ExitStack() as stack:
-            converted = _converted(path, image, sha256, folder, stack)
-            try:
-                self._compiled = _compiled(converted)
-            except RuntimeError:  # the kept files are damaged
-                _delete(converted)
-                converted = _converted(path, image, sha256, folder, stack)
-                try:
-                    self._compiled = _compiled(converted)
-                except RuntimeError as error:
-                    raise ModelError(f"the model in {path.name} cannot be used: {error}") from error
+        core = openvino.Core()
+        self._compiled = {
+            size: core.compile_model(converted / f"{prefix}{size}.xml", "CPU", OPTIONS)
+            for size in BATCH_SIZES
+        }
         self._own = threading.local()  # a request serves one call at a time
 
     def __call__(self, images: Pixels) -> Probabilities:
@@ -99,11 +81,44 @@ class OpenVINONetwork:
         return np.array(request.get_output_tensor().data)
 
 
-def _compiled(converted: Path) -> dict[int, openvino.CompiledModel]:
-    core = openvino.Core()
-    return {
-        size: core.compile_model(converted / f"{size}.xml", "CPU", OPTIONS) for size in BATCH_SIZES
-    }
+class OpenVINONetwork(_Compiled):
+    """A model of a .keras file, converted and compiled, with its student if it has one."""
+
+    def __init__(
+        self,
+        path: Path,
+        image: tuple[int, int, int],
+        sha256: str | None = None,
+        folder: Path | None = None,
+    ) -> None:
+        """Compile a .keras file.
+
+        Args:
+            path: the file.
+            image: the shape of an image that it takes.
+            sha256: of the file, where it is known.
+            folder: where converted models are kept; by default, the user's folder for caches.
+
+        Raises:
+            ModelError: the file is missing, does not have this SHA-256, or is not such a model.
+        """
+        sha256, folder = checked_sha256(path, sha256), folder or cache_folder()
+        with contextlib.ExitStack() as stack:
+            converted = _converted(path, image, sha256, folder, stack)
+            try:
+                self._compile(converted)
+            except RuntimeError:  # the kept files are damaged
+                _delete(converted)
+                converted = _converted(path, image, sha256, folder, stack)
+                try:
+                    self._compile(converted)
+                except RuntimeError as error:
+                    raise ModelError(f"the model in {path.name} cannot be used: {error}") from error
+
+    def _compile(self, converted: Path) -> None:
+        super().__init__(converted)
+        has_student = (converted / f"{OF_STUDENT}{BATCH_SIZES[0]}.xml").exists()
+        self.student = _Compiled(converted, OF_STUDENT) if has_student else None
 
 
 def _converted(
@@ -185,13 +200,16 @@ def main() -> int:
     path, folder, image = Path(sys.argv[1]), Path(sys.argv[2]), tuple(map(int, sys.argv[3:]))
     try:
         model = keras_models.load(path, None, image)  # type: ignore[arg-type]  # three numbers
+        student = keras_models.load_student(path)
     except ModelError as error:
         print(error)
         return REFUSED
-    for size in BATCH_SIZES:
-        spec = keras.InputSpec(shape=(size, *image), dtype="float32")
-        file = str(folder / f"{size}.xml")
-        model.export(file, format="openvino", verbose=False, input_signature=[spec])
+    networks = {"": model} if student is None else {"": model, OF_STUDENT: student}
+    for prefix, network in networks.items():
+        for size in BATCH_SIZES:
+            spec = keras.InputSpec(shape=(size, *image), dtype="float32")
+            file = str(folder / f"{prefix}{size}.xml")
+            network.export(file, format="openvino", verbose=False, input_signature=[spec])
     return 0
 
 

@@ -4,8 +4,9 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import keras
 import numpy as np
@@ -22,6 +23,10 @@ from worker.training.fine_tuning import DistillationBatches, train_in_inference_
 from worker.training.minibatches import EVALUATION_BATCH, AugmentedDigits, one_hot, to_input
 from worker.training.optimizers import adamw
 from worker.training.recipes import Recipe
+from worker.training.student import OnStep, distil
+
+if TYPE_CHECKING:
+    from worker.reading.engine import Engine
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,10 @@ class Progress:
 
     on_step: Callable[[int, int, int], None] | None = None
     on_epoch: Callable[[int, Epoch], None] | None = None
+
+    def in_last_epoch(self, recipe: Recipe) -> OnStep | None:
+        """Return on_step for the steps of a student: as an epoch after those of the model."""
+        return self.on_step and partial(self.on_step, recipe.all_epochs)
 
 
 def train(
@@ -206,11 +215,9 @@ def _callbacks(
     return [reporter]
 
 
-def evaluate(model: keras.Model, dataset: Dataset) -> Score:
-    """Measure a model on labelled digits, as it reads them on the site."""
-    from worker.reading.engine import Engine
-
-    probabilities = Engine.from_model(model).predict(dataset.images)
+def evaluate(engine: "Engine", dataset: Dataset) -> Score:
+    """Measure how well an engine reads labelled digits."""
+    probabilities = engine.predict(dataset.images)
     chosen = probabilities[np.arange(len(dataset)), dataset.labels]
     return Score(
         loss=float(-np.log(np.clip(chosen, 1e-7, 1)).mean()),
@@ -254,29 +261,74 @@ def train_on_mnist(
     reported = Progress(progress.on_step, keep)
     mnist = load_mnist("train")
     model = train(mnist, recipe, test, reported, start=model, distill=False)
+    student = distil(model, mnist, recipe, on_step=progress.in_last_epoch(recipe))
     seconds = round(time.monotonic() - started)
-    metrics = cast("Metrics", measure(model))  # the rest of what Metrics may hold follows
+    metrics = cast("Metrics", measure(model, student))  # the rest of what Metrics may hold follows
     metrics["recipe"] = recipe.as_dict()
     metrics["epochs"] = epochs
     metrics["training_seconds"] = seconds
     if before:
         metrics["start"] = before
-    return write_bundle(model, metrics, output)
+    return write_bundle(model, metrics, output, student)
 
 
-def measure(model: keras.Model, read: Probabilities | None = None) -> Measurement:
+def give_student(
+    recipe: Recipe, output: Path, start: Path, progress: Progress | None = None
+) -> Metrics:
+    """Distil a student of a model, and write the model with it to a folder, as train_on_mnist.
+
+    Args:
+        recipe: the settings of a training; those of the student count.
+        output: the folder for digits.keras and metrics.json.
+        start: the model's file.
+        progress: callbacks.
+
+    Returns:
+        The metrics, with what the metrics.json beside the file tells of the model's training.
+
+    Raises:
+        ModelError: the file is missing or damaged, or the recipe asks for no student.
+    """
+    from worker.reading.keras_models import load_model
+
+    model, before = load_model(start), training_facts(start)
+    started = time.monotonic()
+    on_step = (progress or Progress()).in_last_epoch(recipe)
+    student = distil(model, load_mnist("train"), recipe, on_step=on_step)
+    if student is None:
+        raise ModelError("expected a recipe with a student, received one without")
+    seconds = round(time.monotonic() - started)
+    metrics = cast("Metrics", measure(model, student))  # the rest of what Metrics may hold follows
+    metrics["student"]["recipe"] = recipe.as_dict()
+    metrics["student"]["training_seconds"] = seconds
+    for name in ("recipe", "epochs", "training_seconds", "start"):
+        if name in before:
+            metrics[name] = before[name]
+    return write_bundle(model, metrics, output, student)
+
+
+def measure(
+    model: keras.Model, student: keras.Model | None = None, read: Probabilities | None = None
+) -> Measurement:
     """Return a model's figures: its size, and how well it reads MNIST's test set.
 
+    student: its student, if it has one.
     read: the probabilities of its engine for MNIST's test images, if they are known.
     """
     from worker.reading.engine import Engine
 
-    answers = scoring.answers_of_mnist(Engine.from_model(model), read=read)
-    return {
+    engine = Engine.from_model(model, student)
+    answers = scoring.answers_of_mnist(engine, read=read)
+    figures = {name: scoring.figures(given) for name, given in answers.items()}
+    measured: Measurement = {
         "architecture": model.name,
         "parameters": model.count_params(),
         "keras": keras.version(),
         "backend": keras.backend.backend(),
-        **devices.backend_version(),
-        "evaluation": {name: scoring.figures(given) for name, given in answers.items()},
+        "evaluation": figures,
     }
+    measured |= devices.backend_version()  # type: ignore[typeddict-item]  # all of its keys are known
+    if student is not None:
+        alone = engine.are_sure(load_mnist("test").images).mean()
+        measured["student"] = {"parameters": student.count_params(), "alone": round(alone, 4)}
+    return measured

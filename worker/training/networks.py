@@ -52,6 +52,20 @@ def mlp() -> keras.Model:
     return _classifier(inputs, x, "mlp")
 
 
+def student() -> keras.Model:
+    """Build an untrained student: a convolutional network of 157,000 parameters.
+
+    It takes and returns what the others do, with a twentieth of the multiplications of `cnn`: each
+    of its three convolutions halves the image's sides.
+    """
+    inputs = x = keras.Input(IMAGE_SHAPE, name="image")
+    for filters, side in ((16, 5), (32, 3), (64, 3)):
+        x = _convolved(x, filters, side, strides=2)
+    x = layers.Flatten()(x)
+    x = _dense(x, 128)
+    return _classifier(inputs, x, "student")
+
+
 BUILDERS = {"cnn": cnn, "mlp": mlp}
 
 
@@ -102,17 +116,19 @@ def _precision(policy: str) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def _convolved(x: keras.KerasTensor, filters: int, side: int) -> keras.KerasTensor:
-    x = layers.Conv2D(filters, side, padding="same", use_bias=False)(x)
+def _convolved(
+    x: keras.KerasTensor, filters: int, side: int, strides: int = 1
+) -> keras.KerasTensor:
+    x = layers.Conv2D(filters, side, strides, padding="same", use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     return layers.ReLU()(x)
 
 
-def _dense(x: keras.KerasTensor, units: int, dropout: float) -> keras.KerasTensor:
+def _dense(x: keras.KerasTensor, units: int, dropout: float = 0.0) -> keras.KerasTensor:
     x = layers.Dense(units, use_bias=False)(x)
     x = layers.BatchNormalization()(x)
     x = layers.ReLU()(x)
-    return layers.Dropout(dropout)(x)
+    return layers.Dropout(dropout)(x) if dropout else x
 
 
 def _classifier(inputs: keras.KerasTensor, features: keras.KerasTensor, name: str) -> keras.Model:

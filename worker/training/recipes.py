@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 ARCHITECTURES = ("cnn", "mlp")
+WITHOUT_STUDENT = ("mlp",)  # those that are as fast as a student would be
 PRECISIONS = ("auto", "float32", "mixed_bfloat16")
 # The last epochs show digits with fewer distortions, at a low learning rate: closer to real digits.
 FINISHING_RATE = 0.15
@@ -17,6 +18,7 @@ _BOUNDS = (
     ("cuttings", 0, 0.5),
     ("learning_rate", 1e-8, 1),
     ("images_per_epoch", 0, 10_000_000),
+    ("student_epochs", 0, 100),
     ("correction_weight", 1, 1000),
 )
 _VERIFIER_BOUNDS = (("parts", 1, 10_000_000), ("epochs", 1, 1000), ("learning_rate", 1e-8, 1))
@@ -45,6 +47,7 @@ class Recipe:
     cuttings: the share of each batch that was cut from strings of digits that touch.
     images_per_epoch: how many of the images an epoch shows; 0 means all of them.
     correction_weight: how many times an epoch shows each correction.
+    student_epochs: how many epochs of images its student learns from; 0 for none.
     precision: "float32", "mixed_bfloat16" (faster where the processor has it), or "auto".
     """
 
@@ -59,6 +62,7 @@ class Recipe:
     label_smoothing: float = 0.02
     images_per_epoch: int = 0
     correction_weight: int = 10
+    student_epochs: int = 6
     precision: str = "auto"
     seed: int = 1
 
@@ -87,6 +91,11 @@ class Recipe:
     @property
     def all_epochs(self) -> int:
         return self.epochs + self.finishing_epochs
+
+    @property
+    def has_student(self) -> bool:
+        """Whether a student is distilled from the model."""
+        return self.student_epochs > 0 and self.architecture not in WITHOUT_STUDENT
 
     @property
     def stages(self) -> list[Stage]:
@@ -129,6 +138,7 @@ FINE_TUNING = {
     "label_smoothing": 0.0,
     "images_per_epoch": 16_000,
     "correction_weight": 3,
+    "student_epochs": 2,
 }
 
 

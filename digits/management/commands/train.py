@@ -34,6 +34,7 @@ HELP = {
     "images_per_epoch": "of MNIST's images; 0 means all",
     "correction_weight": "how many times an epoch shows each correction",
     "precision": "auto, float32, or mixed_bfloat16 (faster where the processor has it)",
+    "student_epochs": "how many epochs of images its student learns from; 0 makes none",
     "seed": "the same seed gives the same training",
 }
 
@@ -44,13 +45,18 @@ class Command(BaseCommand):
         " new, in this process, as a training run that the site shows. --from-scratch trains a new"
         " network; --output does so from MNIST alone, without the database, and writes digits.keras"
         " and metrics.json: that is how the model that ships was made. --start makes --output go on"
-        " from a model file."
+        " from a model file; --student-only leaves that model as it is and makes it a new student."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--output", type=Path, help="the folder for digits.keras, metrics.json")
         parser.add_argument(
             "--start", type=Path, help="with --output: the model file to go on from"
+        )
+        parser.add_argument(
+            "--student-only",
+            action="store_true",
+            help="with --start: make a student for the model and train nothing else",
         )
         parser.add_argument("--from-scratch", action="store_true", help="train a new network")
         parser.add_argument("--force", action="store_true", help="train although nothing is new")
@@ -66,6 +72,8 @@ class Command(BaseCommand):
             raise CommandError(
                 "--start is for --output; a fine-tuning starts from the active version"
             )
+        if options["student_only"] and not start:
+            raise CommandError("--student-only is for --start: there is no model without it")
         is_new = options["from_scratch"] or output is not None
         try:
             recipe = (Recipe if is_new else Recipe.fine_tuning)(**_given(options))
@@ -74,35 +82,44 @@ class Command(BaseCommand):
         from worker.reading import devices
 
         devices.pin_all(settings.TRAIN_GPUS)
-        with progress("epochs", recipe.all_epochs) as advance:
+        epochs = (0 if options["student_only"] else recipe.all_epochs) + recipe.has_student
+        with progress("epochs", epochs) as advance:
 
             def watch(epoch: int, step: int, steps: int) -> None:
                 advance(1 / steps)
 
             if output is not None:
-                self.make_bundle(recipe, output, watch, start, as_json=options["json"])
+                self.make_bundle(recipe, output, watch, start, options)
             else:
                 self.run_here(recipe, options, watch)
 
     def make_bundle(
-        self, recipe: Recipe, output: Path, watch: Watch, start: Path | None, *, as_json: bool
+        self,
+        recipe: Recipe,
+        output: Path,
+        watch: Watch,
+        start: Path | None,
+        options: dict[str, Any],
     ) -> None:
         from worker.reading import devices
         from worker.reading.bundle import ModelError
 
         devices.load_backend()
-        from worker.training.fit import Progress, train_on_mnist
+        from worker.training.fit import Progress, give_student, train_on_mnist
 
-        callbacks = Progress(watch, None if as_json else self.show)
+        callbacks = Progress(watch, None if options["json"] else self.show)
         try:
-            metrics = train_on_mnist(recipe, output, callbacks, start)
+            if start and options["student_only"]:
+                metrics = give_student(recipe, output, start, callbacks)
+            else:
+                metrics = train_on_mnist(recipe, output, callbacks, start)
         except ModelError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             self.stderr.write("stopped; nothing was written")
             sys.exit(130)
         scores = metrics["evaluation"]
-        if as_json:
+        if options["json"]:
             self.stdout.write(json.dumps({"output": str(output), "evaluation": scores}))
             return
         self.stdout.write(
