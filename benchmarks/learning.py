@@ -56,8 +56,9 @@ STYLES = {
 def measure(style: str, changes: dict) -> dict:
     """Fine-tune on one style; give the shares read right before and after, and the seconds."""
     from worker.reading.engine import BUNDLED_MODEL, Engine
-    from worker.reading.keras_models import load_model
+    from worker.reading.keras_models import load_model, load_student
     from worker.training.fit import train
+    from worker.training.student import distil
 
     mnist, test = load_mnist("train"), load_mnist("test")
     drawn = STYLES[style](mnist.images[:4000], mnist.labels[:4000])
@@ -73,19 +74,25 @@ def measure(style: str, changes: dict) -> dict:
         read = engine.predict(dataset.images[chosen]).argmax(axis=1)
         return round(float((read == dataset.labels[chosen]).mean()), 5)
 
-    start = load_model(BUNDLED_MODEL)
-    before = Engine.from_model(start)
+    start, student = load_model(BUNDLED_MODEL), load_student(BUNDLED_MODEL)
+    before = Engine.from_model(start, student)
     started = time.monotonic()
     tuned = train(rest, recipe, corrections=corrections, start=start)
-    seconds = time.monotonic() - started
-    after = Engine.from_model(tuned)
+    of_model = time.monotonic() - started
+    student = distil(tuned, rest, recipe, corrections=corrections, start=student)
+    of_both = time.monotonic() - started
+    alone, after = Engine.from_model(tuned), Engine.from_model(tuned, student)
     return {
         "style": style,
         "before": right(before, drawn, unseen),
         "after": right(after, drawn, unseen),
+        "after_without_student": right(alone, drawn, unseen),
         "mnist_before": right(before, test),
         "mnist_after": right(after, test),
-        "seconds": round(seconds, 1),
+        "mnist_after_without_student": right(alone, test),
+        "read_by_the_student": round(float(after.are_sure(test.images).mean()), 4),
+        "seconds_of_the_model": round(of_model, 1),
+        "seconds": round(of_both, 1),
         "recipe": recipe.as_dict(),
     }
 
