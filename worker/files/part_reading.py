@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 # What is read between two looks at what cannot wait: about 10 ms on one core of 2026.
-ROWS_AT_ONCE = 32
+ROWS_AT_ONCE = 128
 FILES_AT_ONCE, BYTES_AT_ONCE = 16, 64 * 1024
 File = tuple[int, str, bytes | Exception]  # its number, its name, its content or why there is none
 
