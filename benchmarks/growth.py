@@ -11,7 +11,7 @@ import statistics
 import time
 from itertools import pairwise
 
-from benchmarks.history import measure, on_a_database_of_its_own
+from benchmarks.history import measure, on_a_database_of_its_own, signed_in
 from benchmarks.rows import add_rows, make_rows
 
 SIZES = "1000,100000,1000000"
@@ -60,9 +60,6 @@ def figures(account, clients) -> dict[str, float]:
 
 
 def run(sizes: list[int]):
-    from django.contrib.auth import get_user_model
-    from django.test import Client
-
     from digits.management.commands.up import embedded_redis
     from digits.tasks import serving
 
@@ -70,10 +67,7 @@ def run(sizes: list[int]):
     redis.start()
     try:
         account, staff = make_rows(sizes[0])
-        clients = {"account": Client(headers={"host": "localhost"})}
-        clients["staff"] = Client(headers={"host": "localhost"})
-        for client, user in zip(clients.values(), (account, staff), strict=True):
-            client.force_login(get_user_model().objects.get(pk=user.pk))
+        clients = signed_in(account, staff)
         serving.process.engine_and_version()
         first = figures(account, clients)
         print(f"{'ms of processor':30}{sizes[0]:>10,}", flush=True)

@@ -52,6 +52,17 @@ def measure(client, url: str) -> tuple[float, float, int]:
     return statistics.median(times), statistics.median(busy), len(queries)
 
 
+def signed_in(account, staff) -> dict:
+    """Return clients of the account and of the staff, by whose they are."""
+    from django.contrib.auth import get_user_model
+    from django.test import Client
+
+    clients = {who: Client(headers={"host": "localhost"}) for who in ("account", "staff")}
+    for client, user in zip(clients.values(), (account, staff), strict=True):
+        client.force_login(get_user_model().objects.get(pk=user.pk))
+    return clients
+
+
 def report(client, who: str, pages: dict[str, str]):
     for name, url in pages.items():
         median, busy, queries = measure(client, url)
@@ -59,18 +70,13 @@ def report(client, who: str, pages: dict[str, str]):
 
 
 def run(count: int):
-    from django.contrib.auth import get_user_model
-    from django.test import Client
     from django.utils import timezone
 
     account, staff = make_rows(count)
     day = timezone.now().date() - timedelta(days=30)
     days = {"day": day, "later": day + timedelta(days=2)}
     pages = {name: url.format(**days) for name, url in PAGES.items()}
-    host = {"host": "localhost"}
-    clients = {"account": Client(headers=host), "staff": Client(headers=host)}
-    for client, user in zip(clients.values(), (account, staff), strict=True):
-        client.force_login(get_user_model().objects.get(pk=user.pk))
+    clients = signed_in(account, staff)
     print(f"{'who':8} {'page':20} {'time':>10} {'processor':>10} queries")
     for who, client in clients.items():
         report(client, who, pages | {"review": "/review/"})
