@@ -21,8 +21,8 @@ def take_uploads_along(sender: type[User], request: HttpRequest, user: User, **_
     """Move what a browser session sent to the account that it signs in to."""
     visitor = request.session.pop(VISITOR, "")
     if visitor:
-        Batch.objects.filter(visitor=visitor).update(user=user, visitor="")
-        moved = Upload.objects.filter(visitor=visitor).update(user=user, visitor="")
+        Batch.objects.sent_in_session(visitor).update(user=user, visitor="")
+        moved = Upload.objects.sent_in_session(visitor).update(user=user, visitor="")
         if moved:
             text = f"{moved} upload{pluralize(moved, ' was,s were')} moved to your account."
             messages.info(request, text, fail_silently=True)

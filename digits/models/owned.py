@@ -21,4 +21,8 @@ class OwnedQuerySet(models.QuerySet[Row]):
         """Return the rows that an owner sent."""
         if owner.user:
             return self.filter(user=owner.user)
-        return self.filter(visitor=owner.visitor) if owner.visitor else self.none()
+        return self.sent_in_session(owner.visitor) if owner.visitor else self.none()
+
+    def sent_in_session(self, visitor: str) -> Self:
+        """Return the rows of a browser session; the index has no others of nobody's."""
+        return self.filter(visitor=visitor).exclude(visitor="")

@@ -65,7 +65,12 @@ def preview_path(upload: "Upload | None", filename: str) -> str:
 
 class UploadQuerySet(OwnedQuerySet["Upload"]):
     def unfinished(self) -> Self:
-        return self.filter(status__in=UNFINISHED)
+        return self.filter(status__in=UNFINISHED).exclude(status=Status.DONE)
+
+    def in_state(self, status: str) -> Self:
+        """Return the uploads with a status; unless that is "done", a small index has them all."""
+        found = self.filter(status=status)
+        return found if status == Status.DONE else found.exclude(status=Status.DONE)
 
     def delete_with_files(self) -> int:
         """Delete these uploads with their files; return how many.
@@ -131,14 +136,63 @@ class Upload(Leased):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            # The history of an account, of a browser session, of everybody; and that by state.
-            models.Index(fields=["user", "-id", *FILTERED], name="upload_of_user"),
-            models.Index(fields=["visitor", "-id", *FILTERED], name="upload_of_visitor"),
+            # The history of an account, of a browser session, of everybody.
+            models.Index(
+                fields=["user", "-id", *FILTERED],
+                condition=Q(user__isnull=False),
+                name="upload_of_user",
+            ),
+            models.Index(
+                fields=["visitor", "-id", *FILTERED],
+                condition=~Q(visitor=""),
+                name="upload_of_visitor",
+            ),
             models.Index(fields=["-id", *FILTERED], name="upload_of_anybody"),
-            models.Index(fields=["status", "-id"], name="upload_by_status"),
-            # Searching the history by reading, of an account or of everybody.
-            models.Index(fields=["reading", "user", "-id"], name="upload_by_reading"),
-            models.Index(fields=["corrected", "user", "-id"], name="upload_by_corrected"),
+            # The same by state: what is done is nearly all.
+            models.Index(
+                fields=["user", "status", "-id"],
+                condition=~Q(status=Status.DONE) & Q(user__isnull=False),
+                name="upload_not_done_of_user",
+            ),
+            models.Index(
+                fields=["visitor", "status", "-id"],
+                condition=~Q(status=Status.DONE) & ~Q(visitor=""),
+                name="upload_not_done_of_visitor",
+            ),
+            models.Index(
+                fields=["status", "-id"], condition=~Q(status=Status.DONE), name="upload_not_done"
+            ),
+            # Searching the history by reading, of an account, of a browser session, of everybody.
+            models.Index(
+                fields=["reading", "user", "-id"],
+                condition=~Q(reading="") & Q(user__isnull=False),
+                name="upload_reading_of_user",
+            ),
+            models.Index(
+                fields=["reading", "visitor", "-id"],
+                condition=~Q(reading="") & ~Q(visitor=""),
+                name="upload_reading_of_visitor",
+            ),
+            models.Index(
+                fields=["reading", "-id"],
+                condition=~Q(reading=""),
+                name="upload_reading",
+            ),
+            models.Index(
+                fields=["corrected", "user", "-id"],
+                condition=~Q(corrected="") & Q(user__isnull=False),
+                name="upload_corrected_of_user",
+            ),
+            models.Index(
+                fields=["corrected", "visitor", "-id"],
+                condition=~Q(corrected="") & ~Q(visitor=""),
+                name="upload_corrected_of_visitor",
+            ),
+            models.Index(
+                fields=["corrected", "-id"],
+                condition=~Q(corrected=""),
+                name="upload_corrected",
+            ),
             # The dashboard: what was sent in which hour.
             models.Index(fields=["created_at"], name="upload_by_time"),
             # What to claim next: those tried before, then by turn; and the last turn of a sender.
@@ -160,7 +214,11 @@ class Upload(Leased):
                 name="upload_stuck",
             ),
             # When a reading was last finished, for the health page.
-            models.Index(fields=["-finished_at"], name="upload_finished"),
+            models.Index(
+                fields=["-finished_at"],
+                condition=Q(finished_at__isnull=False),
+                name="upload_finished",
+            ),
         ]
 
     def __str__(self) -> str:

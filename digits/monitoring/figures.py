@@ -158,7 +158,9 @@ def _queue(name: str, rows: QuerySet[Any], running: Q) -> Queue:
 
 def times() -> Times:
     """Return how long the latest finished uploads waited and ran."""
-    latest = Upload.objects.filter(status=Status.DONE, started_at__isnull=False)
+    latest = Upload.objects.filter(
+        status=Status.DONE, started_at__isnull=False, finished_at__isnull=False
+    )
     rows = latest.order_by("-finished_at").values_list("created_at", "started_at", "finished_at")
     known = [
         (created, started, finished)

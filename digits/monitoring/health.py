@@ -95,7 +95,7 @@ def _worker() -> Figures:
     if not processes:
         raise NotWell("no worker process has loaded a model")
     waiting = Upload.objects.filter(status=Status.QUEUED).aggregate(oldest=Min("created_at"))
-    finished = Upload.objects.aggregate(last=Max("finished_at"))
+    finished = Upload.objects.filter(finished_at__isnull=False).aggregate(last=Max("finished_at"))
     oldest, last = _age(waiting["oldest"]), _age(finished["last"])
     if oldest is not None and oldest > STUCK_SECONDS and (last is None or last > STUCK_SECONDS):
         raise NotWell(f"no upload was finished lately, and one has been waiting for {oldest:.0f} s")

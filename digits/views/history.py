@@ -22,7 +22,8 @@ from digits.views.fragments import page_or_part
 def history(request: OwnedRequest) -> HttpResponse:
     """Show the owner's uploads, newest first, filtered by the query string."""
     form = Filter(request.GET)
-    pages = Pages(form.apply_to(Upload.objects.visible_to(request.owner)), request.GET.get("page"))
+    parts = form.parts_of(Upload.objects.visible_to(request.owner))
+    pages = Pages(parts, request.GET.get("page"))
     page = pages.here()
     context = {
         "form": form,

@@ -50,8 +50,9 @@ class Uploads(WithDigits, generics.ListAPIView):
 
     def filter_queryset(self, queryset: UploadQuerySet) -> UploadQuerySet:
         query = checked(UploadsQuery, self.request)
-        wanted = {name: query[name] for name in ("status", "source") if name in query}
-        return queryset.filter(**wanted)
+        if "status" in query:
+            queryset = queryset.in_state(query["status"])
+        return queryset.filter(source=query["source"]) if "source" in query else queryset
 
     def get_serializer_context(self) -> dict[str, Any]:
         context: dict[str, Any] = super().get_serializer_context()
