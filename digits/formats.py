@@ -8,6 +8,11 @@ from digits.models.corrections import LABELS
 SURENESS = ((0.98, "Very sure"), (0.9, "Fairly sure"), (0.6, "Not very sure"), (0.0, "Guessing"))
 
 
+def number_up_to(count: int, most: int) -> str:
+    """Return 1234 as "1,234"; a count of more than `most`, where counting ended, as that."""
+    return f"{count:,}" if count <= most else f"more than {most:,}"
+
+
 def percent(share: float | None) -> str:
     """Return 0.98765 as "98.8 %"; a share below 1 is never shown as 100 %."""
     if share is None:

@@ -1,15 +1,19 @@
 """Base classes and helpers of the pages in Django's admin."""
 
 from collections.abc import Sequence
+from typing import Any, Self, cast
 
 from django.contrib import admin
+from django.contrib.admin.views.main import PAGE_VAR
+from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.functional import cached_property
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from digits.formats import percent
+from digits.formats import number_up_to, percent
 from digits.models import (
     Batch,
     BatchItem,
@@ -21,11 +25,46 @@ from digits.models import (
     Upload,
 )
 
+COUNTED = 1000  # then "more than": counting on would look at every row
+
+
+class SomeRows(int):
+    """A number of rows, which texts have as "more than" where counting ended."""
+
+    most: int  # where counting ended
+
+    def __new__(cls, count: int, most: int) -> Self:
+        number = super().__new__(cls, count)
+        number.most = most
+        return number
+
+    def __str__(self) -> str:
+        return number_up_to(int(self), self.most)
+
+
+class Pages(Paginator):  # type: ignore[type-arg]  # it takes none at run time
+    """Pages of rows that are counted up to COUNTED, or up to the page after the wanted one."""
+
+    wanted = 1
+
+    @cached_property
+    def count(self) -> int:
+        most = max(COUNTED, self.wanted * self.per_page)
+        rows = cast(QuerySet[Any], self.object_list)
+        return SomeRows(rows.order_by()[: most + 1].count(), most)
+
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # it takes none at run time
     """Rows are made by the system: they can be looked at, not added or changed."""
 
     show_full_result_count = False
+
+    def get_paginator(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any) -> Pages:
+        pages = Pages(queryset, *args)
+        number = request.GET.get(PAGE_VAR, "")
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            pages.wanted = int(number)
+        return pages
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -3,6 +3,7 @@
 import pytest
 from django.contrib.auth import get_user_model
 
+from digits.admin import base
 from digits.learning.corrections import correct
 from digits.models import Activation, Correction, Digit, ModelVersion, Prediction
 from digits.versions import activations
@@ -287,3 +288,25 @@ def test_uploads_are_found_by_what_they_were_corrected_to(admin, version):
     correct(make_reading(version, value=7).digits.get(), 4)
     page = admin.get("/admin/digits/upload/?q=4").content.decode()
     assert page.count('class="field-reading"') == 1
+
+
+def test_a_list_counts_no_further_than_it_must(admin, monkeypatch):
+    monkeypatch.setattr(base, "COUNTED", 60)
+    for _ in range(120):
+        make_upload()
+    first = admin.get("/admin/digits/upload/").content.decode()
+    assert "more than 60 uploads" in first
+    assert "?p=2" in first
+    second = admin.get("/admin/digits/upload/?p=2").content.decode()
+    assert "more than 100 uploads" in second
+    third = admin.get("/admin/digits/upload/?p=3").content.decode()
+    assert "120 uploads" in third
+    assert third.count('class="action-checkbox"') == 20
+
+
+@pytest.mark.parametrize("number", ["9", "0", "-1", "x", "9" * 5000, "²"])
+def test_a_page_of_a_list_that_is_not_there_leads_to_the_first(admin, number):
+    make_upload()
+    answer = admin.get(f"/admin/digits/upload/?p={number}", follow=True)
+    assert answer.status_code == 200
+    assert answer.content.decode().count('class="action-checkbox"') == 1
