@@ -42,7 +42,7 @@ class ModelVersion(models.Model):
     is_active = models.BooleanField("active", default=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    prediction_count: int  # set by digits.views.versions.count_predictions
+    prediction_count: str  # set by digits.views.versions.count_predictions
 
     class Meta:
         ordering = ["-number"]

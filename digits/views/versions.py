@@ -6,19 +6,21 @@ from typing import Any
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
-from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from digits.accounts.owners import OwnedRequest
+from digits.formats import number_up_to
 from digits.models import ModelVersion, Prediction
+from digits.models.counting import count_each
 from digits.versions import activations, comparison, reports
 from digits.views import training
 from digits.views.fragments import page_or_part
 
 PAGE_SIZE = 20
 ACTIVATIONS_SHOWN = 20
+COUNTED = 1000  # predictions of a version; then "more than"
 
 
 @require_safe
@@ -93,8 +95,8 @@ def activate(request: OwnedRequest, pk: int) -> HttpResponse:
 
 
 def count_predictions(versions: Collection[ModelVersion]) -> None:
-    """Set `prediction_count` of each version."""
-    found = Prediction.objects.filter(version__in=[version.pk for version in versions])
-    counts = dict(found.order_by().values_list("version").annotate(Count("id")))
-    for version in versions:
-        version.prediction_count = counts.get(version.pk, 0)
+    """Set `prediction_count` of each version, as text; no more than COUNTED are counted."""
+    of_one = Prediction.objects.filter(version=0)
+    counts = count_each(of_one, [(version.pk,) for version in versions], COUNTED)
+    for version, count in zip(versions, counts, strict=True):
+        version.prediction_count = number_up_to(count, COUNTED)

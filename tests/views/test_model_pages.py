@@ -1,6 +1,7 @@
 """The pages of the model versions. What a worker does of it: tests/versions/test_activations.py."""
 
 import base64
+import re
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from django.contrib.auth import get_user_model
 from digits.formats import exactly
 from digits.models import Activation, ModelVersion
 from digits.versions import activations
+from digits.views import versions
 from tests.factories import claimed_activation, make_reading
 
 pytestmark = pytest.mark.django_db
@@ -289,3 +291,13 @@ def test_accuracy_over_time_is_drawn_from_two_versions_on(client, first):
     label = f"version 1 {exactly(first.mnist_accuracy)}, version 2 99.81 %, version 3 99.81 %"
     assert label in text
     assert "Corrections held out</strong>" not in text
+
+
+def test_predictions_are_counted_no_further_than_they_must(client, monkeypatch):
+    first, second = ModelVersion.active(), ModelVersion.objects.create(number=2, architecture="cnn")
+    make_reading(first, digits=3)
+    make_reading(second, digits=2)
+    found = r"<dt>Predictions</dt><dd>([^<]*)</dd>"
+    assert re.findall(found, client.get("/models/").content.decode()) == ["2", "3"]
+    monkeypatch.setattr(versions, "COUNTED", 2)
+    assert re.findall(found, client.get("/models/").content.decode()) == ["2", "more than 2"]
