@@ -8,21 +8,24 @@ import shutil
 import statistics
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any, NotRequired, TypedDict
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Min, Q, QuerySet, Value
+from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
 from digits.models import Activation, Batch, ModelVersion, Rereading, TrainingRun, Upload
 from digits.models.batches import BATCH_UNFINISHED, BatchStatus
+from digits.models.counting import count_each, first_of_each
 from digits.models.training import RunStatus
 from digits.models.uploads import Status, Verdict
 from digits.pictures.charts import Bars, bars
 from digits.queue import heartbeats, redis
 
 HOURS = 24
+COUNTED = 1000  # uploads in an hour
 LATEST = 500  # uploads, for which waiting and running times are measured
 CELERY_QUEUES = ("classify", "train", "maintenance")
 
@@ -111,18 +114,22 @@ def state() -> State:
 
 
 def uploads_by_hour() -> list[int]:
-    """Return the number of uploads in each of the last HOURS hours, the oldest first."""
+    """Return the number of uploads in each of the last HOURS hours, the oldest first.
+
+    They are counted up to COUNTED in an hour. Of more, their own numbers tell how many were sent;
+    those that were deleted since are among them.
+    """
     now = timezone.now()
-    counts = []
-    for ago in range(HOURS, 0, -1):
-        begin = now - timedelta(hours=ago)
-        rows = Upload.objects.filter(
-            created_at__gt=begin, created_at__lte=begin + timedelta(hours=1)
-        )
-        hour = rows.order_by().values(hour=Value(HOURS - ago)).annotate(count=Count("pk"))
-        counts.append(hour.values_list("hour", "count"))
-    found = dict(counts[0].union(*counts[1:], all=True))
-    return [found.get(hour, 0) for hour in range(HOURS)]
+    edges = [now - timedelta(hours=ago) for ago in range(HOURS, -1, -1)]
+    prepared = [connection.ops.adapt_datetimefield_value(edge) for edge in edges]
+    hour = Upload.objects.filter(created_at__gt=now, created_at__lte=now)
+    counts = count_each(hour, list(pairwise(prepared)), COUNTED)
+    if max(counts) <= COUNTED:
+        return counts
+    until = Upload.objects.filter(created_at__lte=now).order_by("-created_at")
+    numbers = [number or 0 for number in first_of_each(until, [(edge,) for edge in prepared])]
+    sent = [last - first for first, last in pairwise(numbers)]
+    return [max(own) if own[0] > COUNTED else own[0] for own in zip(counts, sent, strict=True)]
 
 
 def queues() -> list[Queue]:

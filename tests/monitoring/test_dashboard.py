@@ -88,6 +88,22 @@ def test_uploads_are_counted_by_the_hour(settings):
     assert (counts[-1], counts[-2], counts[0], sum(counts)) == (3, 1, 1, 5)
 
 
+def test_of_a_busy_hour_the_numbers_of_uploads_tell_how_many_came(monkeypatch):
+    monkeypatch.setattr(figures, "COUNTED", 2)
+    now = timezone.now()
+    for minutes in (200, 150, 150, 10, 9, 8, 7):
+        make_upload(created_at=now - timedelta(minutes=minutes))
+    assert figures.uploads_by_hour()[-4:] == [1, 2, 0, 4]
+
+
+def test_a_busy_hour_has_no_fewer_uploads_than_were_counted(monkeypatch):
+    monkeypatch.setattr(figures, "COUNTED", 2)
+    now = timezone.now()
+    for minutes in (1, 2, 3, 200):
+        make_upload(created_at=now - timedelta(minutes=minutes))
+    assert figures.uploads_by_hour()[-1] >= 3
+
+
 def test_queues_say_how_long_the_oldest_waits(version):
     now = timezone.now()
     make_upload(created_at=now - timedelta(minutes=5))
