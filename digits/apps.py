@@ -12,12 +12,14 @@ class DigitsConfig(AppConfig):
         from digits import files
         from digits.accounts import accounts
         from digits.models import Batch, ModelVersion, Upload
+        from digits.monitoring import tallies
         from digits.versions import registry
 
         post_migrate.connect(registry.register_bundled_after_migrate, sender=self)
         user_logged_in.connect(accounts.take_uploads_along)
         for model in (Upload, Batch, ModelVersion):
             post_delete.connect(files.delete_files_of, sender=model)
+        post_delete.connect(tallies.touch_deleted, sender=Upload)
 
 
 class DigitsAdminConfig(AdminConfig):

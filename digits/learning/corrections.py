@@ -8,6 +8,7 @@ from digits.accounts.owners import Owner
 from digits.learning import runs
 from digits.models import Correction, Digit, Upload
 from digits.models.uploads import Verdict
+from digits.monitoring import tallies
 from digits.uploads.lines import corrected_reading
 
 
@@ -46,6 +47,7 @@ def _update_verdict(upload: Upload) -> None:
         confirmed = any(digit.label is not None for digit in digits)
         upload.verdict = Verdict.CONFIRMED if confirmed else ""
     upload.save(update_fields=["corrected", "verdict"])
+    tallies.touch(upload)
 
 
 def correct_as(owner: Owner, digit: Digit, label: int | None) -> None:

@@ -5,6 +5,7 @@ from digits.models.batches import Batch, BatchItem, BatchPart
 from digits.models.corrections import Correction
 from digits.models.files import SmallFile
 from digits.models.rereadings import Rereading
+from digits.models.tallies import Tally
 from digits.models.training import TrainingEvent, TrainingRun
 from digits.models.uploads import Digit, Prediction, Upload
 from digits.models.versions import Activation, ModelVersion
@@ -21,6 +22,7 @@ __all__ = [
     "Prediction",
     "Rereading",
     "SmallFile",
+    "Tally",
     "Token",
     "TrainingEvent",
     "TrainingRun",

@@ -21,6 +21,7 @@ from digits.models.batches import BATCH_UNFINISHED, BatchStatus
 from digits.models.counting import count_each, first_of_each
 from digits.models.training import RunStatus
 from digits.models.uploads import Status, Verdict
+from digits.monitoring import tallies
 from digits.pictures.charts import Bars, bars
 from digits.queue import heartbeats, redis
 
@@ -193,9 +194,8 @@ def _middle_and_slow(durations: list[timedelta]) -> Spread:
 
 def corrected_by_version() -> list[VersionFigures]:
     """Return the figures of each version that has read uploads, the newest first."""
-    rows = Upload.objects.filter(version__isnull=False).order_by()
     counts: Counter[tuple[int, str]] = Counter()
-    for pk, verdict, count in rows.values_list("version", "verdict").annotate(count=Count("pk")):
+    for (pk, verdict), count in tallies.by_version().items():
         counts[pk, "read"] += count
         counts[pk, "looked_at"] += count if verdict else 0
         counts[pk, "corrected"] += count if verdict == Verdict.CORRECTED else 0

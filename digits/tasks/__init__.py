@@ -9,6 +9,7 @@ from django.conf import settings
 from digits.accounts import idempotency
 from digits.batches import parts
 from digits.learning import runs
+from digits.monitoring import tallies
 from digits.queue import wake_ups
 from digits.tasks import helpers, serving
 from digits.tasks.activation import work_on_activations
@@ -115,10 +116,11 @@ def read_uploads() -> None:
 
 @shared_task(name="digits.sweep")
 def sweep() -> None:
-    """Free stuck rows, and wake the workers for waiting ones."""
+    """Free stuck rows, wake the workers for waiting ones, and keep the tallies up to date."""
     queue.sweep()
     activations.sweep()
     runs.sweep()
     rereading.sweep()
     idempotency.sweep()
     parts.sweep()
+    tallies.settle()

@@ -171,7 +171,7 @@ def test_it_takes_as_many_queries_for_many_uploads(
 ):
     for _ in range(count):
         correct(make_reading(version).digits.get(), 4)
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         client.get("/dashboard/")
 
 
