@@ -45,7 +45,7 @@ def _make(owners, versions, chance, numbers):
     from digits.models import Digit, Prediction
     from digits.queue.statements import Insert
 
-    now = timezone.now()
+    now = timezone.now() - timedelta(minutes=1)  # however fast they are made, it has none now
     uploads = [
         _upload(owner, chance, versions, now - timedelta(days=120) * max(0, 1 - number / 110_000))
         for owner, number in zip(owners, numbers, strict=True)
@@ -75,7 +75,7 @@ def _make(owners, versions, chance, numbers):
 def _upload(owner, chance, versions, at):
     from digits.models import Upload
 
-    status = chance.choices(["done", "failed"], [99, 1])[0]
+    status = chance.choices(["done", "failed"], [96, 4])[0]
     done = status == "done"
     reading = chance.choice(READINGS) if chance.random() < 0.9 else str(chance.randrange(10**6))
     verdict = chance.choices(["", "confirmed", "corrected"], [97, 2, 1])[0] if done else ""
