@@ -27,6 +27,8 @@ PAGES = {
     "review": "/review/",
     "API": "/api/v1/uploads/",
     "API, failed": "/api/v1/uploads/?status=failed",
+    "API, digits": "/api/v1/digits/",
+    "API, review": "/api/v1/digits/?review=1",
     "models": "/models/",
 }
 STAFF = {

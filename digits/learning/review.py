@@ -4,9 +4,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from digits.accounts.owners import Owner
 from digits.models import Digit, ModelVersion, Prediction, Upload
+from digits.models.uploads import sent_by
 
 UNSURE_BELOW = 0.98  # what is surer is "very sure", and not worth a person's look
-FEW = 1000  # uploads
 COUNTED = 100  # then "more than": each one that is counted takes four look-ups
 AROUND = 2.5  # how many times its size is shown on each side of a digit
 
@@ -31,15 +31,11 @@ def unsure(owner: Owner) -> QuerySet[Prediction]:
 
 
 def _belongs_to(owner: Owner) -> Q:
-    """Return the condition that a prediction belongs to an owner's upload.
-
-    For few uploads, their digits are looked up first; for many, the unsure predictions are. The
-    other way round, either query would be slow.
-    """
+    """Return the condition that a prediction belongs to an owner's upload."""
     sent = Upload.objects.sent_by(owner)
-    if sent[: FEW + 1].count() <= FEW:
+    if sent.are_few():
         return Q(digit__in=Digit.objects.filter(upload__in=sent))
-    return Q(Exists(sent.filter(pk=OuterRef("digit__upload"))))
+    return Q(sent_by(owner, "digit__upload"))
 
 
 def following(rows: QuerySet[Prediction], passed: Prediction | None) -> Prediction | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.urls import reverse
 from django.utils import timezone
 
@@ -28,6 +28,7 @@ class Status(models.TextChoices):
 
 PREVIEW_SIDE = 640  # pixels: a larger picture has a preview, which pages show
 UNFINISHED = (Status.QUEUED, Status.RUNNING)
+FEW = 1000  # uploads
 
 
 class Source(models.TextChoices):
@@ -71,6 +72,14 @@ class UploadQuerySet(OwnedQuerySet["Upload"]):
         """Return the uploads with a status; unless that is "done", a small index has them all."""
         found = self.filter(status=status)
         return found if status == Status.DONE else found.exclude(status=Status.DONE)
+
+    def are_few(self) -> bool:
+        """Return whether there are so few that what they have is best looked up from them.
+
+        For many, their digits are best looked for among all: each that is found is likely theirs.
+        The other way round, either would be slow.
+        """
+        return self.order_by()[: FEW + 1].count() <= FEW
 
     def delete_with_files(self) -> int:
         """Delete these uploads with their files; return how many.
@@ -249,12 +258,21 @@ class Upload(Leased):
         return self.finished_at - self.started_at
 
 
+def sent_by(owner: "Owner", path: str) -> Exists:
+    """Return the condition that the upload to which this path of fields leads is an owner's."""
+    return Exists(Upload.objects.sent_by(owner).filter(pk=OuterRef(path)))
+
+
 class DigitQuerySet(models.QuerySet["Digit"]):
     def visible_to(self, owner: "Owner") -> Self:
         """Return the digits of the uploads that an owner may see."""
-        if owner.is_staff:
-            return self
-        return self.filter(upload__in=Upload.objects.visible_to(owner))
+        return self if owner.is_staff else self.filter(sent_by(owner, "upload"))
+
+    def listed_for(self, owner: "Owner") -> Self:
+        """Return the same digits for a list of them."""
+        sent = Upload.objects.sent_by(owner)
+        is_short = not owner.is_staff and sent.are_few()
+        return self.filter(upload__in=sent) if is_short else self.visible_to(owner)
 
     def with_predictions(self) -> Self:
         """Load the predictions too, with one more query; the oldest first."""

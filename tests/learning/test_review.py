@@ -10,7 +10,7 @@ from django.test import Client
 from digits.accounts.owners import Owner
 from digits.learning import review
 from digits.learning.corrections import correct
-from digits.models import Correction, Digit, ModelVersion, Prediction
+from digits.models import Correction, Digit, ModelVersion, Prediction, uploads
 from digits.models.corrections import NOT_A_DIGIT
 from tests.factories import make_reading
 
@@ -105,7 +105,7 @@ def activate(version):
 
 @pytest.mark.parametrize("few", [0, 1000])
 def test_people_review_their_own_and_staff_everything(owner, ann, few, monkeypatch):
-    monkeypatch.setattr(review, "FEW", few)
+    monkeypatch.setattr(uploads, "FEW", few)
     mine, theirs = reading(ann, 0.5), reading(None, 0.4, visitor="b" * 32)
     staff = get_user_model().objects.create_user("staff", is_staff=True)
     assert order(owner) == [mine]

@@ -39,7 +39,7 @@ class Digits(generics.ListAPIView):
     pagination_class = DigitPages
 
     def get_queryset(self) -> DigitQuerySet:
-        return Digit.objects.visible_to(self.request.owner).defer("pixels").with_predictions()
+        return Digit.objects.listed_for(self.request.owner).defer("pixels").with_predictions()
 
     def get_serializer_context(self) -> dict[str, Any]:
         context: dict[str, Any] = super().get_serializer_context()
