@@ -35,6 +35,9 @@ STAFF = {
     "dashboard": "/dashboard/",
     "admin": "/admin/",
     "admin's list": "/admin/digits/upload/",
+    "admin, failed": "/admin/digits/upload/?status=failed",
+    "admin, digits": "/admin/digits/digit/",
+    "admin, predictions": "/admin/digits/prediction/",
 }
 
 

@@ -75,7 +75,7 @@ def _make(owners, versions, chance, numbers):
 def _upload(owner, chance, versions, at):
     from digits.models import Upload
 
-    status = chance.choices(["done", "failed"], [96, 4])[0]
+    status = chance.choices(["done", "failed"], [93, 7])[0]
     done = status == "done"
     reading = chance.choice(READINGS) if chance.random() < 0.9 else str(chance.randrange(10**6))
     verdict = chance.choices(["", "confirmed", "corrected"], [97, 2, 1])[0] if done else ""

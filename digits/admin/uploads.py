@@ -34,13 +34,49 @@ from digits.models import (
     Rereading,
     Upload,
 )
-from digits.models.uploads import DigitQuerySet, UploadQuerySet
+from digits.models.corrections import LABELS, NOT_A_DIGIT
+from digits.models.uploads import DigitQuerySet, Status, UploadQuerySet
 from digits.uploads import rereading
 
 FIXED_OF_DIGITS = (
     *("labelled_at", "pixels_seen", "readings", "upload_link"),
     *("position", "x", "y", "width", "height"),
 )
+
+
+class State(admin.SimpleListFilter):
+    """A filter by status, which finds what is not done in its small index."""
+
+    title = "status"
+    parameter_name = "status"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]"
+    ) -> list[tuple[str, str]]:
+        return [(str(value), str(name)) for value, name in Status.choices]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        uploads = cast(UploadQuerySet, queryset)  # as the manager makes them
+        return uploads.in_state(value) if value in Status.values else uploads
+
+
+class Value(admin.SimpleListFilter):
+    """A filter by what was read, which need not look at all predictions for what there is."""
+
+    title = "value"
+    parameter_name = "value"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]"
+    ) -> list[tuple[str, str]]:
+        return [(str(label), name) for label, name in LABELS]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        value = self.value()
+        if value not in {str(label) for label, _ in LABELS}:
+            return queryset
+        return queryset.filter(value=None if value == str(NOT_A_DIGIT) else value)
 
 
 class Corrected(admin.SimpleListFilter):
@@ -131,7 +167,7 @@ class UploadAdmin(Cascades, OnTheSite, SureAdmin):
     ]
     actions = ["read_again"]
     action_form = VersionActionForm
-    list_filter = ["status", "source", CorrectedUpload, "created_at"]
+    list_filter = [State, "source", CorrectedUpload, "created_at"]
     list_select_related = ["user"]
     list_per_page = 50
     search_fields = ["=id", "=reading", "=corrected", "name__icontains", "user__username"]
@@ -182,6 +218,7 @@ class UploadAdmin(Cascades, OnTheSite, SureAdmin):
 class DigitAdmin(ShowsPixels, ShowsVersions, LinksToUpload, ReadOnlyAdmin):
     list_display = ["id", "pixels_seen", "readings", "label", "position", "upload_link"]
     list_filter = [CorrectedDigit, "label"]
+    ordering = ["-id"]  # that of uploads would sort all digits
     list_per_page = 50
     search_fields = ["=upload__id"]
     search_help_text = "the number of an upload"
@@ -241,7 +278,7 @@ class PredictionAdmin(ShowsPixels, LinksToDigit, SureAdmin):
         "digit_link",
         "created_at",
     ]
-    list_filter = ["value", "version", "created_at"]
+    list_filter = [Value, "version", "created_at"]
     list_select_related = ["version", "digit"]
     list_per_page = 50
     search_fields = ["=digit__upload__id"]

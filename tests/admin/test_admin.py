@@ -1,5 +1,7 @@
 """Inspection in Django's admin."""
 
+import re
+
 import pytest
 from django.contrib.auth import get_user_model
 
@@ -310,3 +312,32 @@ def test_a_page_of_a_list_that_is_not_there_leads_to_the_first(admin, number):
     answer = admin.get(f"/admin/digits/upload/?p={number}", follow=True)
     assert answer.status_code == 200
     assert answer.content.decode().count('class="action-checkbox"') == 1
+
+
+def shown(admin, address: str, model: str = "upload") -> set[int]:
+    """The numbers of the rows to which a list links."""
+    page = admin.get(f"/admin/digits/{address}").content.decode()
+    return {int(key) for key in re.findall(rf"/{model}/(\d+)/change/", page)}
+
+
+def test_uploads_are_filtered_by_their_state(admin, version):
+    done, failed, waits = make_reading(version), make_upload(status="failed"), make_upload()
+    assert shown(admin, "upload/?status=failed") == {failed.pk}
+    assert shown(admin, "upload/?status=queued") == {waits.pk}
+    assert shown(admin, "upload/?status=done") == {done.pk}
+    assert shown(admin, "upload/?status=nonsense") == {done.pk, failed.pk, waits.pk}
+
+
+def test_predictions_are_filtered_by_what_was_read(admin, version):
+    seven = make_reading(version, value=7).digits.get()
+    nothing = make_reading(version, value=None).digits.get()
+    assert shown(admin, "prediction/?value=7", "digit") == {seven.pk}
+    assert shown(admin, "prediction/?value=10", "digit") == {nothing.pk}
+    assert shown(admin, "prediction/?value=3", "digit") == set()
+
+
+def test_the_newest_digits_come_first(admin, version):
+    digits = [make_reading(version).digits.get() for _ in range(3)]
+    page = admin.get("/admin/digits/digit/").content.decode()
+    found = [int(key) for key in re.findall(r"/digit/(\d+)/change/", page)]
+    assert list(dict.fromkeys(found)) == [digit.pk for digit in reversed(digits)]
