@@ -24,6 +24,7 @@ PAGES = {
     "history": "/uploads/",
     "history, a reading": "/uploads/?reading=42",
     "history, failed": "/uploads/?state=failed",
+    "history, corrected": "/uploads/?verdict=corrected",
     "review": "/review/",
     "API": "/api/v1/uploads/",
     "API, failed": "/api/v1/uploads/?status=failed",

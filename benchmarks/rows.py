@@ -78,7 +78,7 @@ def _upload(owner, chance, versions, at):
     status = chance.choices(["done", "failed"], [93, 7])[0]
     done = status == "done"
     reading = chance.choice(READINGS) if chance.random() < 0.9 else str(chance.randrange(10**6))
-    verdict = chance.choices(["", "confirmed", "corrected"], [97, 2, 1])[0] if done else ""
+    verdict = chance.choices(["", "confirmed", "corrected"], [94, 2, 4])[0] if done else ""
     return Upload(
         user=owner,
         visitor="" if owner else f"{chance.randrange(500):032x}",

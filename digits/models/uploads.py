@@ -171,6 +171,20 @@ class Upload(Leased):
             models.Index(
                 fields=["status", "-id"], condition=~Q(status=Status.DONE), name="upload_not_done"
             ),
+            # And what people have looked at, which is little.
+            models.Index(
+                fields=["user", "verdict", "-id"],
+                condition=~Q(verdict="") & Q(user__isnull=False),
+                name="upload_verdict_of_user",
+            ),
+            models.Index(
+                fields=["visitor", "verdict", "-id"],
+                condition=~Q(verdict="") & ~Q(visitor=""),
+                name="upload_verdict_of_visitor",
+            ),
+            models.Index(
+                fields=["verdict", "-id"], condition=~Q(verdict=""), name="upload_verdict"
+            ),
             # Searching the history by reading, of an account, of a browser session, of everybody.
             models.Index(
                 fields=["reading", "user", "-id"],

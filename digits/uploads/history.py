@@ -144,7 +144,7 @@ class Filter(forms.Form):
         return _sure(int(number))
 
     def _by_verdict(self, verdict: str) -> Q:
-        return Q(verdict="" if verdict == NOBODY else verdict)
+        return Q(verdict="") if verdict == NOBODY else Q(verdict=verdict) & ~Q(verdict="")
 
     def _by_source(self, source: str) -> Q:
         return Q(source=source)

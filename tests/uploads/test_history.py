@@ -24,6 +24,9 @@ STATISTICS = {
     "upload_not_done_of_user": "9972 9972 9972 1",
     "upload_not_done_of_visitor": "1001 3 3 1",
     "upload_not_done": "10973 10973 1",
+    "upload_verdict_of_user": "29700 29700 9900 1",
+    "upload_verdict_of_visitor": "2970 8 4 1",
+    "upload_verdict": "32670 10890 1",
     "upload_reading_of_user": "990829 11 11 1",
     "upload_reading_of_visitor": "99000 11 10 1",
     "upload_reading": "1089827 11 1",
@@ -213,6 +216,8 @@ def test_it_takes_as_many_queries_for_many_rows(
         ({"state": "failed"}, "COVERING INDEX upload_not_done_of_OWNER"),
         ({"state": "queued"}, "COVERING INDEX upload_not_done_of_OWNER"),
         ({"state": "done"}, "COVERING INDEX upload_of_OWNER"),
+        ({"verdict": "corrected"}, "COVERING INDEX upload_verdict_of_OWNER"),
+        ({"verdict": "none"}, "COVERING INDEX upload_of_OWNER"),
     ],
 )
 @pytest.mark.parametrize("who", ["user", "visitor", "anybody"])
