@@ -20,8 +20,10 @@ from django.views.decorators.http import require_http_methods
 
 from digits.accounts import accounts
 from digits.accounts.owners import OwnedRequest, SignedInRequest
+from digits.formats import number_up_to
 from digits.models import Upload
 
+COUNTED = 1000  # uploads of an account
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -96,8 +98,10 @@ def account(request: SignedInRequest) -> HttpResponse:
         form.save()
         messages.success(request, "Your name is changed.")
         return redirect("account")
-    context = {"form": form, "uploads": Upload.objects.filter(user=request.user).count()}
+    mine = Upload.objects.filter(user=request.user).order_by()
+    uploads = number_up_to(mine[: COUNTED + 1].count(), COUNTED)
     status = 400 if form.errors else 200
+    context = {"form": form, "uploads": uploads}
     return render(request, "digits/account.html", context, status=status)
 
 

@@ -8,6 +8,7 @@ from django.test import Client
 
 from digits.accounts import tokens
 from digits.models import Batch, ModelVersion, Upload
+from digits.views import accounts as views
 from tests.factories import make_reading, make_upload
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +94,14 @@ def test_the_account_page_says_whose_it_is_and_what_can_be_done(client, ada):
     assert '<a href="/uploads/">1</a>' in page
     for path in ("/account/password/", "/account/tokens/", "/account/delete/"):
         assert f'href="{path}"' in page
+
+
+def test_the_account_page_counts_no_further_than_it_must(client, ada, monkeypatch):
+    for _ in range(3):
+        make_upload(user=ada)
+    assert '<a href="/uploads/">3</a>' in client.get("/account/").content.decode()
+    monkeypatch.setattr(views, "COUNTED", 2)
+    assert '<a href="/uploads/">more than 2</a>' in client.get("/account/").content.decode()
 
 
 @pytest.mark.parametrize("path", ["/account/", "/account/password/", "/account/delete/"])
