@@ -116,9 +116,11 @@ def claim_at_once(
         sets = [f"{column['attempts']} = {column['attempts']} + 1"]
         sets += [f"{column[name]} = %s" for name in written]
         values = statements.prepared([own[name] for name in written], written.values())
+        # PostgreSQL may carry out a query in IN (...) for each row, and find others each time.
+        is_found = f"= ANY(ARRAY({free}))" if connection.vendor == "postgresql" else f"IN ({free})"
         cursor.execute(
             f"UPDATE {quote(meta.db_table)} SET {', '.join(sets)}"
-            f" WHERE {column[names[0]]} IN ({free})"
+            f" WHERE {column[names[0]]} {is_found}"
             f" RETURNING {', '.join(column[name] for name in names)}",
             [*values, *params],
         )
