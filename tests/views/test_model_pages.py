@@ -152,7 +152,7 @@ def test_one_click_rolls_back_to_the_version_before(client, staff, redis, first,
 def test_a_version_shows_its_facts(client, first, second):
     text = page(client, first.get_absolute_url())
     minutes = f"{first.metrics['training_seconds'] / 60:.0f} min"
-    for fact in ("274,787", "1.2\xa0MB", "3.15.1", minutes, first.sha256):
+    for fact in ("274,787", "1.8\xa0MB", "3.15.1", minutes, first.sha256):
         assert f"<dd>{fact}</dd>" in text
     assert "<dt>Seed</dt><dd>1</dd>" in text
     assert f'<a href="{second.get_absolute_url()}">version 2</a>' in text
