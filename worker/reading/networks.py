@@ -10,6 +10,7 @@ from worker.reading.verifier import COLUMNS, ROWS
 
 IMAGE = (28, 28, 1)  # what a model of digits takes
 PART = (ROWS, COLUMNS, 2)  # what the verifier takes
+FULL = np.float32(255)  # full ink
 CLASSES = 11  # the digits 0 to 9 and, last, "not a digit"
 
 
@@ -35,7 +36,7 @@ class Network(Protocol):
 
 def scaled(images: Pixels) -> Floats:
     """Return uint8 images as the networks take them: float32 from 0 to 1."""
-    return images.astype(np.float32) / np.float32(255)
+    return images.astype(np.float32) / FULL
 
 
 def padded(run: Callable[[Pixels], Probabilities], images: Pixels, size: int) -> Probabilities:
