@@ -18,6 +18,7 @@ from digits.tasks.rereading import work_on_rereadings
 from digits.tasks.training import work_on_run
 from digits.tasks.uploads import work_on_uploads
 from digits.uploads import queue, rereading
+from digits.uploads.pace import Pace
 from digits.versions import activations
 
 logger = logging.getLogger(__name__)
@@ -34,17 +35,19 @@ def classify() -> None:
     wake_ups.received(queue.TASK)
     deadline = time.monotonic() + SLICE_SECONDS
     with wake_ups.Listening(queue.TASK) as more:
-        is_woken = True
+        pace, finished, is_woken = Pace(), 0, True
         while is_woken and time.monotonic() < deadline:
-            uploads = queue.claim()
-            if is_full := len(uploads) == settings.CLASSIFY_BATCH:
+            uploads = pace.claim(finished)
+            if pace.left >= settings.CLASSIFY_BATCH:
                 wake_ups.send(queue.TASK, others=True)
             if uploads:
                 work_on_uploads(uploads)
             # One that was tried before comes alone; all else comes with another wake-up.
             is_alone = any(upload.attempts > 1 for upload in uploads)
-            left = min(LINGER_SECONDS, deadline - time.monotonic())
-            is_woken = is_full or is_alone or more.wait(left)
+            finished, is_woken = len(uploads), pace.left > 0 or is_alone or more.wait(0)
+            if not is_woken:
+                left = min(LINGER_SECONDS, deadline - time.monotonic())
+                finished, is_woken = 0, more.wait(left)
     # A last look, since nobody listens: from now on a message is sent.
     if uploads := queue.claim():
         wake_ups.send(queue.TASK)

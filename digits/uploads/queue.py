@@ -47,6 +47,11 @@ def _queued() -> QuerySet[Upload]:
     return Upload.objects.filter(status=Status.QUEUED).order_by("-attempts", "turn", "id")
 
 
+def count(most: int) -> int:
+    """Count the queued uploads, up to so many."""
+    return Upload.objects.filter(status=Status.QUEUED).order_by()[:most].count()
+
+
 class QueueFull(Exception):
     """So many uploads are waiting that no more are taken."""
 
@@ -69,8 +74,7 @@ class _Room:
     def count(self) -> None:
         """Count what waits."""
         self._known_until = time.monotonic() + COUNT_SECONDS
-        waiting = Upload.objects.filter(status=Status.QUEUED).order_by()[: settings.MAX_QUEUED]
-        self._is_full = waiting.count() >= settings.MAX_QUEUED
+        self._is_full = count(settings.MAX_QUEUED) >= settings.MAX_QUEUED
 
     def check(self) -> None:
         """Count if that was long ago, and raise QueueFull where MAX_QUEUED uploads wait."""
