@@ -13,6 +13,10 @@ class Migration(migrations.Migration):
     operations = [
         migrations.RemoveIndex(
             model_name="upload",
+            name="upload_stuck",
+        ),
+        migrations.RemoveIndex(
+            model_name="upload",
             name="upload_by_status",
         ),
         migrations.RemoveIndex(

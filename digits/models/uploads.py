@@ -229,13 +229,8 @@ class Upload(Leased):
                 condition=Q(status=Status.QUEUED),
                 name="upload_of_sender",
             ),
-            # A claim's rows, and those whose lease ran out.
+            # A claim's rows; among these few are those whose lease ran out.
             models.Index(fields=["lease"], condition=Q(lease__isnull=False), name="upload_lease"),
-            models.Index(
-                fields=["lease_expires_at"],
-                condition=Q(status=Status.RUNNING),
-                name="upload_stuck",
-            ),
             # When a reading was last finished, for the health page.
             models.Index(
                 fields=["-finished_at"],
