@@ -3,9 +3,11 @@
 They only shorten a wait: a waiting request looks at the database, too.
 """
 
+import json
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from django.db import connections
 
@@ -16,10 +18,10 @@ AGAIN_SECONDS = 1.0  # after Redis went down
 STOP_SECONDS = 0.5  # between two looks whether to stop
 
 
-def publish(channel: str, words: Iterable[object]) -> None:
-    """Send words without blanks to those who listen to a channel."""
+def publish(channel: str, items: Sequence[Any]) -> None:
+    """Send items, of which JSON can be made, to those who listen to a channel."""
     try:
-        redis.client().publish(channel, " ".join(map(str, words)))
+        redis.client().publish(channel, json.dumps(items))
     except redis.RedisError as error:
         logger.warning("cannot notify, those who wait poll the database: %s", error)
 
@@ -28,15 +30,15 @@ class Listener:
     """One subscription of a process to a channel, in a thread of its own."""
 
     def __init__(
-        self, channel: str, on_words: Callable[[list[str]], None], on_start: Callable[[], None]
+        self, channel: str, on_items: Callable[[list[Any]], None], on_start: Callable[[], None]
     ) -> None:
         """Prepare to listen; nothing is sent before `start`.
 
         Args:
-            on_words: called with the words of each message.
+            on_items: called with the items of each message.
             on_start: called whenever listening begins: what was sent before is not known.
         """
-        self.channel, self.on_words, self.on_start = channel, on_words, on_start
+        self.channel, self.on_items, self.on_start = channel, on_items, on_start
         self.is_listening = False
         self._is_stopped = threading.Event()
         self._starting = threading.Lock()
@@ -84,4 +86,4 @@ class Listener:
                     self.is_listening = True
                     self.on_start()
                 elif message["type"] == "message":
-                    self.on_words(message["data"].split())
+                    self.on_items(json.loads(message["data"]))

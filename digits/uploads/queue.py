@@ -21,8 +21,9 @@ from digits.queue import leases, notifications, wake_ups
 logger = logging.getLogger(__name__)
 TASK = "digits.classify"
 FULL_SECONDS = 10  # after which a sender may try again, when the queue was full
+ANSWER = ("status", "reading", "error")  # what those who wait for an upload want to know
 COUNT_SECONDS = 1.0  # between two counts of what waits
-FINISHED = "digits:finished"  # the channel of the primary keys of uploads that have ended
+FINISHED = "digits:finished"  # the channel for uploads that have ended: see `finished`
 
 
 def claim(limit: int | None = None) -> list[Upload]:
@@ -153,13 +154,19 @@ def finish_all(
         uploads = finishing.finish()
         if uploads:
             save(uploads)
-            transaction.on_commit(partial(finished, uploads), robust=True)
+            transaction.on_commit(
+                partial(finished, {one: ended[one] for one in uploads}), robust=True
+            )
     return uploads
 
 
-def finished(uploads: Collection[Upload]) -> None:
-    """Notify those who wait for uploads that have ended as done or failed."""
-    notifications.publish(FINISHED, [upload.pk for upload in uploads])
+def finished(ended: Mapping[Upload, Mapping[str, Any]]) -> None:
+    """Notify those who wait for uploads that have ended as done or failed.
+
+    Each is told as its primary key and what the fields ANSWER are now.
+    """
+    told = [[one.pk, *(fields.get(name, "") for name in ANSWER)] for one, fields in ended.items()]
+    notifications.publish(FINISHED, told)
 
 
 def fail(upload: Upload, error: str, detail: str) -> bool:

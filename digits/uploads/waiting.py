@@ -10,13 +10,11 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import close_old_connections
 from django.http import Http404
 
 from digits.models import Upload
-from digits.queue import statements
 from digits.queue.notifications import Listener
-from digits.uploads.queue import FINISHED
+from digits.uploads.queue import ANSWER, FINISHED
 
 LONGEST_WAIT = 30
 # Open to everybody, in seconds: ten times what a reading takes on two idle cores, so that only
@@ -25,15 +23,15 @@ BRIEF_WAIT = 0.3
 LOOK_SECONDS = 1.0  # between two looks at the database
 LOOK_SECONDS_WITHOUT_REDIS = 0.2
 KNOWN = 10_000  # uploads that ended last: whoever comes to wait for them may have come late
-ANSWER = ("status", "reading", "error")  # what is loaded for those who wait in a loop
 # Whoever waits holds a thread: beyond a brief wait, half of them stay free for everything else.
 _long_waits = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
 
 class _Wait:
-    """One request that waits in a thread."""
+    """One request that waits in a thread; ended: the fields ANSWER, once it was told."""
 
     def __init__(self) -> None:
+        self.ended: dict[str, Any] = {}
         self.woken = threading.Event()
 
     def wake(self) -> None:
@@ -41,11 +39,10 @@ class _Wait:
 
 
 class _AsyncWait(_Wait):
-    """One request that waits in an event loop; ended: the fields ANSWER of an ended upload."""
+    """One request that waits in an event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__()
-        self.ended: dict[str, Any] = {}
         self.loop = loop
         self.in_loop = asyncio.Event()
 
@@ -78,7 +75,7 @@ class _Waits:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_upload: dict[int, list[_Wait]] = {}
-        self._ended: OrderedDict[int, None] = OrderedDict()
+        self._ended: OrderedDict[int, dict[str, Any]] = OrderedDict()
         self.listener = Listener(FINISHED, self.on_finished, self.wake_all)
 
     def add(self, pk: int, wait: _Wait) -> None:
@@ -87,6 +84,7 @@ class _Waits:
         with self._lock:
             self._by_upload.setdefault(pk, []).append(wait)
             if pk in self._ended:
+                wait.ended = self._ended[pk]
                 wait.wake()
 
     def remove(self, pk: int, wait: _Wait) -> None:
@@ -96,23 +94,18 @@ class _Waits:
             if not waits:
                 del self._by_upload[pk]
 
-    def on_finished(self, words: list[str]) -> None:
-        """Wake those who wait for these uploads; one query loads what those in loops answer."""
-        pks = [int(word) for word in words]
+    def on_finished(self, told: list[list[Any]]) -> None:
+        """Wake those who wait for these uploads, each with its fields ANSWER."""
+        woken = []
         with self._lock:
-            for pk in pks:
-                self._ended[pk] = None
+            for pk, *values in told:
+                ended = self._ended[pk] = dict(zip(ANSWER, values, strict=True))
+                for wait in self._by_upload.get(pk, ()):
+                    wait.ended = ended
+                    woken.append(wait)
             while len(self._ended) > KNOWN:
                 self._ended.popitem(last=False)
-            woken = [(pk, wait) for pk in pks for wait in self._by_upload.get(pk, ())]
-        in_loops = [(pk, wait) for pk, wait in woken if isinstance(wait, _AsyncWait)]
-        if in_loops:
-            close_old_connections()
-            rows = statements.select(Upload, ["id", *ANSWER], "id", [pk for pk, _ in in_loops])
-            found = {pk: dict(zip(ANSWER, values, strict=True)) for pk, *values in rows}
-            for pk, wait in in_loops:
-                wait.ended = found.get(pk, {})
-        _wake([wait for _, wait in woken])
+        _wake(woken)
 
     def wake_all(self) -> None:
         """Let everybody look at the database: notifications may have been missed."""

@@ -1,5 +1,6 @@
 """Requests wait for uploads: woken at their end, and never so many that nothing else is served."""
 
+import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -46,9 +47,9 @@ def test_waiting_ends_when_the_sweeper_fails_the_upload(redis, settings):
     queue.sweep()
     message = listener.get_message(timeout=5)
     listener.close()
-    assert message["data"] == str(upload.pk)
     upload.refresh_from_db()
     assert upload.status == Status.FAILED
+    assert json.loads(message["data"]) == [[upload.pk, "failed", "", upload.error]]
 
 
 def test_waiting_gives_up_when_the_time_is_over(redis):
