@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from worker.reading.engine import Engine
 
 
-# What is read between two looks at what cannot wait: about 10 ms on one core of 2026.
-ROWS_AT_ONCE = 128
+# What is read between two looks at what cannot wait, on one core of 2026: about 3 ms of rows, 10 ms
+# of files. With 128 rows, an upload waited four times as long beside a bulk job as alone; with 32,
+# twice as long, and the job took 5 % more time.
+ROWS_AT_ONCE = 32
 FILES_AT_ONCE, BYTES_AT_ONCE = 16, 64 * 1024
 File = tuple[int, str, bytes | Exception]  # its number, its name, its content or why there is none
 
