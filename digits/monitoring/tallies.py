@@ -7,6 +7,8 @@ upload takes no longer.
 """
 
 import json
+import math
+import time
 from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
@@ -20,8 +22,10 @@ from django.utils import timezone
 from digits.models import Tally, Upload
 
 BLOCK = 4000  # uploads, which are counted in a few milliseconds
+SETTLE_SECONDS = 60  # meanwhile whoever looks counts what no tally covers
 SETTLED_AFTER = timedelta(seconds=10)  # by then, what has a smaller number is committed
 
+_settled_at = -math.inf
 Counts = Counter[tuple[int, str]]  # by the primary key of a version, and the verdict
 
 
@@ -46,6 +50,14 @@ def touch(upload: Upload) -> None:
 def touch_deleted(instance: Upload, **_: Any) -> None:
     """Receive the signal that an upload was deleted."""
     touch(instance)
+
+
+def settle_if_due() -> None:
+    """Settle if this process last did so more than SETTLE_SECONDS ago: sweeps come more often."""
+    global _settled_at
+    if time.monotonic() - _settled_at >= SETTLE_SECONDS:
+        settle()
+        _settled_at = time.monotonic()
 
 
 def settle() -> None:

@@ -126,4 +126,4 @@ def sweep() -> None:
     rereading.sweep()
     idempotency.sweep()
     parts.sweep()
-    tallies.settle()
+    tallies.settle_if_due()

@@ -1,5 +1,6 @@
 """Tallies of uploads by version: always exact, and counted once."""
 
+import math
 from collections import Counter
 from datetime import timedelta
 
@@ -134,12 +135,19 @@ def test_uploads_of_these_seconds_are_not_settled(version):
     assert counted(version) == (10, 0, 0)
 
 
-def test_the_sweep_settles(version, redis):
+def test_a_sweep_in_a_minute_settles(version, redis, monkeypatch):
     read(version, 10)
+    for fresh_from, long_ago in ((0, True), (3, True), (3, False)):
+        if long_ago:
+            monkeypatch.setattr(tallies, "_settled_at", -math.inf)
+        sweep()
+        assert fresh() >= fresh_from
+        assert counted(version) == (10, 0, 0)
+    read(version, 10)
+    before = Tally.objects.count()
     sweep()
-    sweep()
-    assert fresh() >= 3
-    assert counted(version) == (10, 0, 0)
+    assert Tally.objects.count() == before
+    assert counted(version) == (20, 0, 0)
 
 
 def test_without_uploads_there_is_nothing_to_count():
