@@ -8,6 +8,7 @@ import numpy as np
 
 from worker.arrays import Floats, Integers, Labels, Pixels, Probabilities
 from worker.files.datasets import Dataset
+from worker.reading.networks import scaled
 from worker.training import networks
 from worker.training.augmentation import distort
 from worker.training.cuttings import pieces_of_strings
@@ -124,7 +125,7 @@ class SoftLabelled(keras.utils.PyDataset):  # type: ignore[misc]  # Keras has no
 
     def __getitem__(self, index: int) -> tuple[Floats, Probabilities]:
         rows = np.sort(self.order[index * self.SIZE : (index + 1) * self.SIZE])
-        return self.images[rows].astype(np.float32) / np.float32(255), self.targets[rows]
+        return scaled(self.images[rows]), self.targets[rows]
 
     def on_epoch_end(self) -> None:
         self.order = self.rng.permutation(len(self.images))

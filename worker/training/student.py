@@ -86,7 +86,10 @@ class _Steps:
 
     def __init__(self, epochs: list[AugmentedDigits], on_step: OnStep | None) -> None:
         making = sum(len(batches) for batches in epochs)
-        images = sum(len(batches[0][1]) * len(batches) for batches in epochs)
+        images = sum(
+            len(batches.order) + len(batches) * (batches.others + batches.cuttings)
+            for batches in epochs
+        )
         self.all = making + math.ceil(images / SoftLabelled.SIZE) * PASSES
         self.done, self.on_step = 0, on_step
 
