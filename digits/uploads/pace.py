@@ -14,9 +14,9 @@ FEWEST = 4
 class Pace:
     """Claims about half of the uploads that are under way.
 
-    Programs send their next upload when they have the answer to their last. Would a worker claim
-    all that wait, there were nothing left for it while they are answered and send again: worker and
-    web server would work by turns. With half of them it reads while the other half is answered.
+    Programs send their next upload when they have the answer to their last. If a worker claimed all
+    that wait, nothing would be left for it while they are answered and send again: worker and web
+    server would work by turns. With half of them it reads while the other half is answered.
     """
 
     def __init__(self) -> None:
