@@ -80,7 +80,7 @@ def kill_while_it_reads(site: Site, program: Program, job: str, kills: int) -> i
         if not program.ended(job):
             os.kill(reader, signal.SIGKILL)
             killed += 1
-            eventually(lambda r=reader: site.is_ready() and site.reader() != r, 120)
+            eventually(lambda r=reader: site.is_read_by_another(r), 120)
     return killed
 
 

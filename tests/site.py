@@ -201,6 +201,15 @@ class Site:
         (sign,) = requests.get(f"{self.url}/health/ready", timeout=40).json()["worker"]["processes"]
         return sign["pid"]
 
+    def is_read_by_another(self, reader: int) -> bool:
+        """Return whether the site is ready, by a reader other than the one that was killed."""
+        with contextlib.suppress(requests.RequestException):
+            answer = requests.get(f"{self.url}/health/ready", timeout=40)
+            # One request: in a second one, the dead reader's heartbeat may have run out.
+            signs = answer.json()["worker"]["processes"] if answer.ok else []
+            return bool(signs) and [sign["pid"] for sign in signs] != [reader]
+        return False
+
     def redis(self) -> redis.Redis:
         return redis.Redis(unix_socket_path=f"{self.data_dir}/redis.sock")
 

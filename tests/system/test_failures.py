@@ -42,7 +42,7 @@ def test_a_killed_worker_process_costs_no_upload(own_site, mnist):
     found = rows(site, "kill-")
     assert len(found) == 500
     assert all(row["digits"] == 1 and row["versions"] == [1] for row in found)
-    eventually(lambda: site.is_ready() and site.reader() != reader)
+    eventually(lambda: site.is_read_by_another(reader))
 
 
 def test_a_killed_worker_costs_no_row_of_a_batch_and_doubles_none(own_site):
