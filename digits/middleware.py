@@ -54,7 +54,8 @@ def for_programs(get_response: View) -> View:
 
     def before(request: OwnedRequest) -> HttpResponseBase | None:
         request.user = AnonymousUser()
-        request.owner = Owner(None, {}, _address(request))
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        request.owner = Owner(None, {}, address_of(forwarded, request.META.get("REMOTE_ADDR", "")))
         return security.process_request(request) or common.process_request(request)
 
     def after(request: OwnedRequest, answer: HttpResponseBase) -> HttpResponseBase:
@@ -77,11 +78,16 @@ def for_programs(get_response: View) -> View:
     return middleware
 
 
-def _address(request: HttpRequest) -> str:
-    """Return the address that a request came from: by the proxy, where there is one."""
-    by_proxy = request.headers.get("X-Forwarded-For", "") if settings.HTTPS else ""
+def address_of(forwarded: str, peer: str) -> str:
+    """Return the address that a request came from: by the proxy, where there is one.
+
+    Args:
+        forwarded: the header X-Forwarded-For.
+        peer: the address that the connection came from.
+    """
+    by_proxy = forwarded if settings.HTTPS else ""
     # What stands before the last one is what the client says of itself.
-    return by_proxy.rsplit(",", 1)[-1].strip() or request.META.get("REMOTE_ADDR", "")
+    return by_proxy.rsplit(",", 1)[-1].strip() or peer
 
 
 class SignInFirst(LoginRequiredMiddleware):

@@ -8,22 +8,20 @@ the WSGI application's, in threads.
 import asyncio
 import os
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO, cast
 
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
-from django.core.handlers.asgi import ASGIHandler
 from django.http import HttpResponse
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
-from webapp.wsgi import application as wsgi_application
-from webapp.wsgi import program_middleware
+from webapp.wsgi import application as wsgi_application  # sets Django up
 
-Scope = dict[str, Any]
+from webapp.programs import Programs, Scope, Send, ShortWay  # isort: skip
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 IN_LOOP = ("/mnist/classify",)
 IN_MEMORY = 512 * 1024  # a larger body lies in a file meanwhile
 ROOM_FOR_FORM = 1024 * 1024
@@ -38,28 +36,12 @@ class Refused(Exception):
         self.status = status
 
 
-class Programs(ASGIHandler):
-    """Django in the event loop, for views that are coroutines."""
-
-    def load_middleware(self, is_async: bool = True) -> None:
-        with program_middleware():
-            super().load_middleware(is_async)
-
-    async def answer(self, scope: Scope, body: BinaryIO, send: Send) -> None:
-        """Answer a request whose body is here; its views see to their connections themselves."""
-        request, refused = self.create_request(scope, body)
-        response = await self.run_get_response(request) if request is not None else refused
-        assert response is not None, "Django makes a request or else an answer"
-        await self.send_response(response, send)
-        if request is not None:
-            request.close()
-
-
 class Application:
     """The site."""
 
     def __init__(self) -> None:
         self.programs = Programs()
+        self.short_way = ShortWay(self.programs)
         self.pages = WSGIMiddleware(cast(Any, wsgi_application), workers=settings.WEB_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,15 +52,18 @@ class Application:
             body = cast(BinaryIO, file)  # it reads and writes as one
             try:
                 if await read_body(scope, receive, body):
-                    await self._answer(made_plain(scope, body), body, send)
+                    await self._answer(scope, body, send)
             except Refused as refused:
                 await self._refuse(refused, send)
 
     async def _answer(self, scope: Scope, body: BinaryIO, send: Send) -> None:
         if scope["path"] in IN_LOOP:
-            await self.programs.answer(scope, body, send)
+            if not await self.short_way.answer(scope, body, send):
+                learning = self.short_way.learning(scope, send)
+                await self.programs.answer(made_plain(scope, body), body, learning)
         else:
-            await self.pages(scope, in_chunks(body), send)  # type: ignore[arg-type]
+            plain = made_plain(scope, body)
+            await self.pages(plain, in_chunks(body), send)  # type: ignore[arg-type]
 
     async def _refuse(self, refused: Refused, send: Send) -> None:
         """Answer a request that was not taken, and end its connection."""

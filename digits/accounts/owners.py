@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from django.http import HttpRequest
@@ -50,7 +51,7 @@ class Owner:
         if self.user:
             return f"u{self.user.pk}"
         if self.address:
-            return f"a{salted_hmac('sender', self.address).hexdigest()[:30]}"
+            return _sender_at(self.address)
         return f"v{self.visitor[:30]}" if self.visitor else ""
 
     def fields(self) -> dict[str, Any]:
@@ -60,6 +61,11 @@ class Owner:
         if not self.visitor:
             self.session[VISITOR] = uuid.uuid4().hex
         return {"visitor": self.visitor}
+
+
+@lru_cache(1000)
+def _sender_at(address: str) -> str:
+    return f"a{salted_hmac('sender', address).hexdigest()[:30]}"
 
 
 class OwnedRequest(HttpRequest):
