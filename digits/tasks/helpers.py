@@ -59,6 +59,7 @@ def help_out(seconds: int) -> None:
     signal.signal(signal.SIGTERM, stop)
     os.nice(NICENESS)
     devices.pin(0, [])
+    devices.spare_threads()
     while not is_stopped and (part := parts.claim()):
         signal.alarm(seconds)
         work_on_part(part)

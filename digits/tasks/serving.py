@@ -45,13 +45,9 @@ class Serving:
 
     def start(self, index: int) -> None:
         """Pin this process, load the active version, and start to send heartbeats."""
-        import cv2
-
         from worker.reading import devices
 
-        # In a small image its threads find nothing to do, and look for it for longer than it takes:
-        # the ink of a 28x28 image cost twice the processor's time, and that of a photo 6 % more.
-        cv2.setNumThreads(1)
+        devices.spare_threads()
         pinned = devices.pin(index, settings.GPUS)
         if devices.runtime() == "tensorflow":
             devices.load_backend()
