@@ -91,14 +91,9 @@ def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]]
 
 
 def _components(ink: Pixels, threshold: int) -> tuple[Integers, list[Piece]]:
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).astype(np.uint8))
-    dark = np.unique(labels[ink >= DARK]).tolist()
-    pieces = []
-    for number in dark:
-        if number:
-            x, y, width, height, area = map(int, stats[number])
-            pieces.append(Piece(x, y, width, height, area, [number]))
-    return labels, pieces
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).view(np.uint8))
+    dark = np.flatnonzero(np.bincount(labels[ink >= DARK])).tolist()
+    return labels, [Piece(*stats[number].tolist(), [number]) for number in dark if number]
 
 
 def _is_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
@@ -132,7 +127,7 @@ def _digit_height(pieces: list[Piece]) -> float:
 
     Several digits that touch form a long piece that is no higher than one digit.
     """
-    sides = np.array([min(piece.side, LONGEST * piece.height) for piece in pieces])
+    sides = np.array([min(piece.side, LONGEST * piece.height) for piece in pieces], float)
     if len(sides) == 1:
         return float(sides[0])
     order = np.argsort(sides)

@@ -18,6 +18,7 @@ THIN = 0.01  # the greatest thickness of a printed line, as a share of the short
 STEEPEST = 0.12  # the greatest slope of a printed line, in rows per column
 BEND = 2  # rows by which a printed line may deviate from straight
 SPAN = 24  # columns without a break that a segment of a line has at least
+FEW = 1000  # values that are sorted as fast as they are partitioned
 MOST_SEGMENTS = 400  # the longest, so that the time is bounded
 
 
@@ -36,8 +37,10 @@ def find_paper(grey: Pixels) -> tuple[Floats, int]:
     """
     if min(grey.shape) < 48:
         level = np.float32(median(np.concatenate(rim(grey))))
-        ink_sign = 1 if float(((grey - level) ** 3).sum()) >= 0 else -1
-        return np.full(grey.shape, level), ink_sign
+        difference = grey - level
+        # As the sum of the third powers, which takes four times as long.
+        skew = float(np.vdot(difference * difference, difference))
+        return np.full(grey.shape, level), 1 if skew >= 0 else -1
     side = 96
     coarse = cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA).astype(np.float32)
     flat = coarse.ravel()
@@ -131,8 +134,17 @@ def median(values: np.ndarray[Any, Any]) -> float:
     """Return the median of a flat array, as np.median does, which takes three times as long."""
     middle = len(values) // 2
     if len(values) % 2:
-        return float(np.partition(values, middle)[middle])
-    return float(np.partition(values, (middle - 1, middle))[middle - 1 : middle + 1].mean())
+        return float(ordered(values, middle)[middle])
+    pair = ordered(values, middle - 1, middle)[middle - 1 : middle + 1]
+    return (float(pair[0]) + float(pair[1])) / 2
+
+
+def ordered(values: np.ndarray[Any, Any], *places: int) -> np.ndarray[Any, Any]:
+    """Return a flat array with the values at these places as if it were sorted.
+
+    A few values are sorted: where many are equal, a partition takes five times as long.
+    """
+    return np.sort(values) if len(values) <= FEW else np.partition(values, places)
 
 
 def rim(grey: Pixels | Floats) -> list[Pixels | Floats]:

@@ -35,7 +35,7 @@ def adjust_for_neighbours(lines: list[Probabilities], side: int) -> list[Probabi
     Returns:
         As given, each row summing to 1.
     """
-    others = sum(int((line[:, -1] >= 0.5).sum()) for line in lines)
+    others = sum(map(_count_of_others, lines))
     total = sum(map(len, lines))
     rest = _odds_of_dirt(others, total) if others >= FEWEST and others > total / 2 else 1.0
     rest *= IN_TINY if side <= TINY else 1.0
@@ -43,8 +43,15 @@ def adjust_for_neighbours(lines: list[Probabilities], side: int) -> list[Probabi
 
 
 def _holds_digits(line: Probabilities) -> bool:
+    if len(line) == 1:
+        return False
     sure = sum(map(is_sure, line))
-    return len(line) > 1 and 0 < sure >= int((line[:, -1] >= 0.5).sum())
+    return 0 < sure >= _count_of_others(line)
+
+
+def _count_of_others(line: Probabilities) -> int:
+    """Return how many shapes of a line are not digits."""
+    return int(np.count_nonzero(line[:, -1] >= 0.5))
 
 
 def _odds_of_dirt(others: int, total: int) -> float:

@@ -10,6 +10,7 @@ strings: a recognition and verification strategy" (2002).
 
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import median
 
 import cv2
 import numpy as np
@@ -123,13 +124,13 @@ def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -
         The shapes themselves, with their probabilities, and others that are still to be read.
     """
     digits = [is_sure(row) for row in read]
-    height = float(np.median([shape.height for shape in line]))
+    height = float(median(shape.height for shape in line))
     found: list[Candidate] = []
     node, starts = 0, []
     for shape, row in zip(line, read, strict=True):
-        may_be_cut = most > 0 and _is_doubtful(shape, row)
         alone = len(line) == 1 and shape.width < BROAD * shape.height
-        may_be_cut &= not (alone and _is_beyond_cuts(shape, row))
+        may_be_cut = most > 0 and _is_doubtful(shape, row)
+        may_be_cut = may_be_cut and not (alone and _is_beyond_cuts(shape, row))
         parts = _parts(shape, height, alone=alone) if may_be_cut else []
         most -= len(parts)
         last = node + max((part.end for part in parts), default=1)
