@@ -135,38 +135,25 @@ def _fields(reading: "Reading", version: ModelVersion, preview: str) -> dict[str
 class _Digits:
     """The digits and predictions of readings, prepared to be stored with their uploads."""
 
+    OF_DIGIT = ("upload", "position", "line", "x", "y", "width", "height", "pixels")
+    OF_PREDICTION = ("digit", "version", "value", "confidence", "probabilities")
+
     def __init__(self, readings: dict[Upload, "Reading"], version: ModelVersion) -> None:
-        digits: list[Digit] = []
-        predictions: list[Prediction] = []
+        digits: list[tuple[Any, ...]] = []
+        predictions: list[tuple[Any, ...]] = []
         for upload, reading in readings.items():
-            for position, read_digit in enumerate(reading.digits):
-                x, y, width, height = read_digit.glyph.box
-                digit = Digit(
-                    upload_id=upload.pk,
-                    position=position,
-                    line=read_digit.glyph.line,
-                    x=x,
-                    y=y,
-                    width=width,
-                    height=height,
-                    pixels=read_digit.glyph.pixels.tobytes(),
-                )
-                prediction = Prediction(
-                    digit=digit,
-                    version=version,
-                    value=read_digit.value,
-                    confidence=read_digit.confidence,
-                    probabilities=[round(p, 6) for p in read_digit.probabilities.tolist()],
-                )
-                digits.append(digit)
-                predictions.append(prediction)
-        self._digits = statements.Insert(digits)
-        self._predictions = statements.Insert(predictions, late=["digit"])
+            for position, one in enumerate(reading.digits):
+                glyph = one.glyph
+                pixels = glyph.pixels.tobytes()
+                digits.append((upload.pk, position, glyph.line, *glyph.box, pixels))
+                probabilities = [round(p, 6) for p in one.probabilities.tolist()]
+                # The key of its digit is known when that is stored.
+                predictions.append((None, version.pk, one.value, one.confidence, probabilities))
+        self._digits = statements.NewRows(Digit, self.OF_DIGIT, digits)
+        self._predictions = statements.NewRows(Prediction, self.OF_PREDICTION, predictions)
 
     def store(self) -> None:
-        self._digits.store()
-        for prediction in self._predictions.rows:
-            prediction.digit_id = prediction.digit.pk
+        self._predictions.put("digit", self._digits.store())
         self._predictions.store()
 
 

@@ -93,7 +93,11 @@ def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]]
 def _components(ink: Pixels, threshold: int) -> tuple[Integers, list[Piece]]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).view(np.uint8))
     dark = np.flatnonzero(np.bincount(labels[ink >= DARK])).tolist()
-    return labels, [Piece(*stats[number].tolist(), [number]) for number in dark if number]
+    boxes = {number: stats[number].tolist() for number in dark if number}
+    return labels, [
+        Piece(x, y, width, height, area, [number])
+        for number, (x, y, width, height, area) in boxes.items()
+    ]
 
 
 def _is_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
