@@ -76,9 +76,9 @@ def _part(look: Callable[[], Figures], *errors: type[Exception]) -> Part:
 
 
 def _database() -> Figures:
-    oldest = Upload.objects.filter(status=Status.QUEUED).aggregate(oldest=Min("created_at"))
+    oldest = Upload.objects.in_state(Status.QUEUED).aggregate(oldest=Min("created_at"))
     return {
-        "queued": Upload.objects.filter(status=Status.QUEUED).count(),
+        "queued": Upload.objects.in_state(Status.QUEUED).count(),
         "oldest_queued_seconds": _age(oldest["oldest"]),
     }
 
@@ -94,7 +94,7 @@ def _worker() -> Figures:
     processes = [sign for sign in heartbeats.workers() if sign["version"] is not None]
     if not processes:
         raise NotWell("no worker process has loaded a model")
-    waiting = Upload.objects.filter(status=Status.QUEUED).aggregate(oldest=Min("created_at"))
+    waiting = Upload.objects.in_state(Status.QUEUED).aggregate(oldest=Min("created_at"))
     finished = Upload.objects.filter(finished_at__isnull=False).aggregate(last=Max("finished_at"))
     oldest, last = _age(waiting["oldest"]), _age(finished["last"])
     if oldest is not None and oldest > STUCK_SECONDS and (last is None or last > STUCK_SECONDS):

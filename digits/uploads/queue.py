@@ -50,7 +50,18 @@ def _queued() -> QuerySet[Upload]:
 
 def count(most: int) -> int:
     """Count the queued uploads, up to so many."""
-    return Upload.objects.filter(status=Status.QUEUED).order_by()[:most].count()
+    statement, params = _first_queued(most)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM ({statement}) first", params)
+        counted: int = cursor.fetchone()[0]
+        return counted
+
+
+@cache
+def _first_queued(most: int) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement for the keys of so many queued uploads, and its parameters."""
+    queued = Upload.objects.in_state(Status.QUEUED).order_by()
+    return queued.values("pk")[:most].query.sql_with_params()
 
 
 class QueueFull(Exception):
@@ -183,8 +194,8 @@ def sweep() -> int:
     Returns:
         The number of uploads whose leases had run out.
     """
-    freed, given_up = leases.sweep(Upload.objects.filter(status=Status.RUNNING), _give_up)
-    if Upload.objects.filter(status=Status.QUEUED).exists():
+    freed, given_up = leases.sweep(Upload.objects.in_state(Status.RUNNING), _give_up)
+    if Upload.objects.in_state(Status.QUEUED).exists():
         wake_ups.send(TASK, force=True)
     return freed + given_up
 

@@ -7,9 +7,12 @@ from django.test import Client
 from benchmarks.growth import PAGES, STAFF
 from benchmarks.rows import add_rows, make_rows
 from digits.admin import base
-from digits.monitoring import tallies
-from digits.uploads import history
+from digits.monitoring import health, tallies
+from digits.queue import leases
+from digits.tasks import sweep
+from digits.uploads import history, queue
 from digits.views import versions
+from tests.factories import make_upload
 
 pytestmark = [
     pytest.mark.django_db,
@@ -18,8 +21,8 @@ pytestmark = [
 FEW, MANY = 1500, 6000
 
 
-def steps(client, url: str) -> int:
-    """How many steps SQLite's virtual machine takes for a page."""
+def steps_of(do) -> int:
+    """How many steps SQLite's virtual machine takes meanwhile."""
     taken = 0
 
     def step() -> None:
@@ -28,10 +31,19 @@ def steps(client, url: str) -> int:
 
     connection.connection.set_progress_handler(step, 1)
     try:
-        assert client.get(url).status_code == 200
+        do()
     finally:
         connection.connection.set_progress_handler(None, 0)
     return taken
+
+
+def steps(client, url: str) -> int:
+    """How many steps a page takes."""
+
+    def look():
+        assert client.get(url).status_code == 200
+
+    return steps_of(look)
 
 
 def settle():
@@ -56,3 +68,25 @@ def test_each_list_takes_as_many_steps_with_four_times_the_uploads(monkeypatch, 
     many = {(who, url): steps(clients[who], url) for who, url in pages}
     grown = {page: many[page] / few[page] for page in pages if many[page] > 1.2 * few[page]}
     assert grown == {}
+
+
+def claim_and_release():
+    leases.release(*queue.claim())
+
+
+# What is done many times a second, every few seconds, or whenever a monitor asks.
+ROUTINE = {
+    "count": lambda: queue.count(64),
+    "claim": claim_and_release,
+    "sweep": sweep,
+    "health": health.check,
+}
+
+
+def test_routine_takes_as_many_steps_with_four_times_the_uploads(redis):
+    account, _ = make_rows(FEW)
+    make_upload(user=account)
+    few = {name: steps_of(do) for name, do in ROUTINE.items()}
+    add_rows(account, FEW, MANY)
+    many = {name: steps_of(do) for name, do in ROUTINE.items()}
+    assert {name: many[name] for name in ROUTINE if many[name] > 1.2 * few[name]} == {}
