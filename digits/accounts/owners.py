@@ -55,9 +55,14 @@ class Owner:
         return f"v{self.visitor[:30]}" if self.visitor else ""
 
     def fields(self) -> dict[str, Any]:
-        """Return the owner's fields for a new row; a new browser session gets its id here."""
+        """Return the owner's fields for a new row; a new browser session gets its id here.
+
+        What comes from an address alone is nobody's, and stands in no list but the admin's.
+        """
         if self.user:
             return {"user": self.user}
+        if self.address:
+            return {}
         if not self.visitor:
             self.session[VISITOR] = uuid.uuid4().hex
         return {"visitor": self.visitor}

@@ -49,7 +49,7 @@ def _queued() -> QuerySet[Upload]:
 
 
 def count(most: int) -> int:
-    """Count the queued uploads, up to so many."""
+    """Count the queued uploads, up to so many, which is at least one."""
     statement, params = _first_queued(most)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM ({statement}) first", params)
