@@ -51,8 +51,9 @@ def measure_worker(batch: int) -> dict[str, float]:
     from digits.tasks import serving, uploads
     from digits.uploads import queue
     from worker.images import finding
-    from worker.reading import engine, reading
+    from worker.reading import devices, engine, reading
 
+    devices.spare_threads()
     serving.process.engine_and_version()
     rounds = []
     for _ in range(ROUNDS + 1):
