@@ -1,5 +1,7 @@
 """Forms: they check uploads before they are stored, and the settings of a training."""
 
+import contextlib
+import threading
 from typing import Any, TypeVar
 
 from django import forms
@@ -13,7 +15,8 @@ from digits.learning import runs
 from digits.models import ModelVersion, TrainingRun, Upload
 from digits.models.uploads import Source
 from digits.uploads.submission import submit
-from worker.images.decoding import ImageError, read_header
+from worker.images.decoding import Header, read_header
+from worker.images.errors import ImageError
 from worker.training.recipes import ARCHITECTURES, FINE_TUNING, Recipe
 
 
@@ -38,6 +41,11 @@ class UploadForm(forms.Form):
         return submit(self.cleaned_data["file"], owner, source)
 
 
+# Large files that are looked at at once: each is in memory meanwhile.
+MUCH = 1024 * 1024
+_looks = threading.BoundedSemaphore(4)
+
+
 def check_image(file: "UploadedFile[bytes]") -> "UploadedFile[bytes]":
     """Return an image file again if it may be stored, by its size and header.
 
@@ -49,12 +57,24 @@ def check_image(file: "UploadedFile[bytes]") -> "UploadedFile[bytes]":
             f"The file is too large: {filesizeformat(file.size)}; the limit is"
             f" {filesizeformat(settings.MAX_UPLOAD_BYTES)}."
         )
-    try:
-        read_header(file.read(), settings.MAX_PIXELS)
-    except ImageError as error:
-        raise forms.ValidationError(str(error)) from error
+    found = _header_or_reason(file)
+    if isinstance(found, str):
+        raise forms.ValidationError(found)
+    file.header = found  # type: ignore[attr-defined]  # kept with the file, as Django keeps an image
     file.seek(0)
     return file
+
+
+def _header_or_reason(file: "UploadedFile[bytes]") -> Header | str:
+    """Return the header of an image file, or why it has none.
+
+    The error itself ends here: a form that kept it would keep the file's content with its frames.
+    """
+    try:
+        with _looks if (file.size or 0) > MUCH else contextlib.nullcontext():
+            return read_header(file.read(), settings.MAX_PIXELS)
+    except ImageError as error:
+        return str(error)
 
 
 class TokenForm(forms.Form):

@@ -15,7 +15,7 @@ from tests.pictures import mnist_png, on_paper, png
 from tests.site import ROOT, environment
 from worker.classifier import DigitClassifier
 from worker.files.datasets import DatasetError
-from worker.images.decoding import ImageError
+from worker.images.errors import ImageError
 from worker.reading.bundle import ModelError, has_student
 from worker.reading.engine import Engine
 from worker.reading.reading import read_images

@@ -21,7 +21,8 @@ from digits.models.uploads import Source
 from digits.queue import wake_ups
 from worker.files import plans
 from worker.files.plans import BulkError
-from worker.images.decoding import ImageError, read_header
+from worker.images.decoding import read_header
+from worker.images.errors import ImageError
 
 if TYPE_CHECKING:
     from digits.accounts.owners import Owner

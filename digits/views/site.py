@@ -23,7 +23,8 @@ from digits.uploads import rereading
 from digits.uploads.lines import corrected_reading
 from digits.uploads.waiting import bounded, hold_until_finished
 from digits.views.fragments import kept, page_or_part
-from worker.images.decoding import ImageError, decode
+from worker.images.decoding import decode
+from worker.images.errors import ImageError
 
 # What the start page shows of an upload: one in its panel, or each of several as a tile.
 PARTS = {"panel": "digits/_panel.html", "tile": "digits/_live_tile.html"}

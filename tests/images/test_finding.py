@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tests.pictures import on_paper
-from worker.images.decoding import ImageError
+from worker.images.errors import ImageError
 from worker.images.finding import extract_ink, find_digits, normalize
 
 

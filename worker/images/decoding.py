@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
-from worker.arrays import Pixels
+from worker.arrays import Floats, Pixels
+from worker.images import structure
+from worker.images.errors import ImageError
 from worker.images.formats import NAMES, PILLOW_NAMES
 
 MAX_PIXELS = 60_000_000
@@ -22,13 +24,12 @@ PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (
 # pixels. The photos of phones (12 megapixels, 4,000 pixels) then need no other reduction.
 ENOUGH = 1434  # 0.7 of MAX_SIDE
 
+TILE = 1024  # pixels: the side of what is scaled at a time
+STRIP = 512  # rows that are reduced at a time
+
 # The header's size is checked against max_pixels before anything is decoded, so Pillow's own limit,
 # which only warns at first, is never the one that decides.
 Image.MAX_IMAGE_PIXELS = None
-
-
-class ImageError(ValueError):
-    """An image cannot be read; the message is for the person who sent it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """
     size = _png_size(data)
     if size:
+        structure.check(data)
         _check_size(*size, max_pixels)
         return Header("PNG", *size)
     with _open(data, max_pixels) as image:
@@ -80,6 +82,8 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
         kind = image.format
         try:
             return _decode(image)
+        except ImageError:
+            raise
         except MemoryError as error:
             raise ImageError("The image is too large to be decoded.") from error
         except Exception as error:  # a damaged file may raise anything, by format
@@ -96,10 +100,14 @@ def _decode(image: Image.Image) -> Picture:
         image.load()
         was_wide = image.width > image.height
         if _may_be_turned(image):
+            structure.check_exif(image.info.get("exif") or b"")
             ImageOps.exif_transpose(image, in_place=True)
     if (image.width > image.height) != was_wide:
         width, height = height, width
-    return Picture(_on_paper(_reduced(_eight_bits(image))), width, height)
+    small = _reduced(_eight_bits(image))
+    if small is not image:
+        image.close()  # so that its memory serves for what comes next
+    return Picture(_on_paper(small), width, height)
 
 
 def _may_be_turned(image: Image.Image) -> bool:
@@ -110,12 +118,28 @@ def _may_be_turned(image: Image.Image) -> bool:
 def _reduced(image: Image.Image) -> Image.Image:
     if max(image.size) <= MAX_SIDE:
         return image
-    if image.mode in ("1", "P", "PA"):  # between whose levels there are no others
-        image = image.convert("L" if image.mode == "1" else "RGBA")
+    # Between the levels of a palette there are no others.
+    mode = {"1": "L", "P": "RGBA", "PA": "RGBA"}.get(image.mode, image.mode)
     if (factor := max(image.size) // MAX_SIDE) > 1:
-        image = image.reduce(factor)
+        image = _reduced_by(factor, image, mode)
+    elif image.mode != mode:
+        image = image.convert(mode)
     image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
     return image
+
+
+def _reduced_by(factor: int, image: Image.Image, mode: str) -> Image.Image:
+    """Reduce an image by a factor, strip by strip: Pillow would convert a copy of all of it."""
+    width, height = (-(-side // factor) for side in image.size)
+    small = Image.new(mode, (width, height))
+    rows = max(1, STRIP // factor)  # of the small image
+    for top in range(0, height, rows):
+        end = min((top + rows) * factor, image.height)
+        strip = image.crop((0, top * factor, image.width, end))
+        if strip.mode != mode:
+            strip = strip.convert(mode)
+        small.paste(strip.reduce(factor), (0, top))
+    return small
 
 
 def to_grey(image: Image.Image) -> Pixels:
@@ -128,6 +152,7 @@ def to_grey(image: Image.Image) -> Pixels:
 def _open(data: bytes, max_pixels: int) -> Image.Image:
     if not data:
         raise ImageError("The file is empty.")
+    structure.check(data)
     size = _webp_size(data)
     if size:
         _check_size(*size, max_pixels)
@@ -186,16 +211,40 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Bring 16 and 32-bit grey levels, which Pillow would clip, to the range 0 to 255."""
+    """Bring 16 and 32-bit grey levels, which Pillow would clip, to the range 0 to 255.
+
+    It takes a tile at a time, as all of a large image would take gigabytes. What is not a number
+    counts as the darkest level.
+    """
     if image.mode[0] not in "IF":
         return image
-    levels = np.asarray(image, np.float32)
-    low, high = float(levels.min()), float(levels.max())
+    parts = [
+        (left, top, min(left + TILE, image.width), min(top + TILE, image.height))
+        for top in range(0, image.height, TILE)
+        for left in range(0, image.width, TILE)
+    ]
+    ranges = [_range_of(_levels(image, part)) for part in parts]
+    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
     if high > 255:
         low, high = 0.0, max(high, 65535.0) if high <= 65535 else high
     else:
         low, high = 0.0, 255.0
-    return Image.fromarray(np.clip((levels - low) * (255 / (high - low)), 0, 255).astype(np.uint8))
+    grey = Image.new("L", image.size)
+    for part in parts:
+        levels = np.clip(np.nan_to_num(_levels(image, part), nan=low), low, high)
+        scaled = ((levels - low) * (255 / (high - low))).astype(np.uint8)
+        grey.paste(Image.fromarray(scaled), part[:2])
+    return grey
+
+
+def _levels(image: Image.Image, part: tuple[int, int, int, int]) -> Floats:
+    return np.asarray(image.crop(part), np.float32)
+
+
+def _range_of(levels: Floats) -> tuple[float, float]:
+    """Return the least and the greatest of the levels that are finite."""
+    finite = levels[np.isfinite(levels)]
+    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 def _on_paper(image: Image.Image) -> Image.Image:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from worker.arrays import Floats, Integers, Pixels
-from worker.images.decoding import ImageError
+from worker.images.errors import ImageError
 from worker.images.layout import LARGE, SOFT, Piece, find_lines
 from worker.images.paper import LEAST_CONTRAST, find_paper, median, ordered, rim, without_rules
 from worker.images.shapes import Shape

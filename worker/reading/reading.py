@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from worker.arrays import Probabilities
-from worker.images.decoding import MAX_PIXELS, ImageError, Picture, decode, to_grey
+from worker.images.decoding import MAX_PIXELS, Picture, decode, to_grey
+from worker.images.errors import ImageError
 from worker.images.finding import Glyph, Page, find_ink, pixels_of
 from worker.images.shapes import Shape
 from worker.reading.neighbours import adjust_for_neighbours

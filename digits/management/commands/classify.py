@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from digits.management.progress import progress
 from digits.tasks import serving
-from worker.images.decoding import ImageError
+from worker.images.errors import ImageError
 from worker.reading.bundle import ModelError
 
 if TYPE_CHECKING:

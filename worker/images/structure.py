@@ -1,0 +1,158 @@
+"""Bounds on what an image file is made of, looked for in its bytes before any decoder sees them.
+
+A small file may hold millions of chunks, segments or values of tags, each of which takes a decoder
+some microseconds and memory. Cameras and programs write a few dozen.
+"""
+
+import re
+import struct
+
+from worker.images.errors import ImageError
+
+MOST_PIECES = 20_000  # chunks of PNG or WebP, segments of JPEG, blocks of GIF before the image
+MOST_SCANS = 40  # of a progressive JPEG; encoders make about ten, and each costs a whole decoding
+MOST_ENTRIES = 1000  # tags of a TIFF or of EXIF metadata
+MOST_VALUES = 200_000  # numbers in its tags: a strip or tile of a TIFF has two
+MOST_EXIF = 1024 * 1024  # bytes; in a JPEG, 64 KB are the most
+
+PNG, GIF, JPEG = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"\xff\xd8"
+TIFF = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
+EXIF = b"Exif\0\0"
+# The sizes of a TIFF's types in bytes; those whose values are kept as bytes count as no numbers.
+TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+TYPE_SIZES |= {16: 8, 17: 8, 18: 8}
+OF_BYTES = (1, 2, 7)
+# A marker in the coded data of a JPEG: 00 follows a byte FF of the data, D0 to D7 are restarts.
+NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
+START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
+WITHOUT_LENGTH = (0x01, *range(0xD0, 0xD9))
+
+
+def check(data: bytes) -> None:
+    """Check that a file of any format is made of no more pieces than images are.
+
+    What is cut off or damaged is left to the decoder.
+
+    Raises:
+        ImageError: it is made of more.
+
+    Sources: W3C, "Portable Network Graphics (PNG) Specification"; ITU-T T.81, annex B; Adobe, "TIFF
+    Revision 6.0"; CompuServe, "GIF89a Specification"; RFC 9649, "WebP Image Format".
+    """
+    if data.startswith(PNG):
+        _check_png(data)
+    elif data.startswith(JPEG):
+        _check_jpeg(data)
+    elif data[:4] in TIFF:
+        check_tiff(data)
+    elif data.startswith(GIF):
+        _check_gif(data)
+    elif data[:4] == b"RIFF":
+        _check_riff(data)
+
+
+def check_exif(exif: bytes) -> None:
+    """Check the EXIF metadata of a file, as check does; they are a TIFF file."""
+    if len(exif) > MOST_EXIF:
+        _refuse()
+    check_tiff(exif.removeprefix(EXIF))
+
+
+def _refuse() -> None:
+    raise ImageError("The file is made of too many pieces to be an ordinary image.")
+
+
+def _check_png(data: bytes) -> None:
+    place, pieces = len(PNG), 0
+    while place + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        pieces += 1
+        if pieces > MOST_PIECES or (kind == b"eXIf" and length > MOST_EXIF):
+            _refuse()
+        if kind == b"IEND":
+            return
+        place += 12 + length
+
+
+def _check_jpeg(data: bytes) -> None:
+    place, pieces, scans = 2, 0, 0
+    while place + 4 <= len(data):
+        if data[place] != 0xFF:
+            found = NEXT_MARKER.search(data, place)
+            if found is None:
+                return
+            place = found.start()
+        marker = data[place + 1]
+        if marker == END_OF_IMAGE:
+            return
+        pieces += 1
+        if marker == 0xFF:  # fills the space before a marker
+            place += 1
+            continue
+        place += 2
+        if marker not in WITHOUT_LENGTH:
+            place += int.from_bytes(data[place : place + 2], "big")
+        if marker == START_OF_SCAN:
+            scans += 1
+            found = NEXT_MARKER.search(data, place)
+            if found is None:
+                return
+            place = found.start()
+        if pieces > MOST_PIECES or scans > MOST_SCANS:
+            _refuse()
+    return
+
+
+def check_tiff(data: bytes) -> None:
+    """Check the first directory of a TIFF file, as check does."""
+    order = TIFF.get(data[:4])
+    if order is None or len(data) < 16:
+        return
+    is_big = data[2:4] in (b"+\0", b"\0+")
+    (place,) = struct.unpack_from(f"{order}Q" if is_big else f"{order}I", data, 8 if is_big else 4)
+    head = struct.Struct(f"{order}Q" if is_big else f"{order}H")
+    entry = struct.Struct(f"{order}HHQ8x" if is_big else f"{order}HHI4x")
+    if place + head.size > len(data):
+        return
+    (count,) = head.unpack_from(data, place)
+    if count > MOST_ENTRIES:
+        _refuse()
+    values = 0
+    for number in range(count):
+        start = place + head.size + number * entry.size
+        if start + entry.size > len(data):
+            return
+        _, kind, length = entry.unpack_from(data, start)
+        if kind not in OF_BYTES:
+            values += length
+        elif length * TYPE_SIZES[kind] > len(data):
+            return  # the decoder finds it cut off
+        if values > MOST_VALUES:
+            _refuse()
+
+
+def _check_gif(data: bytes) -> None:
+    """Count the blocks before the first image; later ones are not read."""
+    if len(data) < 13:
+        return
+    place = 13 + (3 * 2 ** ((data[10] & 7) + 1) if data[10] & 0x80 else 0)
+    pieces = 0
+    while place + 2 <= len(data) and data[place] == 0x21:  # an extension
+        place += 2
+        while place < len(data) and data[place]:
+            place += 1 + data[place]
+            pieces += 1
+            if pieces > MOST_PIECES:
+                _refuse()
+        place += 1
+        pieces += 1
+
+
+def _check_riff(data: bytes) -> None:
+    place, pieces = 12, 0
+    while place + 8 <= len(data):
+        (length,) = struct.unpack_from("<I", data, place + 4)
+        place += 8 + length + length % 2
+        pieces += 1
+        if pieces > MOST_PIECES:
+            _refuse()
