@@ -80,6 +80,22 @@ def test_a_bad_row_does_not_affect_others(mnist):
     assert rows[3].pixels == mnist.images[3].tobytes()
 
 
+def test_a_file_of_blank_lines_is_refused_at_once(mnist):
+    file = io.BytesIO(kaggle_csv(mnist, 3) + b"\n" * 20_000_000)
+    layout = read_layout(file)
+    with pytest.raises(DatasetError, match="received 10,004 blank lines"):
+        list(tables.rows(file, layout))
+    assert file.tell() < 100_000  # no more of it was looked at
+
+
+def test_a_blank_line_after_each_row_is_read(mnist):
+    lines = kaggle_csv(mnist, 5).splitlines(keepends=True)
+    table = b"\n".join([lines[0], *(lines[1:] * 3000), b""])
+    file = io.BytesIO(table)
+    count = sum(1 for _ in tables.lines(file, read_layout(file).start))
+    assert count == 15_000
+
+
 def test_a_gzipped_table_loads_as_a_plain_one_does(mnist, tmp_path):
     path = tmp_path / "digits.csv.gz"
     path.write_bytes(gzip.compress(kaggle_csv(mnist, 5, labels=True)))

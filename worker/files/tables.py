@@ -16,6 +16,7 @@ from worker.arrays import Labels, Pixels
 from worker.files.datasets import Dataset, DatasetError
 
 PIXELS = 28 * 28
+MOST_BLANK = 10_000  # blank lines more than rows: a file of nothing else takes a while to read
 LONGEST_LINE = 64 * 1024  # bytes; a row of pixels has some 3,000
 _BOM = b"\xef\xbb\xbf"
 _BYTES = {str(value).encode(): value for value in range(256)}
@@ -68,10 +69,10 @@ def lines(file: BinaryIO, start: int, end: int | None = None) -> Iterator[tuple[
     """Yield a CSV's lines between two offsets, each with its offset; blank lines are left out.
 
     Raises:
-        DatasetError: a line is longer than any row can be.
+        DatasetError: a line is longer than any row can be, or most lines are blank.
     """
     file.seek(start)
-    number = 0
+    number = blank = 0
     while end is None or start < end:
         line = _line(file, number + 1)
         if not line:
@@ -79,6 +80,10 @@ def lines(file: BinaryIO, start: int, end: int | None = None) -> Iterator[tuple[
         if not line.isspace():
             number += 1
             yield start, line
+        else:
+            blank += 1
+            if blank > MOST_BLANK + number:
+                raise DatasetError(f"expected rows, received {blank:,} blank lines")
         start += len(line)
 
 
