@@ -7,8 +7,8 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from digits.accounts import idempotency
-from digits.accounts.idempotency import Made
-from digits.api.errors import Unprocessable
+from digits.accounts.idempotency import Made, Prepared
+from digits.api.errors import Conflict, Unprocessable
 
 KEY = "Idempotency-Key"
 LONGEST_KEY = 255
@@ -22,26 +22,39 @@ IDEMPOTENCY_KEY = OpenApiParameter(
 )
 
 
-def once(request: Request, sent: Iterable[bytes], field: str, make: Callable[[], Made]) -> Made:
-    """Call `make`, or return what the request's key made before.
+def once(
+    request: Request, sent: Iterable[bytes], field: str, prepare: Callable[[], Prepared[Made]]
+) -> Made:
+    """Store what is prepared, or return what the request's key made before.
 
     Args:
         sent: the content of the request; it is not read without a key.
         field: the field of IdempotencyKey that refers to what is made.
+        prepare: prepares what is to be stored.
 
     Raises:
         ValidationError: the key is empty or too long.
         Unprocessable: the key was sent before with other content.
+        Conflict: another request with the key is not over yet.
     """
     key = request.headers.get(KEY)
     if key is None:
-        return make()
+        prepared = prepare()
+        try:
+            return prepared.store()
+        except BaseException:
+            prepared.discard()
+            raise
     if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
         expected = f"Expected 1 to {LONGEST_KEY} printable letters, received {len(key)}."
         raise ValidationError({KEY: expected})
     try:
         return idempotency.once(
-            request.owner, key, idempotency.fingerprint(field, sent), field, make
+            request.owner, key, idempotency.fingerprint(field, sent), field, prepare
         )
+    except idempotency.InProgress as error:
+        raise Conflict(
+            "A request with this Idempotency-Key is not over yet. Send it again in a moment."
+        ) from error
     except idempotency.KeyReused as error:
         raise Unprocessable("This Idempotency-Key was sent before, with something else.") from error

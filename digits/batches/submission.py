@@ -32,37 +32,81 @@ PARTS_AT_ONCE = 500
 SNIFFED = 32  # bytes
 
 
+class Prepared:
+    """A bulk job that is to be stored: its files are checked, planned and on the disk."""
+
+    def __init__(
+        self,
+        files: list[UploadedFile[bytes]],
+        owner: Owner,
+        source: str = Source.FILE,
+        labels: UploadedFile[bytes] | None = None,
+    ) -> None:
+        """Prepare a bulk job.
+
+        Args:
+            files: the uploaded files: one ZIP, CSV or IDX file (gzipped or not), an IDX file and
+                its labels, or images.
+            labels: the labels of an IDX file, if they are sent in a field of their own.
+
+        Raises:
+            BulkError: files are missing, too large or of another kind; the message is for the
+                sender.
+        """
+        _check_sizes([*files, *([labels] if labels else [])])
+        with ExitStack() as opened:
+            file, label_file = _recognized(files, labels, opened)
+            self._plan = plans.plan(file, label_file, parts.limits())
+            name = _name(files[0]) if len(files) == 1 or label_file else f"{len(files)} images"
+            self._batch = Batch(
+                name=name[-200:],
+                source=source,
+                kind=self._plan.kind,
+                labelled=self._plan.labelled,
+                total=self._plan.total,
+                **owner.fields(),
+            )
+            try:
+                _keep(self._batch.file, file)
+                if label_file is not None:
+                    _keep(self._batch.labels, label_file)
+            except BaseException:
+                self.discard()
+                raise
+
+    def store(self) -> Batch:
+        """Store the rows in one transaction, then wake the workers."""
+        with transaction.atomic():
+            self._batch.save()
+            rows = [BatchPart(batch=self._batch, **vars(part)) for part in self._plan.parts]
+            BatchPart.objects.bulk_create(rows, batch_size=PARTS_AT_ONCE)
+            wake_ups.send_after_commit(parts.TASK)
+        return self._batch
+
+    def discard(self) -> None:
+        """Delete the files, if the job is not stored."""
+        for stored in (self._batch.file, self._batch.labels):
+            if stored.name:
+                stored.storage.delete(stored.name)
+
+
 def submit(
     files: list[UploadedFile[bytes]],
     owner: Owner,
     source: str = Source.FILE,
     labels: UploadedFile[bytes] | None = None,
 ) -> Batch:
-    """Store a bulk job and wake the workers.
-
-    Args:
-        files: the uploaded files: one ZIP, CSV or IDX file (gzipped or not), an IDX file and its
-            labels, or images.
-        labels: the labels of an IDX file, if they are sent in a field of their own.
+    """Store a bulk job and wake the workers: see Prepared.
 
     Raises:
         BulkError: files are missing, too large or of another kind; the message is for the sender.
     """
-    _check_sizes([*files, *([labels] if labels else [])])
-    with ExitStack() as opened:
-        file, label_file = _recognized(files, labels, opened)
-        plan = plans.plan(file, label_file, parts.limits())
-        name = _name(files[0]) if len(files) == 1 or label_file else f"{len(files)} images"
-        batch = Batch(
-            name=name[-200:],
-            source=source,
-            kind=plan.kind,
-            labelled=plan.labelled,
-            total=plan.total,
-            **owner.fields(),
-        )
-        _store(batch, plan, file, label_file)
-    return batch
+    prepared = Prepared(files, owner, source, labels)
+    try:
+        return prepared.store()
+    except BaseException:
+        prepared.discard()
+        raise
 
 
 def _check_sizes(files: list[UploadedFile[bytes]]) -> None:
@@ -136,24 +180,6 @@ def _packed(files: list[UploadedFile[bytes]], opened: ExitStack) -> BinaryIO:
             file.seek(0)
             archive.writestr(name, file.read())
     return target
-
-
-def _store(batch: Batch, plan: plans.Plan, file: BinaryIO, labels: BinaryIO | None) -> None:
-    """Store files and rows in one transaction, then wake the workers."""
-    try:
-        with transaction.atomic():
-            _keep(batch.file, file)
-            if labels is not None:
-                _keep(batch.labels, labels)
-            batch.save()
-            rows = [BatchPart(batch=batch, **vars(part)) for part in plan.parts]
-            BatchPart.objects.bulk_create(rows, batch_size=PARTS_AT_ONCE)
-            wake_ups.send_after_commit(parts.TASK)
-    except BaseException:
-        for stored in (batch.file, batch.labels):
-            if stored.name:
-                stored.storage.delete(stored.name)
-        raise
 
 
 def _keep(field: FieldFile, file: BinaryIO) -> None:

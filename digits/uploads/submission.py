@@ -43,22 +43,43 @@ _together = threading.Lock()
 _storing: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
 
+class Prepared:
+    """An upload that is to be stored: a file that is not small is on the disk."""
+
+    def __init__(self, file: UploadedFile[bytes], owner: Owner, source: str) -> None:
+        """Prepare a checked file.
+
+        Raises:
+            QueueFull: MAX_QUEUED uploads are waiting.
+        """
+        queue.room.check()
+        self._sent = _received(file, owner, source)
+
+    def store(self) -> Upload:
+        """Store the row, and a small file with it, and wake the workers.
+
+        When it returns, they are on the disk. Within a transaction they are when that is committed.
+        """
+        _commit(self._sent)
+        return self._sent.upload
+
+    def discard(self) -> None:
+        """Delete the file, if the upload is not stored."""
+        _forget(self._sent)
+
+
 def submit(file: UploadedFile[bytes], owner: Owner, source: str = Source.FILE) -> Upload:
     """Store a checked file and its row, and wake the workers.
-
-    When it returns, both are on the disk. Within a transaction they are when that is committed.
 
     Raises:
         QueueFull: MAX_QUEUED uploads are waiting.
     """
-    queue.room.check()
-    sent = _received(file, owner, source)
+    prepared = Prepared(file, owner, source)
     try:
-        _commit(sent)
+        return prepared.store()
     except BaseException:
-        _forget(sent)
+        prepared.discard()
         raise
-    return sent.upload
 
 
 async def submit_async(file: UploadedFile[bytes], owner: Owner, source: str) -> Upload:

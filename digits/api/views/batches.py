@@ -53,7 +53,7 @@ class Batches(Mine, generics.ListAPIView):
         summary="Send a bulk job",
         parameters=[IDEMPOTENCY_KEY, LOCATION],
         request={"multipart/form-data": BatchFilesSerializer},
-        responses={201: BatchSerializer} | problems(422),
+        responses={201: BatchSerializer} | problems(409, 422),
     )
     def post(self, request: Request) -> Response:
         """Send a bulk job: a ZIP of images, a CSV or an IDX file, or many files.
@@ -81,7 +81,7 @@ def _made(request: Request) -> Batch:
             request,
             sent(),
             "batch",
-            lambda: submission.submit(files, request.owner, Source.API, labels),
+            lambda: submission.Prepared(files, request.owner, Source.API, labels),
         )
     except BulkError as error:
         raise ValidationError({"file": str(error)}) from error

@@ -21,6 +21,7 @@ from digits.api.serializers.uploads import UploadFileSerializer, UploadSerialize
 from digits.forms import UploadForm
 from digits.models import Digit, Upload
 from digits.models.uploads import Source, UploadQuerySet
+from digits.uploads.submission import Prepared
 from digits.uploads.waiting import hold_until_finished
 
 
@@ -68,7 +69,7 @@ class Uploads(WithDigits, generics.ListAPIView):
         summary="Send an image",
         parameters=[UploadQuery, IDEMPOTENCY_KEY, LOCATION],
         request={"multipart/form-data": UploadFileSerializer},
-        responses={201: UploadSerializer, 202: UploadSerializer} | problems(422),
+        responses={201: UploadSerializer, 202: UploadSerializer} | problems(409, 422),
     )
     def post(self, request: Request) -> Response:
         """Send an image: 201 when it was read within `wait` seconds, else 202.
@@ -92,10 +93,10 @@ def _made(request: Request, form: UploadForm) -> Upload:
 
     def sent() -> Iterator[bytes]:
         yield file.name.encode()
-        yield file.read()
+        yield from file.chunks()
         file.seek(0)
 
-    return once(request, sent(), "upload", lambda: form.save(request.owner, Source.API))
+    return once(request, sent(), "upload", lambda: Prepared(file, request.owner, Source.API))
 
 
 class OneUpload(WithDigits):
