@@ -26,6 +26,13 @@ class FullStorage(FileSystemStorage):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), name)
 
 
+class BrokenStorage(FileSystemStorage):
+    """Reads as ever, and fails when it is to write."""
+
+    def _save(self, name, content):
+        raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+
+
 class RemoteStorage(Storage):
     """Its files have no local paths, as those of an object storage."""
 

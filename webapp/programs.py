@@ -14,6 +14,7 @@ from django.utils.log import log_response
 from digits.accounts.owners import Owner
 from digits.middleware import address_of
 from digits.models.uploads import Source
+from digits.shortages import shortage_of
 from digits.uploads.queue import QueueFull
 from digits.uploads.submission import submit_async
 from digits.views import program
@@ -78,7 +79,11 @@ class ShortWay:
         except (BadRequest, ValidationError, QueueFull):
             return False
         except Exception as error:
+            lack = shortage_of(error)
             answer = Answer("This is an error of the site, and it was logged.", 500)
+            if lack:
+                answer = Answer(lack.message, lack.status)
+                headers = [*headers, (b"Retry-After", str(lack.seconds).encode())]
             self._log(scope, answer, error)
         else:
             if answer.status >= 400:

@@ -1,10 +1,13 @@
 """Error pages, and problem details under /api/."""
 
+import sys
+
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from digits.problems import problem_response
+from digits.shortages import Shortage, shortage_of
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -34,11 +37,19 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Render without the request, since the session or the database may be broken."""
+    """Render without the request, since the session or the database may be broken.
+
+    It is called while the error is handled. One that comes from a lack of something says so.
+    """
     message = "This is an error of the site, and it was logged. No data is lost."
+    lack = shortage_of(sys.exc_info()[1]) or Shortage(500, "Something broke", message, 0)
     if _is_for_programs(request):
-        return problem_response(500, message)
-    return _page(None, 500, "Something broke", message)
+        response: HttpResponse = problem_response(lack.status, lack.message)
+    else:
+        response = _page(None, lack.status, lack.title, lack.message)
+    if lack.seconds:
+        response.headers["Retry-After"] = str(lack.seconds)
+    return response
 
 
 def _is_for_programs(request: HttpRequest) -> bool:

@@ -27,10 +27,19 @@ def test_a_body_that_is_no_object_is_refused(api, ann, version, body):
 
 def test_a_breakdown_is_a_problem_without_details(api, settings, seven):
     api.raise_request_exception = False
-    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "tests.storage.FullStorage"}}
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "tests.storage.BrokenStorage"}}
     answer = send(api, seven)
     assert "it was logged" in problem(answer, 500)["detail"]
-    assert b"No space" not in answer.content
+    assert b"Input/output" not in answer.content
+    assert Upload.objects.count() == 0
+
+
+def test_a_full_disk_is_told(api, settings, seven):
+    api.raise_request_exception = False
+    settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "tests.storage.FullStorage"}}
+    answer = send(api, seven)
+    assert "disk of this site is full" in problem(answer, 507)["detail"]
+    assert answer["Retry-After"] == "300"
     assert Upload.objects.count() == 0
 
 
