@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-import uvicorn
 from django.core.handlers.wsgi import WSGIHandler
 
+from digits import connections
 from digits.models import Upload
 from tests.api.clients import UPLOADS
 from webapp import asgi, wsgi
@@ -93,7 +93,7 @@ def fresh_site(monkeypatch) -> Application:
 def served() -> Iterator[socket.socket]:
     """A connection to a server of the application."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(application, log_config=None))
+        server = connections.Server(connections.config(application))
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
         try:
@@ -150,21 +150,21 @@ def test_a_body_of_which_nothing_comes_is_refused(settings, received):
     assert b"did not come" in body
 
 
-def test_a_slow_body_is_taken_as_long_as_some_of_it_comes(settings):
+def test_a_slow_body_is_taken_as_long_as_enough_of_it_comes(settings):
     settings.BODY_SECONDS = 0.2
 
     async def slowly() -> bytes:
         async def receive() -> dict:
             await asyncio.sleep(0.06)
-            pieces.append(b"x")
-            return piece(b"x", more=len(pieces) < 6)
+            pieces.append(b"x" * 1000)
+            return piece(pieces[-1], more=len(pieces) < 6)
 
         pieces: list[bytes] = []
         with tempfile.SpooledTemporaryFile() as body:
-            assert await asgi.read_body({"headers": []}, receive, body)
+            assert await asgi.read_body({"headers": [], "path": "/"}, receive, body)
             return body.read()
 
-    assert asyncio.run(slowly()) == b"xxxxxx"
+    assert asyncio.run(slowly()) == b"x" * 6000
 
 
 @pytest.mark.parametrize("path", PLACES)

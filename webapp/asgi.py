@@ -8,6 +8,7 @@ the WSGI application's, in threads.
 import asyncio
 import os
 import tempfile
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any, BinaryIO, cast
 
@@ -26,6 +27,7 @@ IN_LOOP = ("/mnist/classify",)
 IN_MEMORY = 512 * 1024  # a larger body lies in a file meanwhile
 ROOM_FOR_FORM = 1024 * 1024
 CHUNK = 64 * 1024
+SLOWEST = 2000  # bytes a second of a body, once it has taken BODY_SECONDS
 
 
 class Refused(Exception):
@@ -72,18 +74,33 @@ class Application:
         await self.programs.send_response(response, send)
 
 
+def limit_of(path: str) -> int:
+    """Return how many bytes the body of a request to this path may have."""
+    uploads, batches = settings.MAX_UPLOAD_BYTES, settings.MAX_BATCH_BYTES
+    largest = {
+        "/": max(uploads, batches),
+        "/mnist/classify": uploads,
+        "/api/v1/uploads/": uploads,
+        "/batches/": batches,
+        "/api/v1/batches/": batches,
+    }
+    return largest.get(path, 0) + ROOM_FOR_FORM
+
+
 async def read_body(scope: Scope, receive: Receive, body: BinaryIO) -> bool:
     """Write a request's body to a file, and go to its start. Return False if the client left.
 
     Raises:
         Refused: it is too large, or nothing came for a while.
     """
-    limit = max(settings.MAX_UPLOAD_BYTES, settings.MAX_BATCH_BYTES) + ROOM_FOR_FORM
+    limit = limit_of(scope["path"])
     lengths = [value for name, value in scope["headers"] if name == b"content-length"]
     if lengths and lengths[0].isdigit() and int(lengths[0]) > limit:
         raise Refused(413, "That is too large.")
-    size, more = 0, True
+    size, more, started = 0, True, time.monotonic()
     while more:
+        if time.monotonic() - started > settings.BODY_SECONDS + size / SLOWEST:
+            raise Refused(408, "The request came too slowly.")
         try:
             async with asyncio.timeout(settings.BODY_SECONDS):
                 message = await receive()

@@ -1,13 +1,17 @@
 """`manage.py serve`: the web server, without workers."""
 
 import gc
+import os
+import resource
 from typing import Any
 
-import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
+from digits import connections
+
 KEPT_OPEN_SECONDS = 60
+FILES = 1000  # open files that are no connections: databases, uploads under way
 STOP_SECONDS = 8  # less than digits.supervisor gives
 
 
@@ -15,24 +19,24 @@ class Command(BaseCommand):
     help = "Serve the site on HOST and PORT. On SIGTERM, running requests are finished first."
 
     def handle(self, **_: Any) -> None:
-        server = uvicorn.Config(
+        os.umask(0o077)  # nobody but this user may read what is sent
+        server = connections.config(
             settings.ASGI_APPLICATION.replace(".application", ":application"),
             host=settings.HOST,
             port=settings.PORT,
-            loop="uvloop",
-            http="httptools",
-            ws="none",
-            interface="asgi3",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # Django takes the scheme, and the address is the proxy's
-            limit_concurrency=1000,
             timeout_keep_alive=KEPT_OPEN_SECONDS,
             timeout_graceful_shutdown=STOP_SECONDS,
         )
         server.load()
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
-        uvicorn.Server(server).run()
+        _allow_open_files(settings.MAX_CONNECTIONS + FILES)
+        connections.Server(server).run()
+
+
+def _allow_open_files(count: int) -> None:
+    """Raise the limit of this process's open files, as far as it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
