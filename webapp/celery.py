@@ -13,6 +13,7 @@ from kombu import Connection, Exchange, Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 logger = logging.getLogger(__name__)
+PRIVATE = 0o077  # the umask of all processes
 
 
 class PatientConnection(Connection):
@@ -58,6 +59,13 @@ def _reads_digits() -> bool:
 @signals.setup_logging.connect
 def use_django_logging(**_: Any) -> None:
     """Leave logging as Django's settings have it."""
+
+
+@signals.worker_init.connect
+@signals.beat_init.connect
+def keep_files_private(**_: Any) -> None:
+    """Let nobody but this user read what the process writes; its pool inherits that."""
+    os.umask(PRIVATE)
 
 
 @signals.worker_init.connect

@@ -1,4 +1,4 @@
-"""Defaults that an installation makes under DATA_DIR: its Redis socket and its secret key."""
+"""What an installation makes: DATA_DIR, and in it its Redis socket and its secret key."""
 
 import contextlib
 import hashlib
@@ -9,6 +9,15 @@ from pathlib import Path
 from django.core.management.utils import get_random_secret_key
 
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes
+
+
+def private_folder(path: Path) -> Path:
+    """Make a folder that only this user can enter; one that is there already becomes so."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = path.stat()
+    if found.st_uid == os.getuid() and found.st_mode & 0o077:
+        path.chmod(0o700)
+    return path
 
 
 def redis_socket(data_dir: Path) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from webapp.local import redis_socket, secret_key
+from webapp.local import private_folder, redis_socket, secret_key
 from worker.reading.devices import ENGINES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -40,8 +40,7 @@ def _rate(text: str) -> tuple[int, int]:
 
 
 # Where things are
-DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve()
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+DATA_DIR = private_folder(Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve())
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = _number("PORT", 8000, 1, 65535)
 REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{redis_socket(DATA_DIR)}"
@@ -186,7 +185,10 @@ STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "digits.files.Files"},
-    "files": {"BACKEND": "digits.files.SyncedFiles"},
+    "files": {
+        "BACKEND": "digits.files.SyncedFiles",
+        "OPTIONS": {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
+    },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

@@ -32,6 +32,7 @@ class Command(BaseCommand):
     )
 
     def handle(self, **_: Any) -> None:
+        os.umask(0o077)  # nobody but this user may read what is written here
         check_port(settings.HOST, settings.PORT)
         with only_one(settings.DATA_DIR / "up.lock"):
             self.log(prepare())
