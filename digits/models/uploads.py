@@ -135,6 +135,9 @@ class Upload(Leased):
     # has a later turn than the one before, so that nobody's many hold up another's one.
     sender = models.CharField(max_length=32, blank=True, help_text="while it waits")
     turn = models.PositiveBigIntegerField(default=0)
+    is_large = models.BooleanField(
+        default=False, help_text="it has so many pixels that it is read alone, after small ones"
+    )
 
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
@@ -218,9 +221,10 @@ class Upload(Leased):
             ),
             # The dashboard: what was sent in which hour.
             models.Index(fields=["created_at"], name="upload_by_time"),
-            # What to claim next: those tried before, then by turn; and the last turn of a sender.
+            # What to claim next: the small ones, of them those tried before, then by turn; and the
+            # last turn of a sender.
             models.Index(
-                fields=["-attempts", "turn", "id"],
+                fields=["is_large", "-attempts", "turn", "id"],
                 condition=Q(status=Status.QUEUED),
                 name="upload_to_claim",
             ),

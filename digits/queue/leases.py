@@ -112,7 +112,8 @@ def claim_at_once(
         quote, meta = connection.ops.quote_name, model._meta
         own = {field.name: field for field in meta.concrete_fields}
         column = {name: quote(str(field.column)) for name, field in own.items()}
-        names = [str(meta.pk.name), "attempts", *load]
+        key, wanted = str(meta.pk.name), {str(meta.pk.name), "attempts", *load}
+        names = [name for name in own if name in wanted]  # from_db takes them in this order
         sets = [f"{column['attempts']} = {column['attempts']} + 1"]
         sets += [f"{column[name]} = %s" for name in written]
         values = statements.prepared([own[name] for name in written], written.values())
@@ -120,12 +121,13 @@ def claim_at_once(
         is_found = f"= ANY(ARRAY({free}))" if connection.vendor == "postgresql" else f"IN ({free})"
         cursor.execute(
             f"UPDATE {quote(meta.db_table)} SET {', '.join(sets)}"
-            f" WHERE {column[names[0]]} {is_found}"
+            f" WHERE {column[key]} {is_found}"
             f" RETURNING {', '.join(column[name] for name in names)}",
             [*values, *params],
         )
         found = cursor.fetchall()
-    claimed = [model.from_db(connection.alias, names, row) for row in sorted(found)]
+    claimed = [model.from_db(connection.alias, names, row) for row in found]
+    claimed.sort(key=lambda one: one.pk)
     for one in claimed:
         for name, value in written.items():
             setattr(one, name, value)

@@ -23,8 +23,18 @@ from digits.versions import activations
 
 logger = logging.getLogger(__name__)
 SLICE_SECONDS = 2  # then another wake-up follows, so that a worker can stop between two
+LARGE_SECONDS = 1  # between two large uploads while many small ones come
 LINGER_SECONDS = 0.3  # a worker waits so long for the next upload before it ends its task
 TIME_LIMIT = 300  # a hung process is replaced, and its uploads are read by the next
+SWEPT = (
+    queue.sweep,
+    activations.sweep,
+    runs.sweep,
+    rereading.sweep,
+    idempotency.sweep,
+    parts.sweep,
+    tallies.settle_if_due,
+)
 # A message that a killed worker had taken is sent again.
 READING = {"acks_late": True, "reject_on_worker_lost": True, "time_limit": TIME_LIMIT}
 
@@ -35,21 +45,28 @@ def classify() -> None:
     wake_ups.received(queue.TASK)
     deadline = time.monotonic() + SLICE_SECONDS
     with wake_ups.Listening(queue.TASK) as more:
-        pace, finished, is_woken = Pace(), 0, True
+        pace, finished, is_woken, looked_at = Pace(), 0, True, time.monotonic()
         while is_woken and time.monotonic() < deadline:
             uploads = pace.claim(finished)
             if pace.left >= settings.CLASSIFY_BATCH:
                 wake_ups.send(queue.TASK, others=True)
             if uploads:
                 work_on_uploads(uploads)
-            # One that was tried before comes alone; all else comes with another wake-up.
-            is_alone = any(upload.attempts > 1 for upload in uploads)
+            # Among many small ones, large ones are not seen.
+            has_large = uploads.has_large or time.monotonic() - looked_at > LARGE_SECONDS
+            if has_large:
+                looked_at = time.monotonic()
+                if large := queue.claim_large():
+                    work_on_uploads(large)
+            # One that was tried before, or is large, comes alone; all else with another wake-up.
+            is_alone = has_large or any(one.attempts > 1 or one.is_large for one in uploads)
             finished, is_woken = len(uploads), pace.left > 0 or is_alone or more.wait(0)
             if not is_woken:
                 left = min(LINGER_SECONDS, deadline - time.monotonic())
                 finished, is_woken = 0, more.wait(left)
     # A last look, since nobody listens: from now on a message is sent.
-    if uploads := queue.claim():
+    uploads = queue.claim()
+    if uploads:
         wake_ups.send(queue.TASK)
         work_on_uploads(uploads)
 
@@ -119,11 +136,12 @@ def read_uploads() -> None:
 
 @shared_task(name="digits.sweep")
 def sweep() -> None:
-    """Free stuck rows, wake the workers for waiting ones, and keep the tallies up to date."""
-    queue.sweep()
-    activations.sweep()
-    runs.sweep()
-    rereading.sweep()
-    idempotency.sweep()
-    parts.sweep()
-    tallies.settle_if_due()
+    """Free stuck rows, wake the workers for waiting ones, and keep the tallies up to date.
+
+    A part that fails does not stop the others.
+    """
+    for part in SWEPT:
+        try:
+            part()
+        except Exception:
+            logger.exception("a part of the sweep failed: %s.%s", part.__module__, part.__name__)

@@ -4,7 +4,6 @@ import math
 
 from django.conf import settings
 
-from digits.models import Upload
 from digits.uploads import queue
 
 # Below this, a batch costs more than the wait for it: see docs/decisions/half-of-the-senders.md.
@@ -23,7 +22,7 @@ class Pace:
         self._limit = settings.CLASSIFY_BATCH
         self.left = 0
 
-    def claim(self, finished: int) -> list[Upload]:
+    def claim(self, finished: int) -> queue.Claimed:
         """Claim uploads, and count in `left` how many wait still, up to two batches.
 
         finished: how many uploads have just been finished, whose senders may send again; 0 where

@@ -26,26 +26,53 @@ COUNT_SECONDS = 1.0  # between two counts of what waits
 FINISHED = "digits:finished"  # the channel for uploads that have ended: see `finished`
 
 
-def claim(limit: int | None = None) -> list[Upload]:
+class Claimed(list[Upload]):
+    """Uploads that were claimed under one lease.
+
+    has_large: whether large ones are known to wait.
+    """
+
+    has_large = False
+
+
+def claim(limit: int | None = None) -> Claimed:
     """Claim up to `limit` queued uploads under one new lease, those tried before first.
 
     One that was tried before is claimed alone: if it is the one that kills the worker, it does not
-    take others with it.
+    take others with it. So is a large one, and only where no small one waits, so that these need
+    not wait for several.
     """
-    claimed = leases.claim_at_once(
-        _queued, limit or settings.CLASSIFY_BATCH, ("file",), started_at=timezone.now()
-    )
-    if len(claimed) > 1 and any(one.attempts > 1 for one in claimed):
-        alone = max(claimed, key=lambda one: one.attempts)
-        others = [one for one in claimed if one is not alone]
-        leases.release(*others, count_attempt=False, started_at=None)
-        return [alone]
-    return claimed
+    claimed = Claimed(_claim(_queued, limit or settings.CLASSIFY_BATCH))
+    if len(claimed) < 2 or not any(one.attempts > 1 or one.is_large for one in claimed):
+        return claimed
+    kept = Claimed(one for one in claimed if not one.is_large)
+    if not kept or any(one.attempts > 1 for one in kept):
+        kept[:] = [min(kept or claimed, key=lambda one: (-one.attempts, one.turn, one.pk))]
+    others = [one for one in claimed if one not in kept]
+    kept.has_large = any(one.is_large for one in others)
+    leases.release(*others, count_attempt=False, started_at=None)
+    return kept
+
+
+def claim_large() -> list[Upload]:
+    """Claim one large upload, although small ones may be waiting."""
+    return _claim(_queued_large, 1)
+
+
+def _claim(rows: Callable[[], QuerySet[Upload]], limit: int) -> list[Upload]:
+    loaded = ("file", "is_large", "turn")
+    return leases.claim_at_once(rows, limit, loaded, started_at=timezone.now())
 
 
 def _queued() -> QuerySet[Upload]:
     """Return the queued uploads in the order of claiming."""
-    return Upload.objects.filter(status=Status.QUEUED).order_by("-attempts", "turn", "id")
+    queued = Upload.objects.filter(status=Status.QUEUED)
+    return queued.order_by("is_large", "-attempts", "turn", "id")
+
+
+def _queued_large() -> QuerySet[Upload]:
+    """Return the queued uploads that are large, in the order of claiming."""
+    return _queued().filter(is_large=True)
 
 
 def count(most: int) -> int:
@@ -127,8 +154,7 @@ def give_turns(uploads: Sequence[Upload]) -> None:
 @cache
 def _first_turn() -> tuple[str, tuple[Any, ...]]:
     """Return the statement for the turn that is read next, and its parameters."""
-    queued = Upload.objects.filter(status=Status.QUEUED, attempts=0).order_by("turn")
-    return queued.values("turn")[:1].query.sql_with_params()
+    return _queued().values("turn")[:1].query.sql_with_params()
 
 
 @cache

@@ -1,5 +1,6 @@
 """Senders take turns: nobody's many uploads hold up another's one, and a full queue says so."""
 
+import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
@@ -11,6 +12,8 @@ from digits.models.uploads import Status
 from digits.uploads import queue
 from digits.uploads.submission import submit
 from tests.factories import make_upload
+from tests.pictures import png
+from worker.images.decoding import Header
 
 pytestmark = pytest.mark.django_db
 
@@ -122,3 +125,48 @@ def test_there_is_room_again_when_uploads_were_read(settings):
     send("10.0.0.1")
     queue.claim()
     assert len(send("10.0.0.1")) == 1
+
+
+def send_large(address: str, count: int = 1) -> list[Upload]:
+    file = SimpleUploadedFile("large.png", b"not read here")
+    file.header = Header("PNG", 4000, 3000)
+    return [submit(file, Owner(None, {}, address)) for _ in range(count)]
+
+
+def test_small_ones_come_before_large_ones_which_come_alone():
+    large, small = send_large("10.0.0.1", 3), send("10.0.0.2", 2)
+    claimed = queue.claim(9)
+    assert [one.pk for one in claimed] == [one.pk for one in small]
+    assert claimed.has_large
+    claimed = queue.claim(9)
+    assert [one.pk for one in claimed] == [large[0].pk]
+    assert claimed.has_large
+    assert [one.attempts for one in Upload.objects.filter(status=Status.QUEUED)] == [0, 0]
+
+
+def test_one_large_one_is_claimed_although_small_ones_wait():
+    large, _ = send_large("10.0.0.1", 2), send("10.0.0.2", 2)
+    assert [one.pk for one in queue.claim_large()] == [large[0].pk]
+    queue.claim(9)
+    assert queue.claim_large() != []
+    assert queue.claim_large() == []
+
+
+def test_senders_take_turns_with_large_ones_too():
+    first, second = send_large("10.0.0.1", 3), send_large("10.0.0.2", 3)
+    claimed = [queue.claim(9)[0].pk for _ in range(6)]
+    assert claimed == [one.pk for pair in zip(first, second, strict=True) for one in pair]
+
+
+def test_a_large_one_that_was_tried_before_lets_small_ones_go_first():
+    tried = make_upload(attempts=1, is_large=True)
+    small = send("10.0.0.2", 2)
+    assert [one.pk for one in queue.claim(9)] == [one.pk for one in small]
+    assert [one.pk for one in queue.claim(9)] == [tried.pk]
+
+
+@pytest.mark.parametrize(("width", "is_large"), [(28, False), (700, False), (720, True)])
+def test_an_upload_is_large_by_its_pixels(client, width, is_large):
+    picture = png(np.full((700, width), 255))
+    assert client.post("/", {"file": SimpleUploadedFile("a.png", picture)}).status_code == 302
+    assert Upload.objects.get().is_large is is_large
