@@ -10,6 +10,7 @@ from django.conf import settings
 from digits.batches import parts
 from digits.files import as_binary
 from digits.models import Batch, BatchPart, ModelVersion
+from digits.queue import keeping
 from digits.tasks import serving
 from worker.files import archives
 from worker.files.plans import ZIP, Part
@@ -30,7 +31,8 @@ def work_on_part(part: BatchPart, between: Callable[[], object] = bool) -> None:
     try:
         engine = _engine_of(part.batch)
         try:
-            items = _read(part, engine, between)
+            with keeping.kept([part]):
+                items = _read(part, engine, between)
         except BaseException:
             close_files()
             raise

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 
 from digits.models import Digit, Prediction, Rereading
+from digits.queue import keeping
 from digits.tasks import serving
 from digits.uploads import rereading
 from digits.uploads.lines import lines_of
@@ -27,7 +28,8 @@ def work_on_rereadings(claimed: list[Rereading]) -> None:
         logger.error("%s cannot read again: %s", version, error)
         rereading.finish(claimed, str(error))
         return
-    _read(claimed, engine)
+    with keeping.kept(claimed):
+        _read(claimed, engine)
 
 
 def _read(claimed: list[Rereading], engine: "Engine") -> None:

@@ -12,7 +12,7 @@ from django.core.files.storage import default_storage
 from digits.models import Digit, ModelVersion, Prediction, Upload
 from digits.models.uploads import PREVIEW_SIDE, Status, preview_path
 from digits.pictures import previews
-from digits.queue import leases, statements
+from digits.queue import keeping, leases, statements
 from digits.tasks import serving
 from digits.uploads import queue
 
@@ -34,13 +34,14 @@ def work_on_uploads(uploads: list[Upload]) -> None:
         # It is not the uploads' fault; the sweeper wakes us again.
         leases.release(*uploads, count_attempt=False)
         raise
-    contents = _contents(uploads)
-    try:
-        _read(contents, engine, version)
-    except Exception as error:
-        logger.exception("a batch of %d uploads could not be read", len(contents))
-        for upload in contents:
-            _retry_or_fail(upload, error)
+    with keeping.kept(uploads):
+        contents = _contents(uploads)
+        try:
+            _read(contents, engine, version)
+        except Exception as error:
+            logger.exception("a batch of %d uploads could not be read", len(contents))
+            for upload in contents:
+                _retry_or_fail(upload, error)
 
 
 def _read(contents: dict[Upload, bytes], engine: "Engine", version: ModelVersion) -> None:
