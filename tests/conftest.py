@@ -67,9 +67,9 @@ def redis(redis_server):
 def redis_down(settings):
     """No server at all: the settings lead to an address where nothing listens."""
     settings.REDIS_URL = "unix:///nowhere/redis.sock"
-    own_redis.client.cache_clear()
+    own_redis._client.cache_clear()
     yield
-    own_redis.client.cache_clear()
+    own_redis._client.cache_clear()
 
 
 @pytest.fixture(scope="session")

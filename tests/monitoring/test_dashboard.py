@@ -37,10 +37,10 @@ def version():
 @pytest.fixture
 def no_redis(settings, tmp_path):
     """A Redis that nobody started."""
-    our_redis.client.cache_clear()
+    our_redis._client.cache_clear()
     settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
     yield
-    our_redis.client.cache_clear()
+    our_redis._client.cache_clear()
 
 
 def words(answer) -> str:

@@ -14,7 +14,7 @@ import requests
 
 from benchmarks.batches import Program, kaggle_table, kill_while_it_reads
 from tests.pictures import mnist_png, noisy_page
-from tests.site import Site, environment, eventually, run_manage
+from tests.site import Site, environment, eventually, load, run_manage
 from tests.system.test_reading import classify, finished, rows, send_many
 
 
@@ -91,6 +91,32 @@ def test_redis_may_stop_and_come_back(own_site, mnist, seven):
     eventually(lambda: finished(site, "down") == 1, 30)
     restart_redis_while_idle(site)
     assert classify(site, mnist_png(mnist, 1)) == (200, "Predicted number for input image: 2")
+
+
+def test_a_redis_that_hangs_holds_up_nobody_for_long(own_site, seven):
+    site = own_site
+    visitor = site.visitor()
+    visitor.get("/")
+    (redis,) = site.processes("valkey-server")
+    os.kill(redis, signal.SIGSTOP)
+    try:
+        seconds = [seconds_of(visitor.send, seven, f"hung-{n}.png") for n in range(4)]
+        with ThreadPoolExecutor(16) as pool:
+            live = list(pool.map(lambda _: seconds_for(site, "/health/live"), range(16)))
+        assert classify_later(site, seven) in (200, 504)
+    finally:
+        os.kill(redis, signal.SIGCONT)
+    assert max(seconds) < 5 * load()  # one time-out, and what the page itself waits
+    assert sorted(seconds)[1] < 1 * load()
+    assert max(live) < 1 * load()
+    eventually(lambda: finished(site, "hung") == 4, 60)
+    eventually(site.is_ready, 30)
+
+
+def seconds_of(do, *arguments) -> float:
+    started = time.monotonic()
+    assert do(*arguments).status_code == 200
+    return time.monotonic() - started
 
 
 def classify_later(site, data: bytes) -> int:
