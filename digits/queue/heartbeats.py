@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import TypedDict
@@ -31,8 +32,8 @@ class Heartbeat(State):
     seen_at: float
 
 
-def send(describe: Callable[[], State]) -> None:
-    """Send a heartbeat every few seconds while the process lives."""
+def send(describe: Callable[[], State], changed: threading.Event) -> None:
+    """Send a heartbeat every few seconds while the process lives, and whenever `changed` is set."""
     host, pid = socket.gethostname(), os.getpid()
     while True:
         beat: Heartbeat = {"host": host, "pid": pid, "seen_at": time.time(), **describe()}
@@ -40,7 +41,8 @@ def send(describe: Callable[[], State]) -> None:
             redis.client().set(f"{PREFIX}{host}:{pid}", json.dumps(beat), ex=EVERY_SECONDS * 4)
         except redis.RedisError as error:
             logger.debug("no heartbeat could be sent: %s", error)
-        time.sleep(EVERY_SECONDS)
+        changed.wait(EVERY_SECONDS)
+        changed.clear()
 
 
 def workers() -> list[Heartbeat]:

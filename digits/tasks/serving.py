@@ -42,6 +42,7 @@ class Serving:
         self.other: Loaded | None = None
         self._refused: int | None = None  # the primary key of a version that could not be loaded
         self._refused_until = 0.0
+        self._changed = threading.Event()  # the active version, for the heartbeats
 
     def start(self, index: int) -> None:
         """Pin this process, load the active version, and start to send heartbeats."""
@@ -53,7 +54,10 @@ class Serving:
             devices.load_backend()
         self.device = devices.describe(pinned)
         threading.Thread(
-            target=heartbeats.send, args=[self.heartbeat], name="heartbeats", daemon=True
+            target=heartbeats.send,
+            args=[self.heartbeat, self._changed],
+            name="heartbeats",
+            daemon=True,
         ).start()
         try:
             self.engine_and_version()
@@ -115,6 +119,7 @@ class Serving:
     def use(self, engine: Engine, version: ModelVersion) -> None:
         """Read with this engine from the next batch on."""
         self.active, self._refused = Loaded(version, engine), None
+        self._changed.set()
         logger.info(
             "loaded model version %d on %s in %.1f s (process %d)",
             version.number,
