@@ -67,7 +67,10 @@ class VersionFigures(TypedDict):
 
 
 class Worker(heartbeats.Heartbeat):
+    """A worker process; instead_of: the active version, where the process reads with another."""
+
     seen: datetime
+    instead_of: int | None
 
 
 class RedisState(TypedDict):
@@ -221,8 +224,15 @@ def redis_state() -> RedisState:
         wake_ups = sum(client.llen(name) for name in CELERY_QUEUES)
     except redis.RedisError as error:
         return {"ok": False, "error": str(error).rstrip("."), "workers": []}
+    version = ModelVersion.active()
+    active = version.number if version else None
     workers: list[Worker] = [
-        {**beat, "seen": datetime.fromtimestamp(beat["seen_at"], UTC)} for beat in beats
+        {
+            **beat,
+            "seen": datetime.fromtimestamp(beat["seen_at"], UTC),
+            "instead_of": active if beat["version"] not in (None, active) else None,
+        }
+        for beat in beats
     ]
     return {"ok": True, "workers": workers, "wake_ups": wake_ups}
 

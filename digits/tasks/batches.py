@@ -33,15 +33,15 @@ def work_on_part(part: BatchPart, between: Callable[[], object] = bool) -> None:
         try:
             with keeping.kept([part]):
                 items = _read(part, engine, between)
+            if len(items) != part.rows:
+                raise ValueError(f"expected {part.rows} rows of {part}, read {len(items)}")
         except BaseException:
             close_files()
             raise
         parts.save(part, items)
-    except ModelError as error:
-        if part.batch.version_id is None:  # no version reads at all now; that is not its fault
-            parts.retry_later(part, count_attempt=False)
-            raise
-        parts.fail(part.batch, f"The batch cannot be read: {error}.", error)
+    except ModelError:  # no version reads at all now; that is not its fault
+        parts.retry_later(part, count_attempt=False)
+        raise
     except FileNotFoundError as error:
         parts.fail(part.batch, "The batch's file is gone from the storage.", error)
     except OSError as error:  # a full or absent disk is not the part's fault
@@ -56,13 +56,25 @@ def work_on_part(part: BatchPart, between: Callable[[], object] = bool) -> None:
 
 
 def _engine_of(batch: Batch) -> "Engine":
-    """Return the engine of the version that reads the whole batch: the active one at its start."""
+    """Return the engine of the version that reads the whole batch: the active one at its start.
+
+    If that cannot be loaded any more, the one that reads uploads now goes on with the batch.
+    """
     version = batch.version
     if version is None:
         _, active = serving.process.engine_and_version()
         Batch.objects.filter(pk=batch.pk, version=None).update(version=active)
         version = batch.version = ModelVersion.objects.filter(batches=batch).first() or active
-    return serving.process.engine_of(version)
+    try:
+        return serving.process.engine_of(version)
+    except ModelError as error:
+        engine, other = serving.process.engine_and_version()
+        if other.pk == version.pk:
+            raise
+        logger.error("%s goes on with %s: %s", batch, other, error)
+        Batch.objects.filter(pk=batch.pk).update(version=other)
+        batch.version = other
+        return engine
 
 
 def _read(part: BatchPart, engine: "Engine", between: Callable[[], object]) -> list["Item"]:

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from digits.models import ModelVersion
+from digits.models import Activation, ModelVersion
 from digits.queue import heartbeats
-from worker.reading.bundle import ModelError
+from worker.reading.bundle import BUNDLED_MODEL, ModelError, file_sha256
 
 if TYPE_CHECKING:
     from worker.reading.engine import Engine
@@ -70,10 +71,11 @@ class Serving:
     def engine_and_version(self) -> tuple[Engine, ModelVersion]:
         """Return the engine of the active version, which is loaded if it is not yet.
 
-        A version that cannot be loaded is refused, and the one before it stays in use.
+        A version that cannot be loaded is refused for a while. Meanwhile the one before it stays in
+        use; in a process that has loaded none, the last one that can be loaded.
 
         Raises:
-            ModelError: it cannot be loaded, and no other is in use.
+            ModelError: none can be loaded.
         """
         if self.active is not None and self.active.version.pk == ModelVersion.active_key():
             return self.active.engine, self.active.version
@@ -82,13 +84,29 @@ class Serving:
             try:
                 self.use(load(version), version)
             except ModelError as error:
-                if self.active is None:
+                if self.active is None and not self._use_one_before(version):
                     raise
                 self.refuse(version)
-                logger.error("refused %s, %s goes on: %s", version, self.active.version, error)
+                instead = self.active and self.active.version
+                logger.error("refused %s, %s goes on: %s", version, instead, error)
         if self.active is None:
             raise ModelError("no model version is active")
         return self.active.engine, self.active.version
+
+    def _use_one_before(self, broken: ModelVersion) -> bool:
+        """Use the version that was active before another, or the one that ships.
+
+        Returns:
+            False if none of them can be loaded.
+        """
+        for version in _before(broken):
+            try:
+                self.use(load(version), version)
+            except ModelError as error:
+                logger.error("%s cannot be loaded either: %s", version, error)
+            else:
+                return True
+        return False
 
     def _is_loaded(self, version: ModelVersion) -> bool:
         return self.active is not None and self.active.version.pk == version.pk
@@ -139,16 +157,36 @@ class Serving:
 process = Serving()  # the one of this worker process
 
 
+def _before(version: ModelVersion) -> Iterator[ModelVersion]:
+    """Yield the versions that were active before one, the last first, and then that which ships."""
+    done = Activation.objects.filter(status=Activation.Status.DONE).exclude(version=version)
+    seen = {version.pk}
+    shipped = ModelVersion.objects.filter(sha256=file_sha256(BUNDLED_MODEL))
+    for activation in done.select_related("version").order_by("-id"):
+        if activation.version.pk not in seen:
+            seen.add(activation.version.pk)
+            yield activation.version
+    yield from shipped.exclude(pk__in=seen)
+
+
 def load(version: ModelVersion) -> Engine:
     """Load a version's engine, which reads nothing until it is used.
+
+    The version that ships is loaded from where it ships if its stored file is missing or damaged.
 
     Raises:
         ModelError: its file is missing, was changed, or is not a model of digits.
     """
     from worker.reading.engine import Engine
 
-    with version.local_file() as path:
-        return Engine(path, version.sha256, converted=_converted())
+    try:
+        with version.local_file() as path:
+            return Engine(path, version.sha256, converted=_converted())
+    except ModelError as error:
+        if version.sha256 != file_sha256(BUNDLED_MODEL):
+            raise
+        logger.error("%s is loaded from where it ships, as its file cannot be: %s", version, error)
+        return Engine(BUNDLED_MODEL, version.sha256, converted=_converted())
 
 
 def local_engine(path: Path | None = None) -> Engine:

@@ -28,7 +28,7 @@ from tests.bulks import idx, kaggle_csv, zip_of
 from tests.factories import make_upload
 from tests.pictures import mnist_png
 from worker.files.plans import BulkError
-from worker.reading.bundle import BUNDLED_MODEL
+from worker.reading.bundle import BUNDLED_MODEL, ModelError
 
 pytestmark = pytest.mark.django_db
 
@@ -200,14 +200,25 @@ def test_the_whole_batch_is_read_by_the_version_that_began(batch):
     assert (batch.status, batch.version) == ("done", first)
 
 
-def test_a_version_that_cannot_be_loaded_fails_the_batch_with_the_reason(batch):
+def test_a_batch_goes_on_with_another_version_when_its_own_is_lost(batch, caplog):
+    work_on_part(parts.claim())
     broken = ModelVersion.objects.create(number=9, architecture="cnn", sha256="0" * 64)
     broken.file.name = "models/missing.keras"
     broken.save()
     Batch.objects.update(version=broken)
     read_all(batch)
-    assert batch.status == "failed"
-    assert "the model file missing.keras is missing" in batch.error
+    assert (batch.status, batch.bad, batch.version) == ("done", 0, ModelVersion.active())
+    assert "the model file missing.keras is missing" in caplog.text
+
+
+def test_a_batch_waits_while_no_version_can_be_loaded(batch, monkeypatch):
+    monkeypatch.setattr(serving, "process", serving.Serving())
+    ModelVersion.objects.update(sha256="0" * 64)
+    waiting = parts.waiting().count()
+    with pytest.raises(ModelError):
+        work_on_part(parts.claim())
+    assert BatchPart.objects.count() == waiting
+    assert not BatchPart.objects.exclude(attempts=0).exists()
 
 
 def test_a_file_that_is_gone_fails_the_batch(batch):

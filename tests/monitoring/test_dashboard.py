@@ -75,7 +75,7 @@ def test_workers_are_shown_with_device_version_and_sign_of_life(client, staff, r
     redis.set(f"{heartbeats.PREFIX}{host}:{pid}", json.dumps(sign))
     redis.lpush("classify", "a wake-up")
     page = words(client.get("/dashboard/"))
-    assert f"{host}, {pid} GPU 0 3" in page
+    assert f"{host}, {pid} GPU 0 3 instead of 1 , which is active" in page
     assert "Redis holds 1 wake-up that" in page
 
 

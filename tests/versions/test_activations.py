@@ -147,8 +147,27 @@ def test_a_refused_version_is_tried_again_after_a_while(first, second, monkeypat
     assert serving.process.engine_and_version()[1] == second
 
 
-def test_a_process_without_any_engine_says_that_none_can_be_loaded(first):
+def test_the_version_that_ships_is_loaded_from_there_if_its_file_is_damaged(first, caplog):
     flip_a_byte(first.file.path)
+    assert serving.process.engine_and_version()[1] == first
+    assert "loaded from where it ships" in caplog.text
+
+
+def test_a_process_that_cannot_load_the_active_version_uses_the_one_before(
+    first, second, tmp_path, monkeypatch
+):
+    third = registry.register(changed_model(tmp_path / "third.keras"), {"architecture": "cnn"})
+    for version in (second, third):
+        activations.complete(claimed_activation(version))
+    flip_a_byte(third.file.path)
+    assert serving.process.engine_and_version()[1] == second
+    flip_a_byte(second.file.path)
+    monkeypatch.setattr(serving, "process", serving.Serving())
+    assert serving.process.engine_and_version()[1] == first
+
+
+def test_a_process_without_any_engine_says_that_none_can_be_loaded(first):
+    ModelVersion.objects.update(sha256="0" * 64)
     with pytest.raises(ModelError, match="was changed"):
         serving.process.engine_and_version()
 
