@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import socket
 from collections import Counter
 from typing import Any
 
@@ -16,6 +18,7 @@ from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 logger = logging.getLogger(__name__)
+SOCKET = "DIGITS_SOCKET"  # names the open file of the web server's socket
 MOST_HEADER_BYTES = 64 * 1024  # of one request; browsers and proxies send a few kilobytes
 TICKS = 10  # of uvicorn's clock, one second
 REFUSED = (
@@ -110,6 +113,12 @@ class Connection(HttpToolsProtocol):
             self.refuse(408, b"Request Timeout", b"The request did not come.\n")
         elif self.blocked_since is not None and now - self.blocked_since > settings.BODY_SECONDS:
             self.transport.abort()
+
+
+def inherited() -> list[socket.socket] | None:
+    """Return the socket that `manage.py up` keeps for this process; None where it has none."""
+    number = os.environ.get(SOCKET)
+    return [socket.socket(fileno=int(number))] if number else None
 
 
 class Server(uvicorn.Server):

@@ -27,6 +27,7 @@ class CannotRun(RuntimeError):
 class Service:
     """One process that should always run.
 
+    pass_fds: open files that the process inherits.
     last: it ends after all others, which may need it until then.
     delay: it starts so many seconds after the others, which people wait for.
     """
@@ -34,6 +35,7 @@ class Service:
     name: str
     command: list[str]
     environment: dict[str, str] = field(default_factory=dict)
+    pass_fds: tuple[int, ...] = ()
     last: bool = False
     delay: float = 0.0
     process: subprocess.Popen[bytes] | None = None
@@ -46,6 +48,7 @@ class Service:
         self.process = subprocess.Popen(
             self.command,
             env=os.environ | self.environment,
+            pass_fds=self.pass_fds,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C reaches the supervisor alone, which ends all in order
             preexec_fn=die_with_parent,

@@ -50,7 +50,7 @@ class Programs(ASGIHandler):
 class ShortWay:
     """Answers `POST /mnist/classify` as Django does, without its request, response and middleware.
 
-    Those take half of the web server's time for an upload. The headers that they give an answer
+    Those took a third of the web server's time for an upload. The headers that they give an answer
     depend on the name and scheme that the site was asked by alone, so that the headers of an answer
     of Django's serve for later ones. What is unusual about a request is left to Django.
     """

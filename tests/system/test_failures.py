@@ -72,6 +72,27 @@ def test_a_large_job_has_a_helper_which_may_be_killed(own_site):
     eventually(lambda: not own_site.processes("read_parts"))
 
 
+def test_a_web_server_that_starts_again_refuses_nobody(own_site, seven):
+    site, ends = own_site, time.monotonic() + 15
+
+    def send(number: int) -> list[int]:
+        statuses = []
+        while time.monotonic() < ends:
+            statuses.append(classify(site, seven, f"again-{number}.png")[0])
+            time.sleep(0.2)
+        return statuses
+
+    with ThreadPoolExecutor(4) as pool:
+        sent = [pool.submit(send, number) for number in range(4)]
+        time.sleep(2)
+        (web,) = site.processes("manage.py serve")
+        os.kill(web, signal.SIGTERM)
+        statuses = [status for one in sent for status in one.result()]
+    assert Counter(statuses).keys() == {200}
+    assert len(statuses) > 60
+    assert web not in site.processes("manage.py serve")
+
+
 def test_redis_may_stop_and_come_back(own_site, mnist, seven):
     site = own_site
     visitor = site.visitor()

@@ -31,7 +31,7 @@ class Command(BaseCommand):
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
         _allow_open_files(settings.MAX_CONNECTIONS + FILES)
-        connections.Server(server).run()
+        connections.Server(server).run(connections.inherited())
 
 
 def _allow_open_files(count: int) -> None:

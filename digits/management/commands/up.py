@@ -19,8 +19,10 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from digits.connections import SOCKET
 from digits.supervisor import CannotRun, Service, Supervisor
 
+BACKLOG = 2048  # connections that wait while the web server starts again
 LATER = 3.0  # seconds after which what nobody waits for is started
 
 
@@ -33,12 +35,15 @@ class Command(BaseCommand):
 
     def handle(self, **_: Any) -> None:
         os.umask(0o077)  # nobody but this user may read what is written here
-        check_port(settings.HOST, settings.PORT)
-        with only_one(settings.DATA_DIR / "up.lock"):
+        with (
+            bound(settings.HOST, settings.PORT) as listening,
+            only_one(settings.DATA_DIR / "up.lock"),
+        ):
             self.log(prepare())
+            listening.listen(BACKLOG)
             threading.Thread(target=self.announce, daemon=True).start()
             try:
-                Supervisor(services(), self.log).run()
+                Supervisor(services(listening), self.log).run()
             except CannotRun as error:
                 raise CommandError(str(error)) from error
         self.log("stopped")
@@ -57,9 +62,16 @@ class Command(BaseCommand):
         self.log("ready to read; Ctrl-C stops everything")
 
 
-def services() -> list[Service]:
-    """Return the processes of an installation on one machine."""
-    manage = [sys.executable, "manage.py"]
+def services(listening: socket.socket | None = None) -> list[Service]:
+    """Return the processes of an installation on one machine.
+
+    listening: the web server's socket. It outlives that process, so that nobody is refused while it
+        starts again.
+    """
+    web = Service("web", [sys.executable, "manage.py", "serve"])
+    if listening is not None:
+        web.environment = {SOCKET: str(listening.fileno())}
+        web.pass_fds = (listening.fileno(),)
     celery = [sys.executable, "-m", "celery", "--quiet", "--app=webapp"]
     # What workers say to each other: nobody listens here, and it takes processor time while idle.
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
@@ -67,7 +79,7 @@ def services() -> list[Service]:
     reading = ["--queues=classify", f"--concurrency={settings.CLASSIFY_PROCESSES}"]
     training = ["--queues=train,maintenance", "--pool=threads", "--concurrency=4"]
     found = [
-        Service("web", [*manage, "serve"]),
+        web,
         Service("classify worker", [*worker, *reading, "--hostname=classify@%h"]),
         Service("train worker", [*worker, *training, "--hostname=train@%h"], delay=LATER),
         Service(
@@ -131,22 +143,25 @@ def static_fingerprint() -> str:
     return digest.hexdigest()
 
 
-def check_port(host: str, port: int) -> None:
-    """Check that a port is free, before anything is started.
+def bound(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound, before anything is started; nobody can connect to it yet.
 
     Raises:
-        CommandError: it cannot be used.
+        CommandError: it cannot be.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CommandError(
-                f"cannot listen on {host}:{port} ({(error.strerror or str(error)).lower()});"
-                " choose another with PORT=8001"
-            ) from error
+    found = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if found.family == socket.AF_INET6:
+            found.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        found.bind((host, port))
+    except OSError as error:
+        found.close()
+        raise CommandError(
+            f"cannot listen on {host}:{port} ({(error.strerror or str(error)).lower()});"
+            " choose another with PORT=8001"
+        ) from error
+    return found
 
 
 @contextlib.contextmanager
