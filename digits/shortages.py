@@ -4,13 +4,29 @@ That is said to whoever sent the request, with the status of HTTP for it, and is
 """
 
 import errno
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.db import OperationalError, connection
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 DISK_FULL = "53100"  # PostgreSQL's code
+
+
+class NoRoom(OSError):
+    """So little is free on the disk that nothing more is stored."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.ENOSPC, "less than MIN_FREE_MB is free")
+
+
+def check_disk() -> None:
+    """Raise NoRoom where less than MIN_FREE_MB is free on the disk of DATA_DIR."""
+    disk = os.statvfs(settings.DATA_DIR)
+    if disk.f_bavail * disk.f_frsize < settings.MIN_FREE_BYTES:
+        raise NoRoom
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from django.conf import settings as django_settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
 
-from digits.models import Upload
+from digits.models import Batch, Upload
 from digits.shortages import FULL, shortage_of
 from digits.sqlite import base
+from tests.bulks import kaggle_csv
 from tests.pictures import noisy_page
 from tests.storage import stored_files
 from tests.test_asgi import CLASSIFY, answer, form, fresh_site, piece
@@ -68,6 +69,18 @@ def test_a_full_disk_is_told_to_programs(monkeypatch, mnist, full):
     assert (status, got["retry-after"]) == (507, "300")
     assert Upload.objects.count() == 0
     assert stored_files() == []
+
+
+def test_some_of_the_disk_is_kept_free(client, settings, monkeypatch, seven, mnist):
+    client.raise_request_exception = False
+    settings.MIN_FREE_BYTES = 2**60
+    table = SimpleUploadedFile("table.csv", kaggle_csv(mnist, 3))
+    assert client.post("/", {"file": file(seven)}).status_code == 507
+    assert client.post("/batches/", {"file": table}).status_code == 507
+    assert post(fresh_site(monkeypatch), seven)[0] == 507
+    assert (Upload.objects.count(), Batch.objects.count(), stored_files()) == (0, 0, [])
+    settings.MIN_FREE_BYTES = 0
+    assert client.post("/", {"file": file(seven)}).status_code == 302
 
 
 def test_a_database_that_is_locked_is_told_on_the_site(client, monkeypatch, seven):

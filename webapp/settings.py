@@ -111,6 +111,7 @@ TRAIN_THREADS = _number("TRAIN_THREADS", max(2, (os.cpu_count() or 2) - 1), 1, 2
 RETRAIN_AFTER = _number("RETRAIN_AFTER", 0, 0, 1_000_000)
 
 # The queue
+MIN_FREE_BYTES = _number("MIN_FREE_MB", 100, 0, 10_000_000) * 1024 * 1024
 MAX_QUEUED = _number("MAX_QUEUED", 20_000, 1, 10_000_000)
 LEASE_SECONDS = _number("LEASE_SECONDS", 60, 5, 3600)
 SWEEP_SECONDS = _number("SWEEP_SECONDS", 10, 1, 600)

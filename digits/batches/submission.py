@@ -19,6 +19,7 @@ from digits.files import as_binary
 from digits.models import Batch, BatchPart
 from digits.models.uploads import Source
 from digits.queue import wake_ups
+from digits.shortages import check_disk
 from worker.files import plans
 from worker.files.plans import BulkError
 from worker.images.decoding import read_header
@@ -52,7 +53,9 @@ class Prepared:
         Raises:
             BulkError: files are missing, too large or of another kind; the message is for the
                 sender.
+            NoRoom: the disk is full, but for MIN_FREE_MB.
         """
+        check_disk()
         _check_sizes([*files, *([labels] if labels else [])])
         with ExitStack() as opened:
             file, label_file = _recognized(files, labels, opened)

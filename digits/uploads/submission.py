@@ -21,6 +21,7 @@ from digits.accounts.owners import Owner
 from digits.models import Upload
 from digits.models.uploads import Source, upload_path
 from digits.queue import statements, wake_ups
+from digits.shortages import check_disk
 from digits.uploads import queue
 from worker.images.decoding import Header
 
@@ -54,8 +55,10 @@ class Prepared:
         """Prepare a checked file.
 
         Raises:
+            NoRoom: the disk is full, but for MIN_FREE_MB.
             QueueFull: MAX_QUEUED uploads are waiting.
         """
+        check_disk()
         queue.room.check()
         self._sent = _received(file, owner, source)
 
@@ -88,6 +91,7 @@ def submit(file: UploadedFile[bytes], owner: Owner, source: str = Source.FILE) -
 
 async def submit_async(file: UploadedFile[bytes], owner: Owner, source: str) -> Upload:
     """Store a checked file and its row, as `submit`, without holding a thread."""
+    check_disk()
     if not queue.room.is_known:
         await sync_to_async(queue.room.count)()
     queue.room.refuse_if_full()
