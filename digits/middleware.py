@@ -1,4 +1,4 @@
-"""Middleware: the owner of a request, sign-in, and the content security policy."""
+"""Middleware: the owner of a request, sign-in, and headers that guard a response."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -61,8 +61,7 @@ def for_programs(get_response: View) -> View:
     def after(request: OwnedRequest, answer: HttpResponseBase) -> HttpResponseBase:
         response = frames.process_response(request, cast(HttpResponse, answer))
         response = cast(HttpResponse, common.process_response(request, response))
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        return security.process_response(request, response)
+        return security.process_response(request, cast(HttpResponse, _guarded(response)))
 
     async def in_loop(request: OwnedRequest) -> HttpResponseBase:
         refused = before(request)
@@ -116,10 +115,16 @@ class SignInFirst(LoginRequiredMiddleware):
         return super().handle_no_permission(request, view_func)
 
 
-def content_security_policy(get_response: View) -> View:
+def guarded(get_response: View) -> View:
+    """Give every response a content security policy, and keep it out of shared caches."""
+
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        return response
+        return _guarded(get_response(request))
 
     return middleware
+
+
+def _guarded(response: HttpResponseBase) -> HttpResponseBase:
+    response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response
