@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from digits.models.uploads import UploadQuerySet
+from worker.files.results import as_cell
 
 COLUMNS = {
     "upload": "pk",
@@ -20,7 +21,6 @@ COLUMNS = {
     "finished": "finished_at",
     "error": "error",
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 AT_ONCE = 2000
 
 
@@ -40,8 +40,6 @@ def uploads_as_csv(uploads: UploadQuerySet) -> Iterator[str]:
 
 
 def _cell(value: Any) -> str:
-    """Return a value as text that spreadsheets do not take for a formula, such as a file name."""
     if value is None:
         return ""
-    text = value.isoformat() if hasattr(value, "isoformat") else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return str(as_cell(value.isoformat() if hasattr(value, "isoformat") else str(value)))

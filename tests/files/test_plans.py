@@ -141,3 +141,12 @@ def test_detailed_results_have_all_fields(engine, mnist):
     assert seven.startswith('1,"a, b.png",7,0.9')
     assert bad.startswith("2,c.png,,,,")
     assert "".join(results.kaggle(items, "zip")).splitlines()[1:] == ['"a, b.png",7', "c.png,"]
+
+
+def test_a_file_name_is_no_formula_in_results(engine, mnist):
+    items = read_all(engine, zip_of({"=1+1.png": mnist_png(mnist, 0), "-2": b"words"}))
+    assert "".join(results.kaggle(items, "zip")).splitlines()[1:] == ["'=1+1.png,7", "'-2,"]
+    assert [line.split(",")[1] for line in "".join(results.detailed(items)).splitlines()[1:]] == [
+        "'=1+1.png",
+        "'-2",
+    ]

@@ -8,6 +8,7 @@ from typing import Protocol
 from worker.files.plans import OF_PIXELS
 
 LINES_AT_ONCE = 500
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
 DETAILED = (
     *("number", "name", "reading", "confidence"),
     *(f"p{digit}" for digit in range(10)),
@@ -32,6 +33,12 @@ class Result(Protocol):
     def truth(self) -> str: ...
     @property
     def error(self) -> str: ...
+
+
+def as_cell(value: object) -> object:
+    """Return a value of a CSV that no spreadsheet takes for a formula, as a file's name may be."""
+    is_formula = isinstance(value, str) and value.startswith(FORMULA)
+    return f"'{value}" if is_formula else value
 
 
 def label_of(item: Result, kind: str) -> str:
@@ -66,7 +73,7 @@ def _csv(header: tuple[str, ...], rows: Iterable[Iterable[object]]) -> Iterator[
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
     for number, row in enumerate(rows, 1):
-        writer.writerow(row)
+        writer.writerow(map(as_cell, row))
         if number % LINES_AT_ONCE == 0:
             yield text.getvalue()
             text.seek(0)
