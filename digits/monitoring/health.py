@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypedDict
 
+from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import Max, Min
 from django.utils import timezone
@@ -14,6 +15,7 @@ from digits.models.uploads import Status
 from digits.queue import heartbeats, redis
 
 STUCK_SECONDS = 60
+LATE_SECONDS = 10  # beyond three sweeps, after which a lease that ran out is still there
 
 
 class Figures(TypedDict, total=False):
@@ -96,6 +98,9 @@ def _worker() -> Figures:
         raise NotWell("no worker process has loaded a model")
     waiting = Upload.objects.in_state(Status.QUEUED).aggregate(oldest=Min("created_at"))
     finished = Upload.objects.filter(finished_at__isnull=False).aggregate(last=Max("finished_at"))
+    since = timezone.now() - timedelta(seconds=3 * settings.SWEEP_SECONDS + LATE_SECONDS)
+    if Upload.objects.in_state(Status.RUNNING).filter(lease_expires_at__lt=since).exists():
+        raise NotWell("an upload's worker died, and no sweep has freed the upload: look at beat")
     oldest, last = _age(waiting["oldest"]), _age(finished["last"])
     if oldest is not None and oldest > STUCK_SECONDS and (last is None or last > STUCK_SECONDS):
         raise NotWell(f"no upload was finished lately, and one has been waiting for {oldest:.0f} s")

@@ -3,12 +3,14 @@
 import json
 import os
 import socket
+import uuid
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from digits.models import ModelVersion
+from digits.models.uploads import Status
 from digits.queue import heartbeats
 from tests.factories import as_json, make_upload
 
@@ -38,6 +40,14 @@ def test_it_is_ready_with_all_its_parts(client, worker):
     assert report["database"]["queued"] == 0
 
 
+def test_strangers_are_told_no_more_than_what_fails(client, worker, settings, admin_client):
+    brief = {"ready": True, "failing": []}
+    assert as_json(client.get("/health/ready", REMOTE_ADDR="10.0.0.1")) == brief
+    assert "worker" in as_json(admin_client.get("/health/ready", REMOTE_ADDR="10.0.0.1"))
+    settings.HTTPS = True
+    assert as_json(client.get("/health/ready")) == brief
+
+
 def test_it_is_not_ready_without_a_worker(client, redis):
     answer = client.get("/health/ready")
     assert answer.status_code == 503
@@ -59,6 +69,18 @@ def test_a_worker_that_finishes_nothing_is_not_well(client, worker):
     assert "has been waiting for 300 s" in report["worker"]["error"]
     make_upload(status="done", finished_at=timezone.now())
     assert as_json(client.get("/health/ready"))["ready"]
+
+
+def test_an_upload_that_no_sweep_frees_is_not_well(client, worker, settings):
+    long_ago = timezone.now() - timedelta(seconds=3 * settings.SWEEP_SECONDS + 30)
+    held = {"status": Status.RUNNING, "lease": uuid.uuid4(), "attempts": 1}
+    stuck = make_upload(**held, lease_expires_at=timezone.now())
+    assert client.get("/health/ready").status_code == 200
+    stuck.lease_expires_at = long_ago
+    stuck.save()
+    report = client.get("/health/ready")
+    assert report.status_code == 503
+    assert "no sweep has freed the upload" in report.json()["worker"]["error"]
 
 
 def test_it_is_not_ready_without_an_active_version(client, worker):
