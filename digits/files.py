@@ -90,17 +90,29 @@ class Files(Storage):
 
 
 class SyncedFiles(FileSystemStorage):
-    """Files in a folder; one that is saved is on the disk, so that a power cut does not lose it."""
+    """Files in a folder; one that is saved is on the disk, so that a power cut does not lose it.
+
+    Of one that cannot be saved nothing is left: it would take what is free on a full disk.
+    """
 
     def _save(self, name: str, content: Any) -> str:
-        saved: str = super()._save(name, content)  # type: ignore[misc]  # the stubs lack it
-        path = Path(self.path(saved))
+        begun = Path(self.path(name))
+        was_there = begun.exists()
+        try:
+            saved: str = super()._save(name, content)  # type: ignore[misc]  # the stubs lack it
+            self._sync(Path(self.path(saved)))
+        except OSError:
+            if not was_there:
+                begun.unlink(missing_ok=True)
+            raise
+        return saved
+
+    def _sync(self, path: Path) -> None:
         sync(path)
         for folder in path.parents:  # each may be new
             sync(folder)
             if folder == Path(self.location):
                 break
-        return saved
 
 
 def sync(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Stored files: small ones lie in the database, others in a folder, and both behave alike."""
 
+import resource
 from io import BytesIO
 
 import pytest
@@ -167,3 +168,23 @@ def test_a_file_in_new_folders_is_on_the_disk_with_all_of_them(tmp_path, monkeyp
         assert file.read() == b"data"
     folder = tmp_path / "new"
     assert synced[:4] == [folder / "a/b/c.txt", folder / "a/b", folder / "a", folder]
+
+
+@pytest.fixture
+def small_disk():
+    """No file grows beyond 100 KB, as on a disk with so much room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_nothing_is_left_of_a_file_for_which_there_is_no_room(tmp_path, small_disk):
+    storage = SyncedFiles(tmp_path)
+    with pytest.raises(OSError, match="File too large"):
+        storage.save("folder/large.png", ContentFile(bytes(300_000)))
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    name = storage.save("folder/large.png", ContentFile(bytes(1000)))
+    with pytest.raises(OSError, match="File too large"):
+        storage.save(name, ContentFile(bytes(300_000)))
+    assert storage.size(name) == 1000
