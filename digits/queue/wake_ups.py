@@ -17,6 +17,7 @@ from digits.queue import redis
 logger = logging.getLogger(__name__)
 PENDING = "digits:wake-up-pending"
 PENDING_SECONDS = 5
+MOST_PENDING = 8  # messages of one queue: two for each task that it serves
 LISTENING = "digits:wake-up"
 
 
@@ -28,7 +29,8 @@ def send(task: str, *, force: bool = False, others: bool = False, **options: Any
 
     Args:
         task: the name of the Celery task that looks for such rows.
-        force: send a Celery message even where one is pending, or somebody listens.
+        force: send a Celery message even where one is pending, or somebody listens; not where
+            MOST_PENDING are.
         others: send one, even where somebody listens: those who do have enough to do.
         options: Celery's own, for the message.
 
@@ -39,12 +41,23 @@ def send(task: str, *, force: bool = False, others: bool = False, **options: Any
         client = redis.client()
         if not force and not others and client.publish(_channel(task), ""):
             return True
+        if force and is_backlogged(task):
+            return True
         if client.set(_pending(task), 1, nx=not force, ex=PENDING_SECONDS):
             current_app.send_task(task, retry=False, **options)
     except (redis.RedisError, OperationalError, OSError) as error:
         logger.warning("Redis is down, %s waits in the database: %s", task, error)
         return False
     return True
+
+
+def is_backlogged(task: str) -> bool:
+    """Return whether so many messages wait in a task's queue that no worker seems to take them.
+
+    Another would help nobody: each of them makes a worker look at all rows.
+    """
+    queue = current_app.conf.task_routes[task]["queue"]
+    return redis.client().llen(queue) >= MOST_PENDING
 
 
 class Listening:

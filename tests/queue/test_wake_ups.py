@@ -10,6 +10,8 @@ from django.db import transaction
 from digits.queue import wake_ups
 from digits.queue.wake_ups import Listening
 from digits.uploads.queue import TASK
+from webapp.beat import Scheduler
+from webapp.celery import app
 
 
 def messages(redis) -> list[dict]:
@@ -136,3 +138,21 @@ def test_where_redis_goes_down_meanwhile_the_wait_ends(redis):
         started = time.monotonic()
         assert not listening.wait(0.5)
         assert time.monotonic() - started < 5
+
+
+def test_wake_ups_of_sweeps_do_not_pile_up_without_a_worker(redis):
+    for _ in range(100):
+        assert wake_ups.send(TASK, force=True)
+    assert len(messages(redis)) == wake_ups.MOST_PENDING
+    redis.ltrim("classify", 1, -1)
+    wake_ups.send(TASK, force=True)
+    assert len(messages(redis)) == wake_ups.MOST_PENDING
+
+
+def test_sweeps_do_not_pile_up_without_a_worker(redis, tmp_path):
+    scheduler = Scheduler(app=app, schedule_filename=str(tmp_path / "schedule"))
+    entry = scheduler.schedule["sweep"]
+    for _ in range(100):
+        scheduler.apply_async(entry, advance=False)
+    assert redis.llen("maintenance") == wake_ups.MOST_PENDING
+    scheduler.close()
