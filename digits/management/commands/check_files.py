@@ -1,0 +1,86 @@
+"""`manage.py check_files`: stored files without rows, and rows without files."""
+
+import time
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.core.files.storage import Storage, default_storage, storages
+from django.core.management.base import BaseCommand, CommandError
+from django.db import models
+from django.template.defaultfilters import filesizeformat
+
+from digits.files import SMALL_NAME
+from digits.models import SmallFile
+
+SETTLED_SECONDS = 3600  # a file is stored before its row: a younger one may still get it
+AT_ONCE = 500
+
+
+class Command(BaseCommand):
+    help = (
+        "Look for stored files that no row names, as a process that was killed leaves them, and for"
+        " rows whose files are gone. Exit with status 1 if there are any of the latter."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--delete", action="store_true", help="delete the files without rows")
+
+    def handle(self, *, delete: bool, **_: Any) -> None:
+        newest = SmallFile.objects.order_by("pk").values_list("pk", flat=True).last() or 0
+        named = dict(_named())
+        small, size = _small_without_rows(named, newest), 0
+        orphans = list(_without_rows(named))
+        for name in orphans:
+            size += storages["files"].size(name)
+            if delete:
+                storages["files"].delete(name)
+        if delete:
+            for start in range(0, len(small), AT_ONCE):
+                SmallFile.objects.filter(pk__in=small[start : start + AT_ONCE]).delete()
+        done = "deleted" if delete else "found; --delete deletes them"
+        count = len(orphans) + len(small)
+        self.stdout.write(
+            f"files without rows: {count} ({filesizeformat(size)} on the disk) {done}"
+        )
+        gone = [f"{row}: {name}" for name, row in named.items() if not default_storage.exists(name)]
+        self.stdout.write("\n".join([f"rows without files: {len(gone)}", *gone]))
+        if gone:
+            raise CommandError(f"{len(gone)} files are gone from the storage")
+
+
+def _named() -> Iterator[tuple[str, str]]:
+    """Yield each name of a file that a row has, and that row in words."""
+    for model in apps.get_app_config("digits").get_models():
+        for field in model._meta.concrete_fields:
+            if isinstance(field, models.FileField):
+                rows = model._base_manager.exclude(**{field.name: ""})
+                for pk, name in rows.values_list("pk", field.name).iterator():
+                    yield name, f"{model._meta.verbose_name} {pk}, {field.verbose_name}"
+
+
+def _without_rows(named: dict[str, str]) -> Iterator[str]:
+    """Yield the names of files in the storage that no row names."""
+    settled = time.time() - SETTLED_SECONDS
+    for name in _files(storages["files"]):
+        modified = storages["files"].get_modified_time(name).timestamp()
+        if name not in named and modified < settled:
+            yield name
+
+
+def _files(storage: Storage, folder: str = "") -> Iterator[str]:
+    try:
+        folders, names = storage.listdir(folder)
+    except FileNotFoundError:  # nothing was stored yet, or it was deleted just now
+        return
+    yield from (f"{folder}{name}" for name in names)
+    for inner in folders:
+        yield from _files(storage, f"{folder}{inner}/")
+
+
+def _small_without_rows(named: dict[str, str], newest: int) -> list[int]:
+    """Return the keys of small files, up to one, that no row names."""
+    keys = {int(found[1]) for name in named if (found := SMALL_NAME.fullmatch(name))}
+    stored = SmallFile.objects.filter(pk__lte=newest).order_by("pk")
+    return [key for key in stored.values_list("pk", flat=True).iterator() if key not in keys]
