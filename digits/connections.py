@@ -20,6 +20,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 logger = logging.getLogger(__name__)
 SOCKET = "DIGITS_SOCKET"  # names the open file of the web server's socket
 MOST_HEADER_BYTES = 64 * 1024  # of one request; browsers and proxies send a few kilobytes
+GRACE_SECONDS = 1.0  # for the first request of a connection, when the server ends
 TICKS = 10  # of uvicorn's clock, one second
 REFUSED = (
     b"HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
@@ -39,6 +40,7 @@ class Connection(HttpToolsProtocol):
     since: float | None = None
     blocked_since: float | None = None
     _header_bytes = 0
+    _is_ending = False
     _address = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -99,6 +101,14 @@ class Connection(HttpToolsProtocol):
     def resume_writing(self) -> None:
         super().resume_writing()
         self.blocked_since = None
+
+    def shutdown(self) -> None:
+        """End when the server does; a client that has just come may still send its request."""
+        if self.cycle is None and not self._is_ending:
+            self._is_ending = True
+            self.loop.call_later(GRACE_SECONDS, self.shutdown)
+        elif not self.transport.is_closing():
+            super().shutdown()
 
     def refuse(self, status: int, phrase: bytes, reason: bytes) -> None:
         """Answer with an error, and close the connection."""

@@ -224,7 +224,7 @@ def redis_state() -> RedisState:
         wake_ups = sum(client.llen(name) for name in CELERY_QUEUES)
     except redis.RedisError as error:
         return {"ok": False, "error": str(error).rstrip("."), "workers": []}
-    version = ModelVersion.active()
+    version = ModelVersion.active() if beats else None
     active = version.number if version else None
     workers: list[Worker] = [
         {

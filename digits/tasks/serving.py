@@ -106,7 +106,23 @@ class Serving:
                 logger.error("%s cannot be loaded either: %s", version, error)
             else:
                 return True
-        return False
+        return self._use_the_one_that_ships()
+
+    def _use_the_one_that_ships(self) -> bool:
+        """Use the version that ships, from where it ships; False if there is none."""
+        from worker.reading.engine import Engine
+
+        shipped = ModelVersion.objects.filter(sha256=file_sha256(BUNDLED_MODEL))
+        version = shipped.order_by("pk").first()
+        if version is None:
+            return False
+        logger.error("%s is loaded from where it ships", version)
+        try:
+            self.use(Engine(BUNDLED_MODEL, version.sha256, converted=_converted()), version)
+        except ModelError as error:
+            logger.error("%s cannot be loaded either: %s", version, error)
+            return False
+        return True
 
     def _is_loaded(self, version: ModelVersion) -> bool:
         return self.active is not None and self.active.version.pk == version.pk
@@ -158,35 +174,25 @@ process = Serving()  # the one of this worker process
 
 
 def _before(version: ModelVersion) -> Iterator[ModelVersion]:
-    """Yield the versions that were active before one, the last first, and then that which ships."""
+    """Yield the versions that were active before one, the last first."""
     done = Activation.objects.filter(status=Activation.Status.DONE).exclude(version=version)
     seen = {version.pk}
-    shipped = ModelVersion.objects.filter(sha256=file_sha256(BUNDLED_MODEL))
     for activation in done.select_related("version").order_by("-id"):
         if activation.version.pk not in seen:
             seen.add(activation.version.pk)
             yield activation.version
-    yield from shipped.exclude(pk__in=seen)
 
 
 def load(version: ModelVersion) -> Engine:
     """Load a version's engine, which reads nothing until it is used.
-
-    The version that ships is loaded from where it ships if its stored file is missing or damaged.
 
     Raises:
         ModelError: its file is missing, was changed, or is not a model of digits.
     """
     from worker.reading.engine import Engine
 
-    try:
-        with version.local_file() as path:
-            return Engine(path, version.sha256, converted=_converted())
-    except ModelError as error:
-        if version.sha256 != file_sha256(BUNDLED_MODEL):
-            raise
-        logger.error("%s is loaded from where it ships, as its file cannot be: %s", version, error)
-        return Engine(BUNDLED_MODEL, version.sha256, converted=_converted())
+    with version.local_file() as path:
+        return Engine(path, version.sha256, converted=_converted())
 
 
 def local_engine(path: Path | None = None) -> Engine:

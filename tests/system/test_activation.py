@@ -92,6 +92,7 @@ def click(admin, pk: int):
 def test_versions_change_under_load_and_a_changed_file_is_refused(own_site, mnist, tmp_path):
     site = own_site
     _, stored = register(site, changed_model(tmp_path / "changed.keras"))
+    eventually(lambda: site.processes(" beat ") and site.processes("train@"))  # started later
     reader, processes = site.reader(), set(site.processes())
     admin = site.visitor(sign_in=True)
     with Stream(site, mnist) as stream:
