@@ -72,6 +72,12 @@ def gif(blocks: int) -> bytes:
     return data[:start] + b"\x21\xfe" + b"\x01a" * blocks + b"\0" + data[start:]
 
 
+def gif_start(extensions: int) -> bytes:
+    data = gif(0)
+    start = 13 + 3 * 2 ** ((data[10] & 7) + 1)
+    return data[:start] + b"\x21\xfe\0" * extensions + data[start:]
+
+
 def webp(chunks: int) -> bytes:
     file = io.BytesIO()
     Image.fromarray(np.full((28, 28), 255, np.uint8)).save(file, "WEBP")
@@ -98,6 +104,11 @@ STRUCTURES = {
         (273, 4, 4_000_000, 1024), (279, 4, 4_000_000, 1024), rest=bytes(16_000_000)
     ),
     "gif-blocks": lambda: gif(8_000_000),
+    "jpeg-filled": lambda: jpeg(0)[:2] + b"\xff" * 19_000_000 + jpeg(0)[2:],
+    "tiff-values-behind-bytes": lambda: tiff(
+        (40000, 7, 2**31, 1024), (50000, 3, 2_500_000, 1024), rest=bytes(5_000_000)
+    ),
+    "gif-extensions": lambda: gif_start(6_000_000),
     "webp-chunks": lambda: webp(2_000_000),
 }
 # Files as they are found, with as much as is allowed.

@@ -18,10 +18,7 @@ MOST_EXIF = 1024 * 1024  # bytes; in a JPEG, 64 KB are the most
 PNG, GIF, JPEG = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"\xff\xd8"
 TIFF = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
 EXIF = b"Exif\0\0"
-# The sizes of a TIFF's types in bytes; those whose values are kept as bytes count as no numbers.
-TYPE_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-TYPE_SIZES |= {16: 8, 17: 8, 18: 8}
-OF_BYTES = (1, 2, 7)
+OF_BYTES = (1, 2, 7)  # types of a TIFF whose values are kept as bytes: they count as no numbers
 # A marker in the coded data of a JPEG: 00 follows a byte FF of the data, D0 to D7 are restarts.
 NEXT_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")
 START_OF_SCAN, END_OF_IMAGE = 0xDA, 0xD9
@@ -86,6 +83,8 @@ def _check_jpeg(data: bytes) -> None:
         if marker == END_OF_IMAGE:
             return
         pieces += 1
+        if pieces > MOST_PIECES:
+            _refuse()
         if marker == 0xFF:  # fills the space before a marker
             place += 1
             continue
@@ -94,13 +93,12 @@ def _check_jpeg(data: bytes) -> None:
             place += int.from_bytes(data[place : place + 2], "big")
         if marker == START_OF_SCAN:
             scans += 1
+            if scans > MOST_SCANS:
+                _refuse()
             found = NEXT_MARKER.search(data, place)
             if found is None:
                 return
             place = found.start()
-        if pieces > MOST_PIECES or scans > MOST_SCANS:
-            _refuse()
-    return
 
 
 def check_tiff(data: bytes) -> None:
@@ -125,8 +123,6 @@ def check_tiff(data: bytes) -> None:
         _, kind, length = entry.unpack_from(data, start)
         if kind not in OF_BYTES:
             values += length
-        elif length * TYPE_SIZES[kind] > len(data):
-            return  # the decoder finds it cut off
         if values > MOST_VALUES:
             _refuse()
 
@@ -139,13 +135,14 @@ def _check_gif(data: bytes) -> None:
     pieces = 0
     while place + 2 <= len(data) and data[place] == 0x21:  # an extension
         place += 2
-        while place < len(data) and data[place]:
-            place += 1 + data[place]
+        while place < len(data):  # an empty block is the last one
             pieces += 1
             if pieces > MOST_PIECES:
                 _refuse()
-        place += 1
-        pieces += 1
+            size = data[place]
+            place += 1 + size
+            if not size:
+                break
 
 
 def _check_riff(data: bytes) -> None:
