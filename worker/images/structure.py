@@ -75,10 +75,8 @@ def _check_jpeg(data: bytes) -> None:
     place, pieces, scans = 2, 0, 0
     while place + 4 <= len(data):
         if data[place] != 0xFF:
-            found = NEXT_MARKER.search(data, place)
-            if found is None:
-                return
-            place = found.start()
+            place = _next_marker(data, place)
+            continue
         marker = data[place + 1]
         if marker == END_OF_IMAGE:
             return
@@ -95,10 +93,13 @@ def _check_jpeg(data: bytes) -> None:
             scans += 1
             if scans > MOST_SCANS:
                 _refuse()
-            found = NEXT_MARKER.search(data, place)
-            if found is None:
-                return
-            place = found.start()
+            place = _next_marker(data, place)
+
+
+def _next_marker(data: bytes, place: int) -> int:
+    """Return where the next marker of a JPEG begins; the end of the data where there is none."""
+    found = NEXT_MARKER.search(data, place)
+    return found.start() if found else len(data)
 
 
 def check_tiff(data: bytes) -> None:
