@@ -7,7 +7,6 @@ of one address, so that one client with a thousand half-sent requests would stop
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import socket
 from collections import Counter
@@ -17,7 +16,6 @@ import uvicorn
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-logger = logging.getLogger(__name__)
 SOCKET = "DIGITS_SOCKET"  # names the open file of the web server's socket
 MOST_HEADER_BYTES = 64 * 1024  # of one request; browsers and proxies send a few kilobytes
 GRACE_SECONDS = 1.0  # for the first request of a connection, when the server ends

@@ -10,6 +10,7 @@ import pytest
 
 from digits import connections
 from tests.site import eventually
+from tests.test_asgi import all_of
 from webapp.asgi import application
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,15 +38,6 @@ def connected(address: tuple, *sent: bytes) -> Iterator[socket.socket]:
         for some in sent:
             connection.sendall(some)
         yield connection
-
-
-def all_of(connection: socket.socket) -> bytes:
-    """What comes until the server ends the connection."""
-    received = b""
-    with contextlib.suppress(ConnectionResetError):
-        while some := connection.recv(65536):
-            received += some
-    return received
 
 
 def is_answered(connection: socket.socket) -> bool:
