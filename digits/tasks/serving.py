@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -99,30 +99,14 @@ class Serving:
         Returns:
             False if none of them can be loaded.
         """
-        for version in _before(broken):
+        for version, load_it in _instead_of(broken):
             try:
-                self.use(load(version), version)
+                self.use(load_it(version), version)
             except ModelError as error:
                 logger.error("%s cannot be loaded either: %s", version, error)
             else:
                 return True
-        return self._use_the_one_that_ships()
-
-    def _use_the_one_that_ships(self) -> bool:
-        """Use the version that ships, from where it ships; False if there is none."""
-        from worker.reading.engine import Engine
-
-        shipped = ModelVersion.objects.filter(sha256=file_sha256(BUNDLED_MODEL))
-        version = shipped.order_by("pk").first()
-        if version is None:
-            return False
-        logger.error("%s is loaded from where it ships", version)
-        try:
-            self.use(Engine(BUNDLED_MODEL, version.sha256, converted=_converted()), version)
-        except ModelError as error:
-            logger.error("%s cannot be loaded either: %s", version, error)
-            return False
-        return True
+        return False
 
     def _is_loaded(self, version: ModelVersion) -> bool:
         return self.active is not None and self.active.version.pk == version.pk
@@ -173,14 +157,19 @@ class Serving:
 process = Serving()  # the one of this worker process
 
 
-def _before(version: ModelVersion) -> Iterator[ModelVersion]:
-    """Yield the versions that were active before one, the last first."""
+def _instead_of(
+    version: ModelVersion,
+) -> Iterator[tuple[ModelVersion, Callable[[ModelVersion], Engine]]]:
+    """Yield the versions that were active before one, the last first, and at last that which ships;
+    each with the function that loads it."""
     done = Activation.objects.filter(status=Activation.Status.DONE).exclude(version=version)
     seen = {version.pk}
     for activation in done.select_related("version").order_by("-id"):
         if activation.version.pk not in seen:
             seen.add(activation.version.pk)
-            yield activation.version
+            yield activation.version, load
+    shipped = ModelVersion.objects.filter(sha256=file_sha256(BUNDLED_MODEL)).order_by("pk")
+    yield from ((one, _load_from_where_it_ships) for one in shipped[:1])
 
 
 def load(version: ModelVersion) -> Engine:
@@ -193,6 +182,14 @@ def load(version: ModelVersion) -> Engine:
 
     with version.local_file() as path:
         return Engine(path, version.sha256, converted=_converted())
+
+
+def _load_from_where_it_ships(version: ModelVersion) -> Engine:
+    """Load the engine of the version that ships, whatever became of its stored file."""
+    from worker.reading.engine import Engine
+
+    logger.error("%s is loaded from where it ships", version)
+    return Engine(BUNDLED_MODEL, version.sha256, converted=_converted())
 
 
 def local_engine(path: Path | None = None) -> Engine:
