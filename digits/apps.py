@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
-from django.contrib.auth.signals import user_logged_in
+from django.contrib.auth.signals import user_logged_in, user_login_failed
 from django.db.models.signals import post_delete, post_migrate
 
 
@@ -9,7 +9,7 @@ class DigitsConfig(AppConfig):
     verbose_name = "Digits"
 
     def ready(self) -> None:
-        from digits import files
+        from digits import files, quotas
         from digits.accounts import accounts
         from digits.models import Batch, ModelVersion, Upload
         from digits.monitoring import tallies
@@ -17,9 +17,12 @@ class DigitsConfig(AppConfig):
 
         post_migrate.connect(registry.register_bundled_after_migrate, sender=self)
         user_logged_in.connect(accounts.take_uploads_along)
+        user_login_failed.connect(accounts.count_wrong_password)
         for model in (Upload, Batch, ModelVersion):
             post_delete.connect(files.delete_files_of, sender=model)
         post_delete.connect(tallies.touch_deleted, sender=Upload)
+        for charged in (Upload, Batch):
+            post_delete.connect(quotas.give_back, sender=charged)
 
 
 class DigitsAdminConfig(AdminConfig):

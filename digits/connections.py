@@ -16,6 +16,8 @@ import uvicorn
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from digits import addresses
+
 SOCKET = "DIGITS_SOCKET"  # names the open file of the web server's socket
 MOST_HEADER_BYTES = 64 * 1024  # of one request; browsers and proxies send a few kilobytes
 GRACE_SECONDS = 1.0  # for the first request of a connection, when the server ends
@@ -44,8 +46,9 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.since = self.loop.time()
-        # Behind a proxy all have one address.
-        self._address = self.client[0] if self.client and not settings.HTTPS else ""
+        address = self.client[0] if self.client else ""
+        # All that comes through a proxy has its address.
+        self._address = "" if addresses.is_proxy(address) else addresses.network_of(address)
         if self._address:
             self.of_address[self._address] += 1
             if self.of_address[self._address] > settings.MAX_CONNECTIONS_OF_ADDRESS:

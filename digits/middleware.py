@@ -1,4 +1,4 @@
-"""Middleware: the owner of a request, sign-in, and headers that guard a response."""
+"""Middleware: the owner of a request, rate limits, sign-in, and headers that guard a response."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -15,7 +15,10 @@ from django.shortcuts import resolve_url
 from django.utils.decorators import sync_and_async_middleware
 from django_htmx.http import HttpResponseClientRedirect
 
+from digits import rates
 from digits.accounts.owners import OwnedRequest, Owner
+from digits.addresses import network_of
+from digits.views import errors
 
 View = Callable[..., HttpResponseBase]
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -36,7 +39,8 @@ CONTENT_SECURITY_POLICY = "; ".join(
 def owner(get_response: View) -> View:
     def middleware(request: OwnedRequest) -> HttpResponseBase:
         user = request.user if request.user.is_authenticated else None
-        request.owner = Owner(user, request.session)
+        address = request.META.get("REMOTE_ADDR", "")
+        request.owner = Owner(user, request.session, address)
         return get_response(request)
 
     return middleware
@@ -54,8 +58,7 @@ def for_programs(get_response: View) -> View:
 
     def before(request: OwnedRequest) -> HttpResponseBase | None:
         request.user = AnonymousUser()
-        forwarded = request.headers.get("X-Forwarded-For", "")
-        request.owner = Owner(None, {}, address_of(forwarded, request.META.get("REMOTE_ADDR", "")))
+        request.owner = Owner(None, None, request.META.get("REMOTE_ADDR", ""))
         return security.process_request(request) or common.process_request(request)
 
     def after(request: OwnedRequest, answer: HttpResponseBase) -> HttpResponseBase:
@@ -75,18 +78,6 @@ def for_programs(get_response: View) -> View:
         return after(request, refused or get_response(request))
 
     return middleware
-
-
-def address_of(forwarded: str, peer: str) -> str:
-    """Return the address that a request came from: by the proxy, where there is one.
-
-    Args:
-        forwarded: the header X-Forwarded-For.
-        peer: the address that the connection came from.
-    """
-    by_proxy = forwarded if settings.HTTPS else ""
-    # What stands before the last one is what the client says of itself.
-    return by_proxy.rsplit(",", 1)[-1].strip() or peer
 
 
 class SignInFirst(LoginRequiredMiddleware):
@@ -113,6 +104,36 @@ class SignInFirst(LoginRequiredMiddleware):
         if request.htmx:
             return HttpResponseClientRedirect(resolve_url(settings.LOGIN_URL))
         return super().handle_no_permission(request, view_func)
+
+
+SIGN_IN = ("login", "admin:login")
+
+
+def throttled(get_response: View) -> View:
+    """Refuse forms of whoever sends too many; the API has limits of its own.
+
+    New accounts and wrong passwords are limited by address, whatever the name.
+    """
+
+    def middleware(request: OwnedRequest) -> HttpResponseBase:
+        return get_response(request)
+
+    def process_view(
+        request: OwnedRequest, view: View, arguments: Any, words: Any
+    ) -> HttpResponseBase | None:
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if request.method in ("GET", "HEAD", "OPTIONS", "TRACE") or name.startswith("api:"):
+            return None
+        place = network_of(request.owner.address)
+        seconds = rates.FORMS.count(request.owner.sender)
+        if name == "sign-up":
+            seconds = max(seconds, rates.SIGN_UPS.count(place))
+        elif name in SIGN_IN:
+            seconds = max(seconds, rates.WRONG_PASSWORDS.look(place))
+        return errors.too_many(request, seconds) if seconds else None
+
+    middleware.process_view = process_view  # type: ignore[attr-defined]  # Django looks for it
+    return middleware
 
 
 def guarded(get_response: View) -> View:

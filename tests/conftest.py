@@ -8,11 +8,13 @@ import pytest
 import redis as redis_library
 from django.conf import settings
 
+from digits import addresses, quotas, rates
 from digits.management.commands.up import embedded_redis
 from digits.queue import redis as own_redis
 from tests.few_images import write as write_few_images
 from tests.pictures import mnist_png
 from tests.site import Site
+from webapp import values
 from worker.files.datasets import load_mnist
 
 # By processor time; what else drives a running site comes next, and all other files last.
@@ -81,6 +83,22 @@ def mnist():
 def seven(mnist):
     """The PNG of MNIST's first test image, a 7."""
     return mnist_png(mnist, 0)
+
+
+@pytest.fixture
+def proxies(settings):
+    """Proxies are trusted in private networks, and on this machine."""
+    settings.TRUSTED_PROXIES = values.networks("NONE_SUCH", "127.0.0.0/8,10.0.0.0/8,fd00::/8")
+    addresses.is_proxy.cache_clear()
+    yield
+    addresses.is_proxy.cache_clear()
+
+
+@pytest.fixture(autouse=True)
+def unknown_senders():
+    """No sender has been counted or refused by this process."""
+    rates._here.clear()
+    quotas._spent.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -222,7 +222,9 @@ def test_a_program_may_send_to_the_api_without_a_length(redis, seven, django_use
     assert Upload.objects.get().name == "seven.png"
 
 
-def test_a_header_with_underscores_does_not_pass_for_one_with_hyphens(settings, monkeypatch):
+def test_a_header_with_underscores_does_not_pass_for_one_with_hyphens(
+    settings, proxies, monkeypatch
+):
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     site = fresh_site(monkeypatch)
@@ -233,6 +235,14 @@ def test_a_header_with_underscores_does_not_pass_for_one_with_hyphens(settings, 
         ]
         assert statuses[0] == 301
         assert statuses[1] != 301
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_what_is_no_proxy_is_not_believed_that_https_is_used(settings, monkeypatch, path):
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    headers = {"x-forwarded-proto": "https"}
+    assert answer(piece(), path=path, site=fresh_site(monkeypatch), headers=headers)[0] == 301
 
 
 def test_the_server_refuses_an_address_with_bytes_that_are_no_letters():

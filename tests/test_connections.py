@@ -128,8 +128,8 @@ def test_an_address_has_so_many_connections_and_others_go_on(settings):
         eventually(has_room, 5)
 
 
-def test_behind_a_proxy_connections_are_not_counted(settings):
-    settings.MAX_CONNECTIONS_OF_ADDRESS, settings.HTTPS = 1, True
+def test_connections_of_a_proxy_are_not_counted(settings, proxies):
+    settings.MAX_CONNECTIONS_OF_ADDRESS = 1
     with serving() as address, connected(address, GET) as one, connected(address, GET) as two:
         for connection in (one, two):
             assert is_answered(connection)

@@ -25,12 +25,12 @@ def named(page: Path) -> str:
 
 def test_the_settings_table_names_every_knob_and_no_other():
     listed = re.findall(r"^\| `([A-Z_]+)` \|", TABLE, re.M)
-    read = re.findall(r'(?:env\.\w+|_number)\(\s*"([A-Z_]+)"', SETTINGS)
+    read = re.findall(r'(?:env\.\w+|\b(?:number|rate|networks|bounds))\(\s*"([A-Z_]+)"', SETTINGS)
     assert sorted(listed) == sorted(set(read))
 
 
 def test_the_settings_table_gives_the_defaults():
-    for name, default in re.findall(r'_number\("([A-Z_]+)", (\d+),', SETTINGS):
+    for name, default in re.findall(r'\bnumber\("([A-Z_]+)", (\d+),', SETTINGS):
         assert f"| `{name}` | `{default}` |" in TABLE
 
 

@@ -158,8 +158,10 @@ def test_each_name_of_the_site_is_learned_by_itself(short, settings, seven):
         assert post(short, seven)[0] == 200
 
 
-def test_behind_a_proxy_it_is_told_who_sends_and_that_https_is_used(monkeypatch, settings, seven):
-    settings.HTTPS = settings.SECURE_SSL_REDIRECT = True
+def test_behind_a_proxy_it_is_told_who_sends_and_that_https_is_used(
+    monkeypatch, settings, proxies, seven
+):
+    settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     settings.SECURE_HSTS_SECONDS = 60
     monkeypatch.setattr(program, "WAIT_SECONDS", 0.1)
@@ -167,7 +169,7 @@ def test_behind_a_proxy_it_is_told_who_sends_and_that_https_is_used(monkeypatch,
     https = {"x-forwarded-proto": "https"}
     with Ending():
         _, learned, _ = post(site, seven, headers=https)
-    for address in ("10.0.0.1", "10.0.0.2", "1.1.1.1, 10.0.0.2"):
+    for address in ("2.0.0.1", "2.0.0.2", "1.1.1.1, 2.0.0.2, 10.0.0.3"):
         status, headers, _ = post(site, seven, headers=https | {"x-forwarded-for": address})
         assert status == 504
         assert headers["strict-transport-security"] == learned["strict-transport-security"]
@@ -181,7 +183,7 @@ def test_an_upload_belongs_to_nobody_and_came_from_a_program(short, seven):
         post(short, seven)
     upload = Upload.objects.latest("pk")
     assert (upload.user, upload.visitor, upload.source) == (None, "", Source.API)
-    for owner in (Owner(None, {}), Owner(None, {}, "127.0.0.1")):
+    for owner in (Owner(None, {}), Owner(None, None, "127.0.0.1")):
         assert not Upload.objects.sent_by(owner).exists()
     assert (upload.name, upload.file.read()) == ("digit.png", seven)
 

@@ -20,6 +20,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 from webapp.wsgi import application as wsgi_application  # sets Django up
 
+from digits import addresses  # isort: skip
 from webapp.programs import Programs, Scope, Send, ShortWay  # isort: skip
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -50,6 +51,7 @@ class Application:
         if scope["type"] != "http":
             await self.pages(scope, receive, send)  # type: ignore[arg-type]  # its own types
             return
+        scope = addresses.as_sent(scope)
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             body = cast(BinaryIO, file)  # it reads and writes as one
             try:

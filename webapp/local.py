@@ -1,14 +1,19 @@
-"""What an installation makes: DATA_DIR, and in it its Redis socket and its secret key."""
+"""What is of this machine: DATA_DIR, in it the Redis socket and the secret key; its names."""
 
 import contextlib
+import fcntl
 import hashlib
 import os
+import socket
+import struct
 import tempfile
+from ipaddress import IPv6Address
 from pathlib import Path
 
 from django.core.management.utils import get_random_secret_key
 
 LONGEST_SOCKET_PATH = 100  # the kernel's limit is 107 bytes
+GET_ADDRESS = 0x8915  # SIOCGIFADDR of Linux
 
 
 def private_folder(path: Path) -> Path:
@@ -45,3 +50,38 @@ def secret_key(data_dir: Path) -> str:
             os.link(draft, path)
         os.unlink(draft)
     return path.read_text()
+
+
+def own_hosts(host: str) -> list[str]:
+    """Return the names and addresses by which this machine is asked in its network.
+
+    host: what the web server listens on.
+    """
+    name = socket.gethostname().lower()
+    found = ["localhost", "127.0.0.1", "[::1]", name]
+    if "." not in name:
+        found.append(f"{name}.local")
+    if host not in ("0.0.0.0", "::"):
+        found.append(f"[{host}]" if ":" in host else host)
+    return list(dict.fromkeys([*found, *_ipv4_addresses(), *_ipv6_addresses()]))
+
+
+def _ipv4_addresses() -> list[str]:
+    """Return the address of each network interface, as the kernel tells it."""
+    found = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        for _, interface in socket.if_nameindex():
+            with contextlib.suppress(OSError):  # it has none
+                request = struct.pack("256s", interface.encode()[:15])
+                answer = fcntl.ioctl(probe.fileno(), GET_ADDRESS, request)
+                found.append(socket.inet_ntoa(answer[20:24]))
+    return found
+
+
+def _ipv6_addresses() -> list[str]:
+    """Return the IPv6 addresses as a URL has them; none where the kernel does not list them."""
+    path = Path("/proc/net/if_inet6")
+    if not path.exists():
+        return []
+    words = (line.split() for line in path.read_text().splitlines())
+    return [f"[{IPv6Address(int(word[0], 16))}]" for word in words if word]

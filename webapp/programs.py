@@ -12,10 +12,9 @@ from django.http import HttpResponse
 from django.utils.log import log_response
 
 from digits.accounts.owners import Owner
-from digits.middleware import address_of
 from digits.models.uploads import Source
+from digits.quotas import NotTaken
 from digits.shortages import shortage_of
-from digits.uploads.queue import QueueFull
 from digits.uploads.submission import submit_async
 from digits.views import program
 from digits.views.program import Answer
@@ -25,7 +24,6 @@ Scope = dict[str, Any]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 FORM = re.compile(rb"multipart/form-data; ?boundary=([0-9A-Za-z'()+_,./:?=-]{1,70})")
-FORWARDED = b"x-forwarded-for"
 PLACE = (b"host", b"x-forwarded-proto", b"x-forwarded-host", b"x-forwarded-port")
 MOST_PLACES = 100  # that are known at once: a site has one or two names
 
@@ -73,10 +71,9 @@ class ShortWay:
             return False
         try:
             file = program.checked_file(form[1], data)
-            address = address_of(given.get(FORWARDED, b"").decode("latin1"), _peer(scope))
-            upload = await submit_async(file, Owner(None, {}, address), Source.API)
+            upload = await submit_async(file, Owner(None, None, _address(scope)), Source.API)
             answer = await program.answer_for(upload)
-        except (BadRequest, ValidationError, QueueFull):
+        except (BadRequest, ValidationError, NotTaken):
             return False
         except Exception as error:
             lack = shortage_of(error)
@@ -141,6 +138,6 @@ def _place(scope: Scope, given: Mapping[bytes, bytes]) -> tuple[bytes, ...]:
     return (scope["scheme"].encode(), *(given.get(name, b"") for name in PLACE))
 
 
-def _peer(scope: Scope) -> str:
-    """Return the address that a request's connection came from."""
+def _address(scope: Scope) -> str:
+    """Return the address that a request came from."""
     return str((scope.get("client") or ("",))[0])

@@ -5,44 +5,18 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from webapp.local import private_folder, redis_socket, secret_key
+from webapp.local import own_hosts, private_folder, redis_socket, secret_key
+from webapp.values import bounds, env, networks, number, rate
 from worker.reading.devices import ENGINES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = environ.Env()
-
-
-def _number(name: str, default: int, low: int, high: int) -> int:
-    """Return a whole number between two bounds from the environment.
-
-    Raises:
-        ImproperlyConfigured: it is another value.
-    """
-    text = env.str(name, default=str(default))
-    if not text.strip().lstrip("-").isdigit() or not low <= int(text) <= high:
-        raise ImproperlyConfigured(
-            f'expected {name} to be a number from {low} to {high}, received "{text}"'
-        )
-    return int(text)
-
-
-def _rate(text: str) -> tuple[int, int]:
-    """Return a rate such as "600/minute" as a number of requests and a number of seconds."""
-    seconds = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
-    count, _, period = text.partition("/")
-    if not count.isdigit() or int(count) < 1 or period not in seconds:
-        expected = "a rate such as 600/minute, a second, minute, hour or day"
-        raise ImproperlyConfigured(f'expected {expected}, received "{text}"')
-    return int(count), seconds[period]
-
 
 # Where things are
 DATA_DIR = private_folder(Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve())
 HOST = env.str("HOST", default="127.0.0.1")
-PORT = _number("PORT", 8000, 1, 65535)
+PORT = number("PORT", 8000, 1, 65535)
 REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{redis_socket(DATA_DIR)}"
 EMBEDDED_REDIS = not env.str("REDIS_URL", default="")
 
@@ -50,10 +24,9 @@ EMBEDDED_REDIS = not env.str("REDIS_URL", default="")
 DEBUG = env.bool("DEBUG", default=False)
 HTTPS = env.bool("HTTPS", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="") or secret_key(DATA_DIR)
-_visible_outside = HOST not in ("127.0.0.1", "localhost", "::1")
-ALLOWED_HOSTS = env.list(
-    "ALLOWED_HOSTS",
-    default=["*"] if _visible_outside else ["127.0.0.1", "[::1]"],
+_is_visible = HOST not in ("127.0.0.1", "localhost", "::1")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or (
+    own_hosts(HOST) if _is_visible else ["127.0.0.1", "[::1]"]
 )
 ALLOWED_HOSTS.append("localhost")  # for health checks on the machine itself
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
@@ -61,33 +34,52 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 365
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
+# With HTTPS a proxy is before the site: on this machine, or in a network of its own.
+NEAR = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
+TRUSTED_PROXIES = networks("TRUSTED_PROXIES", NEAR if HTTPS else "")
 if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_HSTS_SECONDS = 60 * 60 * 24 * 365
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = True
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    # Browsers that ship a list of sites keep to it for years: it is asked for, never by default.
+    SECURE_HSTS_PRELOAD = env.bool("HSTS_PRELOAD", default=False)
+SILENCED_SYSTEM_CHECKS = ["security.W021"]  # that HSTS_PRELOAD is off
 
 # The address of the source code, for the footer; empty: no link
 SOURCE_URL = env.str("SOURCE_URL", default="")
 
 # Limits
-MAX_UPLOAD_BYTES = _number("MAX_UPLOAD_MB", 20, 1, 1000) * 1024 * 1024
-MAX_PIXELS = _number("MAX_MEGAPIXELS", 60, 1, 1000) * 1_000_000
+MAX_UPLOAD_BYTES = number("MAX_UPLOAD_MB", 20, 1, 1000) * 1024 * 1024
+MAX_PIXELS = number("MAX_MEGAPIXELS", 60, 1, 1000) * 1_000_000
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
 DATA_UPLOAD_MAX_NUMBER_FILES = 200  # each is an open file while its request is under way
-MAX_BATCH_BYTES = _number("MAX_BATCH_MB", 200, 1, 10_000) * 1024 * 1024
-MAX_BATCH_ROWS = _number("MAX_BATCH_ROWS", 100000, 1, 10_000_000)
-MAX_BATCH_FILES = _number("MAX_BATCH_FILES", 10000, 1, 65535)
-MAX_BATCH_UNPACKED_BYTES = _number("MAX_BATCH_UNPACKED_MB", 1000, 1, 100_000) * 1024 * 1024
-MAX_BATCH_RATIO = _number("MAX_BATCH_RATIO", 100, 1, 2000)
-BODY_SECONDS = _number("BODY_SECONDS", 60, 1, 3600)
-HEADER_SECONDS = _number("HEADER_SECONDS", 10, 1, 3600)
-MAX_CONNECTIONS = _number("MAX_CONNECTIONS", 4000, 10, 1_000_000)
-MAX_CONNECTIONS_OF_ADDRESS = _number("MAX_CONNECTIONS_OF_ADDRESS", 400, 1, 1_000_000)
-WEB_THREADS = _number("WEB_THREADS", 32, 2, 256)
+MAX_BATCH_BYTES = number("MAX_BATCH_MB", 200, 1, 10_000) * 1024 * 1024
+MAX_BATCH_ROWS = number("MAX_BATCH_ROWS", 100000, 1, 10_000_000)
+MAX_BATCH_FILES = number("MAX_BATCH_FILES", 10000, 1, 65535)
+MAX_BATCH_UNPACKED_BYTES = number("MAX_BATCH_UNPACKED_MB", 1000, 1, 100_000) * 1024 * 1024
+MAX_BATCH_RATIO = number("MAX_BATCH_RATIO", 100, 1, 2000)
+BODY_SECONDS = number("BODY_SECONDS", 60, 1, 3600)
+HEADER_SECONDS = number("HEADER_SECONDS", 10, 1, 3600)
+MAX_CONNECTIONS = number("MAX_CONNECTIONS", 4000, 10, 1_000_000)
+MAX_CONNECTIONS_OF_ADDRESS = number("MAX_CONNECTIONS_OF_ADDRESS", 400, 1, 1_000_000)
+WEB_THREADS = number("WEB_THREADS", 32, 2, 256)
 
-API_RATE = _rate(env.str("API_RATE", default="1200/minute"))
-API_ANONYMOUS_RATE = _rate(env.str("API_ANONYMOUS_RATE", default="120/minute"))
+API_RATE = rate("API_RATE", "1200/minute")
+API_ANONYMOUS_RATE = rate("API_ANONYMOUS_RATE", "120/minute")
+FORM_RATE = rate("FORM_RATE", "1200/minute")
+SIGN_UP_RATE = rate("SIGN_UP_RATE", "30/hour")
+WRONG_PASSWORD_RATE = rate("WRONG_PASSWORD_RATE", "60/hour")
+# What one sender may have: waiting uploads, images a day, stored uploads and megabytes, and bulk
+# jobs under way; 0: no bound.
+QUOTA = bounds(
+    "QUOTA",
+    {"waiting": 10_000, "day": 5_000_000, "files": 5_000_000, "megabytes": 50_000, "batches": 20},
+)
+QUOTA_ANONYMOUS = bounds(
+    "QUOTA_ANONYMOUS",
+    {"waiting": 5_000, "day": 500_000, "files": 1_000_000, "megabytes": 5_000, "batches": 5},
+)
 
 # Recognition
 # worker.reading.devices reads it, too: it is used without Django.
@@ -97,9 +89,9 @@ if ENGINE not in ENGINES:
 CONVERTED_DIR = Path(env.str("CONVERTED_DIR", default="") or DATA_DIR / "converted").resolve()
 GPUS = env.list("GPUS", default=[])
 REQUIRE_GPU = env.bool("REQUIRE_GPU", default=False)
-CLASSIFY_PROCESSES = _number("CLASSIFY_PROCESSES", max(1, len(GPUS)), 1, 64)
-CLASSIFY_BATCH = _number("CLASSIFY_BATCH", 32, 1, 1024)
-BULK_HELPERS = _number("BULK_HELPERS", min(3, (os.cpu_count() or 1) - 1), 0, 64)
+CLASSIFY_PROCESSES = number("CLASSIFY_PROCESSES", max(1, len(GPUS)), 1, 64)
+CLASSIFY_BATCH = number("CLASSIFY_BATCH", 32, 1, 1024)
+BULK_HELPERS = number("BULK_HELPERS", min(3, (os.cpu_count() or 1) - 1), 0, 64)
 
 # Training
 TRAIN_GPUS = env.list("TRAIN_GPUS", default=GPUS)
@@ -107,14 +99,14 @@ TRAIN_GPUS = env.list("TRAIN_GPUS", default=GPUS)
 MNIST_DIR = env.str("MNIST_DIR", default="")
 if MNIST_DIR and not Path(MNIST_DIR).is_dir():
     raise ImproperlyConfigured(f"expected MNIST_DIR to be a folder, received {MNIST_DIR}")
-TRAIN_THREADS = _number("TRAIN_THREADS", max(2, (os.cpu_count() or 2) - 1), 1, 256)
-RETRAIN_AFTER = _number("RETRAIN_AFTER", 0, 0, 1_000_000)
+TRAIN_THREADS = number("TRAIN_THREADS", max(2, (os.cpu_count() or 2) - 1), 1, 256)
+RETRAIN_AFTER = number("RETRAIN_AFTER", 0, 0, 1_000_000)
 
 # The queue
-MIN_FREE_BYTES = _number("MIN_FREE_MB", 100, 0, 10_000_000) * 1024 * 1024
-MAX_QUEUED = _number("MAX_QUEUED", 20_000, 1, 10_000_000)
-LEASE_SECONDS = _number("LEASE_SECONDS", 60, 5, 3600)
-SWEEP_SECONDS = _number("SWEEP_SECONDS", 10, 1, 600)
+MIN_FREE_BYTES = number("MIN_FREE_MB", 100, 0, 10_000_000) * 1024 * 1024
+MAX_QUEUED = number("MAX_QUEUED", 20_000, 1, 10_000_000)
+LEASE_SECONDS = number("LEASE_SECONDS", 60, 5, 3600)
+SWEEP_SECONDS = number("SWEEP_SECONDS", 10, 1, 600)
 MAX_ATTEMPTS = 3
 
 INSTALLED_APPS = [
@@ -143,6 +135,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "digits.middleware.owner",
+    "digits.middleware.throttled",
     "digits.middleware.SignInFirst",
     "axes.middleware.AxesMiddleware",
 ]
@@ -210,6 +203,7 @@ AUTHENTICATION_BACKENDS = [
 AXES_FAILURE_LIMIT = 10
 AXES_COOLOFF_TIME = timedelta(minutes=10)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "digits.addresses.network_of_request"
 AXES_LOCKOUT_TEMPLATE = "digits/locked_out.html"
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
@@ -245,7 +239,6 @@ REST_FRAMEWORK = {
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "digits.api.errors.handle",
     "URL_FORMAT_OVERRIDE": None,
-    "NUM_PROXIES": 1 if HTTPS else 0,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Digits",

@@ -9,7 +9,9 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 
+from digits import rates
 from digits.accounts.owners import VISITOR
+from digits.addresses import network_of_request
 from digits.models import Batch, Upload
 
 
@@ -26,6 +28,12 @@ def take_uploads_along(sender: type[User], request: HttpRequest, user: User, **_
         if moved:
             text = f"{moved} upload{pluralize(moved, ' was,s were')} moved to your account."
             messages.info(request, text, fail_silently=True)
+
+
+def count_wrong_password(sender: Any, request: HttpRequest | None = None, **_: Any) -> None:
+    """Receive the signal that a sign-in failed: see rates.WRONG_PASSWORDS."""
+    if request is not None:
+        rates.WRONG_PASSWORDS.count(network_of_request(request))
 
 
 def delete(user: User) -> int:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
+from digits.addresses import network_of
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
@@ -24,12 +26,12 @@ VISITOR = "visitor"
 class Owner:
     """An owner of uploads: an account, or else a browser session.
 
-    session: the request's session, or a dictionary if it has none.
-    address: the network address of a request that has neither account nor session.
+    session: the request's session; None for a program, which has none.
+    address: the network address that the request came from.
     """
 
     user: User | None
-    session: SessionBase | MutableMapping[str, Any]
+    session: SessionBase | MutableMapping[str, Any] | None
     address: str = ""
 
     @property
@@ -39,29 +41,28 @@ class Owner:
     @property
     def visitor(self) -> str:
         """The id of the browser session; empty before its first upload."""
-        name: str = self.session.get(VISITOR, "")
+        name: str = (self.session or {}).get(VISITOR, "")
         return name
 
     @property
     def sender(self) -> str:
-        """A name for whose uploads take turns with those of others; no address can be read in it.
+        """A name for whoever shares the site's room and time with others: an account, or else all
+        that comes from one place, since a browser session costs nothing.
 
-        It is empty for nobody, and for a browser session before its first upload.
+        No address can be read in it. It is empty where none is known.
         """
         if self.user:
             return f"u{self.user.pk}"
-        if self.address:
-            return _sender_at(self.address)
-        return f"v{self.visitor[:30]}" if self.visitor else ""
+        return _sender_at(network_of(self.address)) if self.address else ""
 
     def fields(self) -> dict[str, Any]:
         """Return the owner's fields for a new row; a new browser session gets its id here.
 
-        What comes from an address alone is nobody's, and stands in no list but the admin's.
+        What a program sends without an account is nobody's, and stands in no list but the admin's.
         """
         if self.user:
             return {"user": self.user}
-        if self.address:
+        if self.session is None:
             return {}
         if not self.visitor:
             self.session[VISITOR] = uuid.uuid4().hex

@@ -31,7 +31,8 @@ class TokenAuthentication(authentication.BaseAuthentication):
                 "Expected the header Authorization to be Bearer and a token that was made on"
                 " /account/tokens/ and not revoked."
             )
-        request._request.owner = Owner(token.user, {})
+        address = request._request.owner.address
+        request._request.owner = Owner(token.user, None, address)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

@@ -10,7 +10,7 @@ from rest_framework import exceptions, status, views
 from rest_framework.response import Response
 
 from digits.problems import MEDIA_TYPE, problem
-from digits.uploads.queue import FULL_SECONDS, QueueFull
+from digits.quotas import NotTaken
 
 NOT_FOUND = "There is nothing at this address, or it is not yours to see."
 
@@ -23,21 +23,29 @@ class Unprocessable(exceptions.APIException):
     status_code = status.HTTP_422_UNPROCESSABLE_ENTITY
 
 
+class Refused(exceptions.APIException):
+    """What is sent is not taken now."""
+
+    def __init__(self, error: NotTaken) -> None:
+        super().__init__(str(error))
+        self.status_code, self.wait = error.status, error.seconds
+
+
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return problem details for an exception; None for an unexpected one, which becomes a 500."""
     if isinstance(error, Http404 | ObjectDoesNotExist):  # deleted just now, perhaps
         error = exceptions.NotFound(NOT_FOUND)
     elif isinstance(error, PermissionDenied):
         error = exceptions.PermissionDenied()
-    elif isinstance(error, QueueFull):
-        error = exceptions.Throttled(FULL_SECONDS, str(error))
+    elif isinstance(error, NotTaken):
+        error = Refused(error)
     answer = views.exception_handler(error, context)
     if answer is None:
         return None
     answer.data = _problem(error)
     answer.content_type = MEDIA_TYPE
-    if isinstance(error, exceptions.Throttled) and error.wait is not None:
-        answer["Retry-After"] = str(error.wait)
+    if seconds := getattr(error, "wait", None):
+        answer["Retry-After"] = str(seconds)
     return answer
 
 

@@ -14,11 +14,13 @@ from django.db import transaction
 from django.db.models.fields.files import FieldFile
 from django.template.defaultfilters import filesizeformat
 
+from digits import quotas
 from digits.batches import parts
 from digits.files import as_binary
 from digits.models import Batch, BatchPart
 from digits.models.uploads import Source
 from digits.queue import wake_ups
+from digits.quotas import NotTaken
 from digits.shortages import check_disk
 from worker.files import plans
 from worker.files.plans import BulkError
@@ -54,8 +56,12 @@ class Prepared:
             BulkError: files are missing, too large or of another kind; the message is for the
                 sender.
             NoRoom: the disk is full, but for MIN_FREE_MB.
+            NotTaken: the sender's quota is spent.
         """
+        self._sender = owner.sender
         check_disk()
+        quotas.check(self._sender)
+        _check_running(self._sender)
         _check_sizes([*files, *([labels] if labels else [])])
         with ExitStack() as opened:
             file, label_file = _recognized(files, labels, opened)
@@ -79,12 +85,17 @@ class Prepared:
 
     def store(self) -> Batch:
         """Store the rows in one transaction, then wake the workers."""
+        batch = self._batch
+        batch.size = batch.file.size + (batch.labels.size if batch.labels else 0)
         with transaction.atomic():
-            self._batch.save()
-            rows = [BatchPart(batch=self._batch, **vars(part)) for part in self._plan.parts]
+            usage = quotas.charge({self._sender: quotas.Charge(sent=batch.total, size=batch.size)})
+            _check_running(self._sender)
+            batch.usage_id = usage.get(self._sender)
+            batch.save()
+            rows = [BatchPart(batch=batch, **vars(part)) for part in self._plan.parts]
             BatchPart.objects.bulk_create(rows, batch_size=PARTS_AT_ONCE)
             wake_ups.send_after_commit(parts.TASK)
-        return self._batch
+        return batch
 
     def discard(self) -> None:
         """Delete the files, if the job is not stored."""
@@ -103,6 +114,7 @@ def submit(
 
     Raises:
         BulkError: files are missing, too large or of another kind; the message is for the sender.
+        NotTaken: the sender's quota is spent.
     """
     prepared = Prepared(files, owner, source, labels)
     try:
@@ -110,6 +122,14 @@ def submit(
     except BaseException:
         prepared.discard()
         raise
+
+
+def _check_running(sender: str) -> None:
+    """Raise NotTaken where a sender has so many bulk jobs under way that no more are taken."""
+    most = quotas.bounds_of(sender)["batches"]
+    running = Batch.objects.unfinished().filter(usage__sender=sender)
+    if sender and 0 < most <= running.count():
+        raise NotTaken(f"{most} of your bulk jobs are under way. Send the next when one has ended.")
 
 
 def _check_sizes(files: list[UploadedFile[bytes]]) -> None:

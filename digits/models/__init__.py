@@ -8,6 +8,7 @@ from digits.models.rereadings import Rereading
 from digits.models.tallies import Tally
 from digits.models.training import TrainingEvent, TrainingRun
 from digits.models.uploads import Digit, Prediction, Upload
+from digits.models.usage import Usage
 from digits.models.versions import Activation, ModelVersion
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "TrainingEvent",
     "TrainingRun",
     "Upload",
+    "Usage",
 ]

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from digits.models.owned import OwnedQuerySet
 from digits.models.uploads import Source, dated_path
+from digits.models.usage import Charged
 from digits.queue.leases import Leased
 from worker.files import plans
 
@@ -37,7 +38,7 @@ class BatchQuerySet(OwnedQuerySet["Batch"]):
         return self.filter(status__in=BATCH_UNFINISHED)
 
 
-class Batch(models.Model):
+class Batch(Charged):
     """One file of many images. Its row is the truth: see digits.batches.parts."""
 
     class Kind(models.TextChoices):

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from digits.models.corrections import LABELS, NOT_A_DIGIT
 from digits.models.owned import OwnedQuerySet
+from digits.models.usage import Charged
 from digits.queue.leases import Leased
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ class UploadQuerySet(OwnedQuerySet["Upload"]):
         return len(held)
 
 
-class Upload(Leased):
+class Upload(Charged, Leased):
     """One image that was sent. Its row is the queue: see digits.uploads.queue."""
 
     when_claimed: ClassVar = {"status": Status.RUNNING}

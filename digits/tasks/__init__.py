@@ -6,6 +6,7 @@ import time
 from celery import shared_task
 from django.conf import settings
 
+from digits import quotas
 from digits.accounts import idempotency
 from digits.batches import parts
 from digits.learning import runs
@@ -33,6 +34,7 @@ SWEPT = (
     rereading.sweep,
     idempotency.sweep,
     parts.sweep,
+    quotas.sweep,
     tallies.settle_if_due,
 )
 # A message that a killed worker had taken is sent again.

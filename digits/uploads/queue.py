@@ -11,16 +11,17 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Count, Max, QuerySet
 from django.utils import timezone
 
+from digits import quotas
 from digits.models import Upload
 from digits.models.uploads import Status
 from digits.queue import leases, notifications, wake_ups
+from digits.quotas import NotTaken
 
 logger = logging.getLogger(__name__)
 TASK = "digits.classify"
-FULL_SECONDS = 10  # after which a sender may try again, when the queue was full
 ANSWER = ("status", "reading", "error")  # what those who wait for an upload want to know
 COUNT_SECONDS = 1.0  # between two counts of what waits
 FINISHED = "digits:finished"  # the channel for uploads that have ended: see `finished`
@@ -91,7 +92,7 @@ def _first_queued(most: int) -> tuple[str, tuple[Any, ...]]:
     return queued.values("pk")[:most].query.sql_with_params()
 
 
-class QueueFull(Exception):
+class QueueFull(NotTaken):
     """So many uploads are waiting that no more are taken."""
 
     def __init__(self) -> None:
@@ -111,9 +112,13 @@ class _Room:
         return time.monotonic() < self._known_until
 
     def count(self) -> None:
-        """Count what waits."""
+        """Count what waits, and see to it that senders with too much of it are refused."""
         self._known_until = time.monotonic() + COUNT_SECONDS
-        self._is_full = count(settings.MAX_QUEUED) >= settings.MAX_QUEUED
+        counted = count(settings.MAX_QUEUED)
+        self._is_full = counted >= settings.MAX_QUEUED
+        bounds = [quota["waiting"] for quota in (settings.QUOTA, settings.QUOTA_ANONYMOUS)]
+        if counted > min((one for one in bounds if one), default=counted):
+            _refuse_senders(counted)
 
     def check(self) -> None:
         """Count if that was long ago, and raise QueueFull where MAX_QUEUED uploads wait."""
@@ -125,6 +130,15 @@ class _Room:
         """Raise QueueFull where MAX_QUEUED uploads waited when they were last counted."""
         if self._is_full:
             raise QueueFull
+
+
+def _refuse_senders(most: int) -> None:
+    """Have those refused for a moment of whose uploads more wait than their quota allows."""
+    queued = Upload.objects.in_state(Status.QUEUED).exclude(sender="").order_by()
+    for sender, waiting in queued.values_list("sender").annotate(Count("pk"))[:most]:
+        if 0 < quotas.bounds_of(sender)["waiting"] < waiting:
+            message = f"{waiting:,} of your images are waiting to be read. Send more when they are."
+            quotas.note(sender, NotTaken(message))
 
 
 room = _Room()

@@ -16,7 +16,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import close_old_connections, connection, transaction
 
-from digits import files
+from digits import files, quotas
 from digits.accounts.owners import Owner
 from digits.models import Upload
 from digits.models.uploads import Source, upload_path
@@ -56,10 +56,11 @@ class Prepared:
 
         Raises:
             NoRoom: the disk is full, but for MIN_FREE_MB.
-            QueueFull: MAX_QUEUED uploads are waiting.
+            NotTaken: too many uploads are waiting, or the sender's quota is spent.
         """
         check_disk()
         queue.room.check()
+        quotas.check(owner.sender)
         self._sent = _received(file, owner, source)
 
     def store(self) -> Upload:
@@ -79,7 +80,7 @@ def submit(file: UploadedFile[bytes], owner: Owner, source: str = Source.FILE) -
     """Store a checked file and its row, and wake the workers.
 
     Raises:
-        QueueFull: MAX_QUEUED uploads are waiting.
+        NotTaken: too many uploads are waiting, or the sender's quota is spent.
     """
     prepared = Prepared(file, owner, source)
     try:
@@ -95,6 +96,7 @@ async def submit_async(file: UploadedFile[bytes], owner: Owner, source: str) -> 
     if not queue.room.is_known:
         await sync_to_async(queue.room.count)()
     queue.room.refuse_if_full()
+    quotas.check(owner.sender)
     if files.is_small(file.size):
         sent = _received(file, owner, source)
     else:
@@ -118,9 +120,8 @@ def _received(file: UploadedFile[bytes], owner: Owner, source: str) -> _Sent:
     fields = owner.fields()
     header: Header | None = getattr(file, "header", None)  # of the check
     is_large = header is not None and header.width * header.height > LARGE
-    sent = _Sent(
-        Upload(name=name[-200:], source=source, sender=owner.sender, is_large=is_large, **fields)
-    )
+    fields |= {"sender": owner.sender, "is_large": is_large, "size": file.size or 0}
+    sent = _Sent(Upload(name=name[-200:], source=source, **fields))
     if files.is_small(file.size):
         sent.content = file.read()
     else:
@@ -175,8 +176,15 @@ def _store_each(group: list[_Sent]) -> None:
 def _store(group: Sequence[_Sent]) -> None:
     for one in group:
         one.upload.pk = None  # of a try that was rolled back
-    rows = statements.Insert([one.upload for one in group], late=["file", "turn"])
+    rows = statements.Insert([one.upload for one in group], late=["file", "turn", "usage"])
+    charges: dict[str, quotas.Charge] = {}
+    for one in group:
+        charge = quotas.Charge(sent=1, stored=1, size=one.upload.size or 0)
+        charges.setdefault(one.upload.sender, quotas.Charge()).add(charge)
     with transaction.atomic():
+        usage = quotas.charge(charges)
+        for one in group:
+            one.upload.usage_id = usage.get(one.upload.sender)
         small = [one for one in group if one.content is not None]
         if small:
             assert isinstance(default_storage, files.Files), "only this storage has small files"

@@ -17,6 +17,7 @@ from digits.batches import parts as jobs
 from digits.batches import submission
 from digits.batches.results import download
 from digits.models import Batch
+from digits.quotas import NotTaken
 from digits.versions.reports import CLASSES, heat_map
 from digits.views.fragments import page_or_part
 from worker.files.plans import BulkError
@@ -32,7 +33,7 @@ def batches(request: OwnedRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             return redirect(submission.submit(request.FILES.getlist("file"), request.owner))
-        except BulkError as error:
+        except (BulkError, NotTaken) as error:
             refused = str(error)
     found = Batch.objects.visible_to(request.owner).defer("error_detail", "confusion")
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))

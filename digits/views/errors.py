@@ -1,6 +1,7 @@
 """Error pages, and problem details under /api/."""
 
 import sys
+from math import ceil
 
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
@@ -34,6 +35,16 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         "Page not found",
         "There is nothing at this address, or it is not yours to see.",
     )
+
+
+def too_many(request: HttpRequest, seconds: int) -> HttpResponse:
+    """Ask whoever sends too much to wait for so many seconds."""
+    wait = f"{ceil(seconds / 60)} minutes" if seconds > 90 else "a minute"
+    response = _page(
+        request, 429, "Too many requests", f"Too much was sent from here. Try again in {wait}."
+    )
+    response.headers["Retry-After"] = str(seconds)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

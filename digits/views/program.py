@@ -20,7 +20,7 @@ from digits.accounts.owners import OwnedRequest, Owner
 from digits.forms import UploadForm, check_image
 from digits.models import Upload
 from digits.models.uploads import Source, Status
-from digits.uploads.queue import FULL_SECONDS, QueueFull
+from digits.quotas import NotTaken
 from digits.uploads.submission import submit_async
 from digits.uploads.waiting import wait_until_finished
 
@@ -59,9 +59,10 @@ async def classify(request: OwnedRequest) -> HttpResponse:
         upload = await submit_async(file, owner, Source.API)
     except ValidationError as error:
         return _text(error.messages[0], 400)
-    except QueueFull as full:
-        response = _text(str(full), 429)
-        response.headers["Retry-After"] = str(FULL_SECONDS)
+    except NotTaken as refusal:
+        response = _text(str(refusal), refusal.status)
+        if refusal.seconds:
+            response.headers["Retry-After"] = str(refusal.seconds)
         return response
     answer = await answer_for(upload)
     return _text(answer.text, answer.status)
@@ -133,7 +134,7 @@ async def _sender(request: OwnedRequest) -> Owner | None:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         token = await sync_to_async(tokens.find)(secret.strip())
-        return Owner(token.user, {}) if token else None
+        return Owner(token.user, None, request.owner.address) if token else None
     return request.owner if settings.ANONYMOUS else None
 
 

@@ -19,7 +19,7 @@ from digits.forms import UploadForm
 from digits.models import Upload
 from digits.models.uploads import Source
 from digits.pictures import examples
-from digits.uploads.queue import QueueFull
+from digits.quotas import NotTaken
 from digits.views.fragments import kept
 from digits.views.site import PARTS, result_context
 from worker.images import formats
@@ -70,8 +70,8 @@ def _receive(
         try:
             source = Source.DRAWING if drawn else Source.FILE
             sent.append(form.save(request.owner, source=source))
-        except QueueFull as full:
-            refused.append((name, str(full)))
+        except NotTaken as refusal:
+            refused.append((name, str(refusal)))
     if drawn and sent:
         _forget_unfinished_drawing(request)
     return sent, refused

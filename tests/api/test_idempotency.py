@@ -156,4 +156,4 @@ def test_whoever_lost_a_stale_key_stores_nothing(ann):
 
 def test_nobody_has_no_keys():
     with pytest.raises(ValueError, match="nobody"):
-        idempotency.once(Owner(None, {}, "10.0.0.1"), "a key", "x", "upload", Slow)
+        idempotency.once(Owner(None, None, "10.0.0.1"), "a key", "x", "upload", Slow)

@@ -28,7 +28,7 @@ from tests.storage import stored_files
 
 pytestmark = pytest.mark.django_db(transaction=True)
 COUNT = 12
-NOBODY = Owner(None, {}, "10.0.0.1")
+NOBODY = Owner(None, None, "10.0.0.1")
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +132,7 @@ def test_uploads_of_many_threads_are_stored_without_being_held_up(wake_ups_heard
 def test_uploads_of_one_group_take_turns():
     with piled_up():
         uploads = in_threads(
-            lambda number: submit(small(), Owner(None, {}, f"10.0.0.{number % 2}")), range(COUNT)
+            lambda number: submit(small(), Owner(None, None, f"10.0.0.{number % 2}")), range(COUNT)
         )
     assert sorted(upload.turn for upload in uploads) == sorted([*range(COUNT // 2)] * 2)
 

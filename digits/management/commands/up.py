@@ -23,6 +23,7 @@ from digits.connections import SOCKET
 from digits.supervisor import CannotRun, Service, Supervisor
 
 BACKLOG = 2048  # connections that wait while the web server starts again
+LOCAL = ("127.0.0.1", "localhost", "::1")
 LATER = 3.0  # seconds after which what nobody waits for is started
 
 
@@ -57,6 +58,9 @@ class Command(BaseCommand):
         while not _answers("/health/live"):
             time.sleep(0.2)
         self.log(f"open {address()} ; the admin is at {address()}admin/")
+        if settings.HOST not in LOCAL:
+            names = ", ".join(dict.fromkeys(settings.ALLOWED_HOSTS))
+            self.log(f"answers to {names}; add other names with ALLOWED_HOSTS")
         while not _answers("/health/ready"):
             time.sleep(0.5)
         self.log("ready to read; Ctrl-C stops everything")

@@ -9,6 +9,9 @@ const FAILED = {
   0: "The site cannot be reached. Try once more in a moment.",
   403: "The page is too old. Load it again, then send once more.",
   413: "The file is too large.",
+  429: "Too much was sent from here. Try once more in a minute.",
+  503: "The site is busy. Try once more in a moment.",
+  507: "The disk of this site is full. Tell whoever looks after it.",
 };
 
 const sendForm = document.querySelector("[data-drop]");

@@ -1,0 +1,72 @@
+"""Values of settings, as the environment gives them: read, checked, and refused with a reason."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+env = environ.Env()
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
+
+
+def number(name: str, default: int, low: int, high: int) -> int:
+    """Return a whole number between two bounds from the environment.
+
+    Raises:
+        ImproperlyConfigured: it is another value.
+    """
+    text = env.str(name, default=str(default))
+    if not text.strip().lstrip("-").isdigit() or not low <= int(text) <= high:
+        raise ImproperlyConfigured(
+            f'expected {name} to be a number from {low} to {high}, received "{text}"'
+        )
+    return int(text)
+
+
+def rate(name: str, default: str) -> tuple[int, int]:
+    """Return a rate such as "600/minute" as a number of requests and a number of seconds.
+
+    Raises:
+        ImproperlyConfigured: it is another value.
+    """
+    text = env.str(name, default=default)
+    count, _, period = text.partition("/")
+    if not count.isdigit() or int(count) < 1 or period not in SECONDS:
+        expected = "a rate such as 600/minute, a second, minute, hour or day"
+        raise ImproperlyConfigured(f'expected {name} to be {expected}, received "{text}"')
+    return int(count), SECONDS[period]
+
+
+def networks(name: str, default: str) -> list[IPv4Network | IPv6Network]:
+    """Return networks, which are given as addresses or as "10.0.0.0/8", separated by commas.
+
+    Raises:
+        ImproperlyConfigured: one of them is none.
+    """
+    found = []
+    for text in env.list(name, default=default.split(",")):
+        try:
+            found += [ip_network(text.strip())] if text.strip() else []
+        except ValueError as error:
+            raise ImproperlyConfigured(
+                f"expected {name} to be addresses or networks, separated by commas: {error}"
+            ) from error
+    return found
+
+
+def bounds(name: str, default: dict[str, int]) -> dict[str, int]:
+    """Return named bounds, given as "waiting=100,day=5000"; those left out have their defaults.
+
+    Raises:
+        ImproperlyConfigured: a name is none of the default's, or a value is no number.
+    """
+    found = dict(default)
+    for text in env.list(name, default=[]):
+        key, _, value = text.partition("=")
+        if key.strip() not in default or not value.strip().isdecimal():
+            expected = ",".join(f"{one}={most}" for one, most in default.items())
+            raise ImproperlyConfigured(
+                f'expected {name} to be made of bounds as in "{expected}", received "{text}"'
+            )
+        found[key.strip()] = int(value)
+    return found
