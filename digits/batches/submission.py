@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import zipfile
 from contextlib import ExitStack
@@ -73,6 +74,7 @@ class Prepared:
                 kind=self._plan.kind,
                 labelled=self._plan.labelled,
                 total=self._plan.total,
+                size=sum(one.seek(0, os.SEEK_END) for one in (file, label_file) if one),
                 **owner.fields(),
             )
             try:
@@ -86,9 +88,9 @@ class Prepared:
     def store(self) -> Batch:
         """Store the rows in one transaction, then wake the workers."""
         batch = self._batch
-        batch.size = batch.file.size + (batch.labels.size if batch.labels else 0)
         with transaction.atomic():
-            usage = quotas.charge({self._sender: quotas.Charge(sent=batch.total, size=batch.size)})
+            charge = quotas.Charge(sent=batch.total, size=batch.size or 0)
+            usage = quotas.charge({self._sender: charge})
             _check_running(self._sender)
             batch.usage_id = usage.get(self._sender)
             batch.save()
