@@ -12,17 +12,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks.processes import memory_of, name_of
 from tests.site import Site
 
 SETTLED_SECONDS, IDLE_SECONDS = 10, 20
-NAMES = {
-    "manage.py up": "up",
-    "manage.py serve": "web",
-    "classify@": "classify worker",
-    "train@": "train worker",
-    " beat ": "beat",
-    "valkey": "redis",
-}
 
 
 def measure() -> dict:
@@ -60,10 +53,8 @@ def _seconds_until_ready(site: Site) -> float:
 def _memory(site: Site) -> dict[str, int]:
     found: dict[str, int] = {}
     for pid, command in site.processes().items():
-        name = next((name for part, name in NAMES.items() if part in command), "other")
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-        (pss,) = (int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-        found[name] = found.get(name, 0) + round(pss / 1024)
+        name = name_of(command)
+        found[name] = found.get(name, 0) + round(memory_of(pid))
     return found
 
 
