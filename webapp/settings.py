@@ -103,6 +103,8 @@ TRAIN_THREADS = number("TRAIN_THREADS", max(2, (os.cpu_count() or 2) - 1), 1, 25
 RETRAIN_AFTER = number("RETRAIN_AFTER", 0, 0, 1_000_000)
 
 # The queue
+# Whether files keep what tells where, when and by whom a picture was taken.
+KEEP_ORIGINALS = env.bool("KEEP_ORIGINALS", default=False)
 MIN_FREE_BYTES = number("MIN_FREE_MB", 100, 0, 10_000_000) * 1024 * 1024
 MAX_QUEUED = number("MAX_QUEUED", 20_000, 1, 10_000_000)
 LEASE_SECONDS = number("LEASE_SECONDS", 60, 5, 3600)

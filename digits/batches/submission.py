@@ -25,6 +25,7 @@ from digits.quotas import NotTaken
 from digits.shortages import check_disk
 from worker.files import plans
 from worker.files.plans import BulkError
+from worker.images import metadata
 from worker.images.decoding import read_header
 from worker.images.errors import ImageError
 
@@ -203,7 +204,8 @@ def _packed(files: list[UploadedFile[bytes]], opened: ExitStack) -> BinaryIO:
             name = f"{number}-{_name(file)}" if _name(file) in names else _name(file)
             names.add(name)
             file.seek(0)
-            archive.writestr(name, file.read())
+            data = file.read()
+            archive.writestr(name, data if settings.KEEP_ORIGINALS else metadata.removed(data))
     return target
 
 

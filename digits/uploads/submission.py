@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import close_old_connections, connection, transaction
@@ -23,6 +25,7 @@ from digits.models.uploads import Source, upload_path
 from digits.queue import statements, wake_ups
 from digits.shortages import check_disk
 from digits.uploads import queue
+from worker.images import metadata
 from worker.images.decoding import Header
 
 # Pixels. What has fewer takes some 20 ms, so that 32 of them hold up others for half a second.
@@ -43,6 +46,7 @@ class _Sent:
     error: BaseException | None = None
 
 
+_large_files = threading.BoundedSemaphore(4)  # each is in memory while it is stored
 _waiting: list[_Sent] = []
 _together = threading.Lock()
 _storing: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
@@ -120,13 +124,22 @@ def _received(file: UploadedFile[bytes], owner: Owner, source: str) -> _Sent:
     fields = owner.fields()
     header: Header | None = getattr(file, "header", None)  # of the check
     is_large = header is not None and header.width * header.height > LARGE
-    fields |= {"sender": owner.sender, "is_large": is_large, "size": file.size or 0}
+    fields |= {"sender": owner.sender, "is_large": is_large}
     sent = _Sent(Upload(name=name[-200:], source=source, **fields))
     if files.is_small(file.size):
-        sent.content = file.read()
+        sent.content = _kept_of(file.read())
+        sent.upload.size = len(sent.content)
     else:
-        sent.upload.file.save(name, file, save=False)
+        with _large_files:
+            content = ContentFile(_kept_of(file.read()))
+            sent.upload.file.save(name, content, save=False)
+            sent.upload.size = content.size
     return sent
+
+
+def _kept_of(data: bytes) -> bytes:
+    """Return what is stored of a file: without metadata, unless KEEP_ORIGINALS is on."""
+    return data if settings.KEEP_ORIGINALS else metadata.removed(data)
 
 
 def _forget(sent: _Sent) -> None:

@@ -5,17 +5,20 @@ tests/system/test_postgres.py runs this file on PostgreSQL, too.
 
 import asyncio
 import contextlib
+import io
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, connections, transaction
 from django.db.utils import DataError, IntegrityError
+from PIL import Image
 
 from digits.accounts.owners import Owner
 from digits.models import SmallFile, Upload
@@ -23,7 +26,7 @@ from digits.queue import wake_ups
 from digits.uploads import queue, submission
 from digits.uploads.queue import TASK
 from digits.uploads.submission import submit, submit_async
-from tests.pictures import noisy_page
+from tests.pictures import encoded, noisy_page
 from tests.storage import stored_files
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -294,3 +297,21 @@ def test_a_name_that_the_database_refuses_fails_alone():
         results = in_threads(lambda owner: submit(small(), owner), owners)
     assert all(isinstance(results[place], Upload) for place in (0, 2))
     assert isinstance(results[1], Upload | ValueError | DataError)
+
+
+@pytest.mark.parametrize("side", [40, 400])
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_is_stored_tells_nothing_of_the_person(settings, redis, side, keep):
+    """A small file lies in the database, and a large one on the disk."""
+    settings.KEEP_ORIGINALS = keep
+    exif = Image.Exif()
+    exif[271] = "a secret maker"
+    pixels = np.random.default_rng(1).integers(0, 256, (side, side), np.uint8)
+    data = encoded(Image.fromarray(pixels), "PNG", exif=exif)
+    upload = submit(SimpleUploadedFile("photo.png", data), NOBODY)
+    stored = Upload.objects.get(pk=upload.pk)
+    with stored.file as file:
+        content = file.read()
+    assert (b"a secret maker" in content) is keep
+    assert stored.size == len(content)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(content))), pixels)

@@ -75,7 +75,7 @@ def _check_jpeg(data: bytes) -> None:
     place, pieces, scans = 2, 0, 0
     while place + 4 <= len(data):
         if data[place] != 0xFF:
-            place = _next_marker(data, place)
+            place = next_marker(data, place)
             continue
         marker = data[place + 1]
         if marker == END_OF_IMAGE:
@@ -93,10 +93,10 @@ def _check_jpeg(data: bytes) -> None:
             scans += 1
             if scans > MOST_SCANS:
                 _refuse()
-            place = _next_marker(data, place)
+            place = next_marker(data, place)
 
 
-def _next_marker(data: bytes, place: int) -> int:
+def next_marker(data: bytes, place: int) -> int:
     """Return where the next marker of a JPEG begins; the end of the data where there is none."""
     found = NEXT_MARKER.search(data, place)
     return found.start() if found else len(data)
