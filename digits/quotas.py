@@ -123,19 +123,19 @@ def _refusal(
     """Return why a sender's charge is not taken; None if it is."""
     if charged.sent and 0 < bounds["day"] < sent:
         return NotTaken(
-            f"You may send {bounds['day']:,} images a day. Send the rest tomorrow.",
+            f"The limit of images a day is reached ({bounds['day']:,}). Send the rest tomorrow.",
             seconds=_until_tomorrow(),
         )
     if charged.stored and 0 < bounds["files"] < stored:
         return NotTaken(
-            f"You may have {bounds['files']:,} images stored here. Delete some of them first.",
+            f"The limit of stored images is reached ({bounds['files']:,}). Delete some first.",
             INSUFFICIENT_STORAGE,
             0,
         )
     if charged.size and 0 < bounds["megabytes"] * 1024**2 < size:
         return NotTaken(
-            f"You may have {bounds['megabytes']:,} MB stored here. Delete some of your images or"
-            " bulk jobs first.",
+            f"The limit of what is stored is reached ({bounds['megabytes']:,} MB). Delete some of"
+            " your images or bulk jobs first.",
             INSUFFICIENT_STORAGE,
             0,
         )

@@ -68,7 +68,7 @@ WEB_THREADS = number("WEB_THREADS", 32, 2, 256)
 API_RATE = rate("API_RATE", "1200/minute")
 API_ANONYMOUS_RATE = rate("API_ANONYMOUS_RATE", "120/minute")
 FORM_RATE = rate("FORM_RATE", "1200/minute")
-SIGN_UP_RATE = rate("SIGN_UP_RATE", "30/hour")
+SIGN_UP_RATE = rate("SIGN_UP_RATE", "60/hour")
 WRONG_PASSWORD_RATE = rate("WRONG_PASSWORD_RATE", "60/hour")
 # What one sender may have: waiting uploads, images a day, stored uploads and megabytes, and bulk
 # jobs under way; 0: no bound.

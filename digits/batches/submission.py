@@ -132,7 +132,10 @@ def _check_running(sender: str) -> None:
     most = quotas.bounds_of(sender)["batches"]
     running = Batch.objects.unfinished().filter(usage__sender=sender)
     if sender and 0 < most <= running.count():
-        raise NotTaken(f"{most} of your bulk jobs are under way. Send the next when one has ended.")
+        raise NotTaken(
+            f"The limit of bulk jobs under way is reached ({most})."
+            " Send the next when one has ended."
+        )
 
 
 def _check_sizes(files: list[UploadedFile[bytes]]) -> None:

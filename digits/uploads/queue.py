@@ -137,8 +137,8 @@ def _refuse_senders(most: int) -> None:
     queued = Upload.objects.in_state(Status.QUEUED).exclude(sender="").order_by()
     for sender, waiting in queued.values_list("sender").annotate(Count("pk"))[:most]:
         if 0 < quotas.bounds_of(sender)["waiting"] < waiting:
-            message = f"{waiting:,} of your images are waiting to be read. Send more when they are."
-            quotas.note(sender, NotTaken(message))
+            reason = f"Too many of your images are waiting to be read ({waiting:,})."
+            quotas.note(sender, NotTaken(f"{reason} Try again in a moment."))
 
 
 room = _Room()
