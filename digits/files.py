@@ -3,10 +3,11 @@
 import errno
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Generic, TypeVar, cast
 
 from django.apps import apps
 from django.core.files import File
@@ -19,6 +20,7 @@ from digits.queue import statements
 if TYPE_CHECKING:
     from digits.models import SmallFile
 
+Made = TypeVar("Made", bound=models.Model)
 # A drawing has about 5 KB. Below some tens of kilobytes, a database takes less time for a file than
 # a file system that has to sync it ("35% Faster Than The Filesystem", sqlite.org); a larger bound
 # would let photos and previews swell the database.
@@ -113,6 +115,26 @@ class SyncedFiles(FileSystemStorage):
             sync(folder)
             if folder == Path(self.location):
                 break
+
+
+class Prepared(ABC, Generic[Made]):
+    """What is ready to be stored: its files are on the disk, or small."""
+
+    @abstractmethod
+    def store(self) -> Made:
+        """Store its rows."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Delete its files, if it is not stored."""
+
+    def store_or_discard(self) -> Made:
+        """Store its rows, or delete its files if that fails."""
+        try:
+            return self.store()
+        except BaseException:
+            self.discard()
+            raise
 
 
 def sync(path: Path) -> None:

@@ -8,12 +8,13 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable
 from datetime import timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from digits.accounts.owners import Owner
+from digits.files import Prepared
 from digits.models import Batch, IdempotencyKey, Upload
 
 KEPT = timedelta(hours=24)
@@ -22,17 +23,6 @@ KEPT = timedelta(hours=24)
 STALE = timedelta(seconds=60)
 WAIT_SECONDS, LOOK_SECONDS = 10.0, 0.05  # for another request with the same key
 Made = TypeVar("Made", Upload, Batch)
-Made_co = TypeVar("Made_co", Upload, Batch, covariant=True)
-
-
-class Prepared(Protocol, Generic[Made_co]):
-    """What is ready to be stored: all of its files are."""
-
-    def store(self) -> Made_co:
-        """Store its rows."""
-
-    def discard(self) -> None:
-        """Delete its files, if it is not stored."""
 
 
 class KeyReused(Exception):

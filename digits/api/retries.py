@@ -7,8 +7,9 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 
 from digits.accounts import idempotency
-from digits.accounts.idempotency import Made, Prepared
+from digits.accounts.idempotency import Made
 from digits.api.errors import Conflict, Unprocessable
+from digits.files import Prepared
 
 KEY = "Idempotency-Key"
 LONGEST_KEY = 255
@@ -39,12 +40,7 @@ def once(
     """
     key = request.headers.get(KEY)
     if key is None:
-        prepared = prepare()
-        try:
-            return prepared.store()
-        except BaseException:
-            prepared.discard()
-            raise
+        return prepare().store_or_discard()
     if not 1 <= len(key) <= LONGEST_KEY or not key.isprintable():
         expected = f"Expected 1 to {LONGEST_KEY} printable letters, received {len(key)}."
         raise ValidationError({KEY: expected})

@@ -15,6 +15,7 @@ from django.db import transaction
 from django.db.models.fields.files import FieldFile
 from django.template.defaultfilters import filesizeformat
 
+from digits import files as stored_files
 from digits import quotas
 from digits.batches import parts
 from digits.files import as_binary
@@ -37,7 +38,7 @@ PARTS_AT_ONCE = 500
 SNIFFED = 32  # bytes
 
 
-class Prepared:
+class Prepared(stored_files.Prepared[Batch]):
     """A bulk job that is to be stored: its files are checked, planned and on the disk."""
 
     def __init__(
@@ -119,12 +120,7 @@ def submit(
         BulkError: files are missing, too large or of another kind; the message is for the sender.
         NotTaken: the sender's quota is spent.
     """
-    prepared = Prepared(files, owner, source, labels)
-    try:
-        return prepared.store()
-    except BaseException:
-        prepared.discard()
-        raise
+    return Prepared(files, owner, source, labels).store_or_discard()
 
 
 def _check_running(sender: str) -> None:

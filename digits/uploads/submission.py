@@ -52,7 +52,7 @@ _together = threading.Lock()
 _storing: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = WeakKeyDictionary()
 
 
-class Prepared:
+class Prepared(files.Prepared[Upload]):
     """An upload that is to be stored: a file that is not small is on the disk."""
 
     def __init__(self, file: UploadedFile[bytes], owner: Owner, source: str) -> None:
@@ -86,12 +86,7 @@ def submit(file: UploadedFile[bytes], owner: Owner, source: str = Source.FILE) -
     Raises:
         NotTaken: too many uploads are waiting, or the sender's quota is spent.
     """
-    prepared = Prepared(file, owner, source)
-    try:
-        return prepared.store()
-    except BaseException:
-        prepared.discard()
-        raise
+    return Prepared(file, owner, source).store_or_discard()
 
 
 async def submit_async(file: UploadedFile[bytes], owner: Owner, source: str) -> Upload:
