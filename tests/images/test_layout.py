@@ -101,3 +101,13 @@ def test_a_picture_full_of_specks_costs_little():
         ink[20 * y : 20 * y + 11, 20 * x : 20 * x + 11] = 255
     _, lines = find_lines(ink, 24)
     assert 0 < sum(map(len, lines)) <= 200
+
+
+@pytest.mark.parametrize("along", ["bottom", "right"])
+def test_a_line_of_one_pixel_along_the_rim_is_looked_at_like_any_other(along):
+    ink = strokes((150, 60, 150, 140))
+    if along == "bottom":
+        ink[-1, 20:200] = 255
+    else:
+        ink[20:150, -1] = 255
+    assert counts(ink) == [1]

@@ -107,7 +107,8 @@ def _is_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
     area = slice(piece.y, piece.bottom), slice(piece.x, piece.right)
     own = np.where(np.isin(labels[area], piece.parts), ink[area], 0)
     smooth = cv2.GaussianBlur(own, (0, 0), 2).astype(np.float32)
-    steepest = max(float(np.percentile(np.abs(np.diff(smooth, axis=n)), 99)) for n in (0, 1))
+    steps = [np.abs(np.diff(smooth, axis=n)) for n in (0, 1) if smooth.shape[n] > 1]
+    steepest = max(float(np.percentile(step, 99)) for step in steps)
     return bool(steepest * SOFT * min(ink.shape) < float(np.percentile(smooth, 99)))
 
 
