@@ -7,7 +7,7 @@ from tests.pictures import png
 from worker.images.shapes import Shape
 from worker.reading.engine import Engine
 from worker.reading.reading import read_images
-from worker.reading.segmentation import Candidate, best_path, candidates, find_cuts
+from worker.reading.segmentation import Candidate, best_path, candidates, cut_parts, find_cuts
 
 
 @pytest.fixture(scope="module")
@@ -118,3 +118,10 @@ def test_a_shape_keeps_its_place_when_it_is_masked():
     part = Shape(100, 50, ink).masked(np.arange(20)[None, :] >= 10)
     assert (part.x, part.y, part.width, part.height) == (110, 52, 2, 3)
     assert Shape(0, 0, ink).masked(np.arange(20)[None, :] < 5) is None
+
+
+def test_a_band_as_long_as_hundred_digits_is_not_cut_at_every_pair_of_its_cuts(mnist):
+    band = Shape(0, 0, touching(mnist, [2, 5] * 60)[::9])
+    assert cut_parts(band, band.height) == (len(find_cuts(band.ink)) + 1, [])
+    digits = Shape(0, 0, touching(mnist, [2, 5] * 4))
+    assert len(cut_parts(digits, digits.height)[1]) > 50

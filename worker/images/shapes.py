@@ -40,6 +40,10 @@ class Shape:
             np.maximum(ink[rows, columns], shape.ink, out=ink[rows, columns])
         return Shape(x, y, ink)
 
+    def columns(self, left: int, right: int) -> "Shape":
+        """Return the part between two columns, counted from its left edge."""
+        return Shape(self.x + left, self.y, self.ink[:, left:right])
+
     def masked(self, mask: Mask) -> "Shape | None":
         """Return the part where mask is true; None where there is no ink."""
         ink = np.where(mask, self.ink, 0).astype(np.uint8)
