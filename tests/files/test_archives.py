@@ -45,6 +45,21 @@ def test_it_refuses_a_path_that_leads_out(name):
         check(zip_of({"good.png": b"x", name: b"x"}))
 
 
+@pytest.mark.parametrize("name", [b"a\0.png", b"\0.png..", b"a.png\0"])
+def test_it_refuses_a_nul_in_a_name_and_does_not_repeat_it(name):
+    data = zip_of({"x" * len(name): b"x"}).replace(b"x" * len(name), name)
+    with pytest.raises(ArchiveError, match="a name that holds a NUL") as refused:
+        check(data)
+    assert "\0" not in str(refused.value)
+
+
+def test_a_file_without_a_name_is_read_like_any_other():
+    data = bytearray(zip_of({"a": b"x", "b.png": b"x"}))
+    entry = data.index(b"PK\x01\x02")
+    struct.pack_into("<HH", data, entry + 28, 0, 1)  # its name is a byte of what comes after it
+    assert check(bytes(data)) == ["", "b.png"]
+
+
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
 def test_it_refuses_links_and_devices(kind):
     with pytest.raises(ArchiveError, match="a link or no plain file"):

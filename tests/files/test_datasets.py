@@ -9,6 +9,8 @@ import pytest
 
 from worker.files.datasets import MNIST_DIR, DatasetError, load_idx, load_mnist, read_idx_images
 from worker.files.datasets import read_idx_labels as read_labels
+from worker.files.exports import export_images
+from worker.files.tables import load_csv
 
 MD5_OF_ORIGINALS = {
     "train-images-idx3-ubyte.gz": "6bbc9ace898e44ae57da46a324031adb",
@@ -89,3 +91,16 @@ def test_it_reports_that_a_file_is_missing_or_cut_off(tmp_path):
     cut.write_bytes((MNIST_DIR / "t10k-labels-idx1-ubyte.gz").read_bytes()[:2000])
     with pytest.raises(DatasetError, match="cannot be read"):
         read_labels(cut)
+
+
+def test_it_reports_that_what_is_compressed_is_damaged(tmp_path):
+    data = bytearray((MNIST_DIR / "t10k-labels-idx1-ubyte.gz").read_bytes())
+    data[100:200] = bytes(100)
+    damaged = tmp_path / "damaged.gz"
+    damaged.write_bytes(data)
+    with pytest.raises(DatasetError, match="cannot be read"):
+        read_labels(damaged)
+    with pytest.raises(DatasetError, match="cannot be read"):
+        load_csv(damaged)
+    with pytest.raises(DatasetError, match=r"damaged\.gz"):
+        export_images(damaged, tmp_path / "images")

@@ -61,7 +61,15 @@ def test_numbers_may_be_written_in_other_forms():
 
 @pytest.mark.parametrize(
     ("cell", "shown"),
-    [(b"256", "256"), (b"-1", "-1"), (b"1.5", "1.5"), (b"", ""), (b"x", "x"), (b"nan", "nan")],
+    [
+        (b"256", "256"),
+        (b"-1", "-1"),
+        (b"1.5", "1.5"),
+        (b"", ""),
+        (b"x", "x"),
+        (b"nan", "nan"),
+        (b"2\x005", "2\N{REPLACEMENT CHARACTER}5"),  # PostgreSQL stores no NUL
+    ],
 )
 def test_it_names_the_value_that_is_wrong(cell, shown):
     message = f'from 0 to 255, received "{shown}" in column 3'

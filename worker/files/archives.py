@@ -6,6 +6,8 @@ import zipfile
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from worker.files.wording import shown
+
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
 END, END_SIZE, LONGEST_COMMENT = b"PK\x05\x06", 22, 65535
 LOCATOR_64, LOCATOR_64_SIZE = b"PK\x06\x07", 20
@@ -62,7 +64,9 @@ def open_archive(file: BinaryIO, limits: Limits) -> zipfile.ZipFile:
 
 def images(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
     """Return the files of an archive in its order, without folders and files that programs add."""
-    return [one for one in archive.infolist() if not one.is_dir() and not _is_litter(one.filename)]
+    return [
+        one for one in archive.infolist() if not _is_folder(one) and not _is_litter(one.filename)
+    ]
 
 
 def check(archive: zipfile.ZipFile, archive_bytes: int, limits: Limits) -> list[zipfile.ZipInfo]:
@@ -95,7 +99,7 @@ def check(archive: zipfile.ZipFile, archive_bytes: int, limits: Limits) -> list[
         )
     for entry in files:
         if _is_archive(_peek(archive, entry)):
-            raise ArchiveError(f"“{entry.filename}” is an archive itself; send images only.")
+            raise ArchiveError(f"“{shown(entry.filename)}” is an archive itself; send images only.")
     return files
 
 
@@ -135,19 +139,21 @@ def _directory_size(file: BinaryIO) -> int:
 
 def _check_entry(entry: zipfile.ZipInfo, limits: Limits) -> None:
     name = entry.orig_filename
-    shown = f"“{name[:100]}”"
+    named = f"“{shown(name)}”"
+    if "\0" in name:
+        raise ArchiveError(f"{named} is a name that holds a NUL.")
     if _climbs_out(name):
-        raise ArchiveError(f"{shown} is a path that leads out of the archive.")
+        raise ArchiveError(f"{named} is a path that leads out of the archive.")
     kind = stat.S_IFMT(entry.external_attr >> 16)
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise ArchiveError(f"{shown} is a link or no plain file; send images only.")
+        raise ArchiveError(f"{named} is a link or no plain file; send images only.")
     if entry.flag_bits & 0x1:
-        raise ArchiveError(f"{shown} is protected by a password.")
+        raise ArchiveError(f"{named} is protected by a password.")
     if entry.compress_type not in (STORED, DEFLATED):
-        raise ArchiveError(f"{shown} is packed in a way that is not read; only Deflate is.")
+        raise ArchiveError(f"{named} is packed in a way that is not read; only Deflate is.")
     if entry.file_size > limits.file_bytes:
         raise ArchiveError(
-            f"{shown} is too large: {entry.file_size / _MIB:,.0f} MB, and"
+            f"{named} is too large: {entry.file_size / _MIB:,.0f} MB, and"
             f" {limits.file_bytes / _MIB:,.0f} MB are the limit."
         )
 
@@ -155,7 +161,7 @@ def _check_entry(entry: zipfile.ZipInfo, limits: Limits) -> None:
 def _climbs_out(name: str) -> bool:
     path = name.replace("\\", "/")
     has_drive = len(path) > 1 and path[1] == ":"
-    return path.startswith("/") or has_drive or "\0" in path or ".." in path.split("/")
+    return path.startswith("/") or has_drive or ".." in path.split("/")
 
 
 def _peek(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
@@ -165,6 +171,10 @@ def _peek(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
             return file.read(PEEK)
     except Exception:  # zipfile and zlib raise many kinds for a damaged file
         return b""
+
+
+def _is_folder(entry: zipfile.ZipInfo) -> bool:
+    return entry.filename.endswith("/")  # ZipInfo.is_dir expects a name that is not empty
 
 
 def _is_archive(start: bytes) -> bool:

@@ -3,6 +3,7 @@
 import gzip
 import os
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from worker.arrays import Labels, Pixels
 MNIST_DIR = Path(__file__).parents[1] / "data" / "mnist"
 IMAGES_MAGIC = 2051
 LABELS_MAGIC = 2049
+UNREADABLE = (OSError, EOFError, zlib.error)  # what a file raises, gzipped or not
 
 
 class DatasetError(ValueError):
@@ -88,7 +90,7 @@ def _read(path: Path) -> bytes:
     try:
         data = Path(path).read_bytes()
         return gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
-    except (OSError, EOFError) as error:
+    except UNREADABLE as error:
         raise DatasetError(f"{path}: cannot be read: {error}") from error
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from worker.files.datasets import Dataset, DatasetError, write_idx
+from worker.files.datasets import UNREADABLE, Dataset, DatasetError, write_idx
 from worker.files.tables import open_plain, read_layout, rows, write_csv
 
 LABELS_CSV = "labels.csv"
@@ -46,7 +46,7 @@ def export_images(
                 labels.append(row.label)
                 if count % PROGRESS_EVERY == 0:
                     on_rows(PROGRESS_EVERY)
-    except (OSError, EOFError) as error:
+    except UNREADABLE as error:
         reason = getattr(error, "strerror", None) or error
         raise DatasetError(f"{table}: {reason}") from error
     except DatasetError as error:

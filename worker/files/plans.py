@@ -8,13 +8,12 @@ import contextlib
 import gzip
 import struct
 import tempfile
-import zlib
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
 from worker.files import archives, tables
 from worker.files.archives import ArchiveError
-from worker.files.datasets import IMAGES_MAGIC, LABELS_MAGIC, DatasetError
+from worker.files.datasets import IMAGES_MAGIC, LABELS_MAGIC, UNREADABLE, DatasetError
 from worker.files.tables import PIXELS
 
 ROWS_A_PART = 256
@@ -99,7 +98,7 @@ def _unpack(file: BinaryIO, target: BinaryIO, most: int) -> None:
                         f"The gzipped file is too large unpacked: {most / _MIB:,.1f} MB are the"
                         " limit."
                     )
-    except (OSError, EOFError, zlib.error) as error:
+    except UNREADABLE as error:
         raise BulkError("The gzipped file is cut off or damaged.") from error
 
 

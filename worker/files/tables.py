@@ -13,7 +13,8 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from worker.arrays import Labels, Pixels
-from worker.files.datasets import Dataset, DatasetError
+from worker.files.datasets import UNREADABLE, Dataset, DatasetError
+from worker.files.wording import shown
 
 PIXELS = 28 * 28
 MOST_BLANK = 10_000  # blank lines more than rows: a file of nothing else takes a while to read
@@ -132,7 +133,7 @@ def load_csv(path: Path) -> Dataset:
             if not layout.has_labels:
                 raise DatasetError("expected a label and 784 pixels, received 784 values")
             found = list(rows(file, layout))
-    except (OSError, EOFError) as error:
+    except UNREADABLE as error:
         raise DatasetError(f"{path}: cannot be read: {error}") from error
     except DatasetError as error:
         raise DatasetError(f"{path}: {error}") from error
@@ -185,7 +186,7 @@ def _value(cell: bytes, column: int) -> int:
         number = -1.0
     if not (0 <= number <= 255 and number.is_integer()):
         raise DatasetError(
-            f'expected whole numbers from 0 to 255, received "{text[:40]}" in column {column}'
+            f'expected whole numbers from 0 to 255, received "{shown(text, 40)}" in column {column}'
         )
     return int(number)
 
