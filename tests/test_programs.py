@@ -127,6 +127,14 @@ def test_a_file_that_is_refused_is_refused_by_django(site, monkeypatch, data):
     assert Upload.objects.count() == 1
 
 
+def test_a_name_keeps_no_character_that_a_database_may_refuse(seven):
+    body, headers = form("digit\0\n.png", seven)
+    assert (
+        program.checked_file(headers["content-type"].split("=")[1].encode(), body).name
+        == "digit.png"
+    )
+
+
 def test_a_full_queue_is_told_by_django(site, settings, seven):
     make_upload()
     settings.MAX_QUEUED = 1

@@ -118,8 +118,9 @@ def checked_file(boundary: bytes, form: bytes) -> "UploadedFile[bytes]":
         raise BadRequest(f"The form cannot be read: {error}.") from error
     files: MultiValueDict[str, UploadedFile[bytes]] = MultiValueDict()
     for part, content in found:
-        if part.filename:
-            files.appendlist(part.name, SimpleUploadedFile(part.filename, bytes(content)))
+        # As Django's own parser: PostgreSQL stores no NUL, for one.
+        if name := "".join(filter(str.isprintable, part.filename or "")):
+            files.appendlist(part.name, SimpleUploadedFile(name, bytes(content)))
     return _checked(files)
 
 
