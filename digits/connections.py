@@ -16,12 +16,17 @@ import uvicorn
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from digits import addresses
+from digits import addresses, signs
 
 SOCKET = "DIGITS_SOCKET"  # names the open file of the web server's socket
 MOST_HEADER_BYTES = 64 * 1024  # of one request; browsers and proxies send a few kilobytes
-GRACE_SECONDS = 1.0  # for the first request of a connection, when the server ends
+STOP_SECONDS = 32.0  # for those who wait, when the server ends: the longest wait, and a little
+# For the next request of a connection, when the server ends: its client may have just sent it.
+GRACE_SECONDS = 2.0
+LOOK_SECONDS = 0.1  # between two looks for connections that were accepted just before the end
+LIVE = "/health/live"
 TICKS = 10  # of uvicorn's clock, one second
+SIGN_TICKS = 5 * TICKS
 REFUSED = (
     b"HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
     b"Retry-After: 10\r\nConnection: close\r\n\r\n%s"
@@ -86,6 +91,8 @@ class Connection(HttpToolsProtocol):
         self.since = None
         if not self.transport.is_closing():
             super().on_headers_complete()
+            if self._is_ending:
+                self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         if not self.transport.is_closing():
@@ -104,12 +111,24 @@ class Connection(HttpToolsProtocol):
         self.blocked_since = None
 
     def shutdown(self) -> None:
-        """End when the server does; a client that has just come may still send its request."""
-        if self.cycle is None and not self._is_ending:
-            self._is_ending = True
-            self.loop.call_later(GRACE_SECONDS, self.shutdown)
-        elif not self.transport.is_closing():
+        """End when the server does, after the request under way, or the next one if it comes soon.
+
+        Its answer says that the connection ends, so that the client sends no other.
+        """
+        if self._is_ending:
+            return
+        self._is_ending = True
+        if self._is_idle():
+            self.loop.call_later(GRACE_SECONDS, self._end_if_idle)
+        else:
             super().shutdown()
+
+    def _is_idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _end_if_idle(self) -> None:
+        if self._is_idle() and not self.transport.is_closing():
+            self.transport.close()
 
     def refuse(self, status: int, phrase: bytes, reason: bytes) -> None:
         """Answer with an error, and close the connection."""
@@ -133,7 +152,9 @@ def inherited() -> list[socket.socket] | None:
 
 
 class Server(uvicorn.Server):
-    """A server that looks after its connections once a second."""
+    """A server that looks after its connections once a second, and gives signs of life."""
+
+    _asking: asyncio.Task[None] | None = None
 
     async def on_tick(self, counter: int) -> bool:
         if counter % TICKS == 0:
@@ -141,7 +162,60 @@ class Server(uvicorn.Server):
             for connection in list(self.server_state.connections):
                 if isinstance(connection, Connection):
                     connection.end_if_too_slow(now)
+        if counter % SIGN_TICKS == 0:
+            self._give_sign()
         return await super().on_tick(counter)
+
+    def _give_sign(self) -> None:
+        """Tell the supervisor that threads answer, and see to it that there is something to answer.
+
+        Where there is much to do, that waits for its turn, and others are answered before.
+        """
+        if signs.answers.are_new():
+            signs.send()
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(ask(self.config.loaded_app))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        telling = asyncio.create_task(self._tell_late_ones())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            telling.cancel()
+
+    async def _tell_late_ones(self) -> None:
+        """Let connections that were accepted just before the end know of it, too."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
+
+
+async def ask(application: Any) -> None:
+    """Have the application say that it is alive, as it would on a connection; then give a sign."""
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        pass  # That it is answered is what counts.
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": LIVE,
+        "raw_path": LIVE.encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"localhost")],
+        "client": ("127.0.0.1", 0),
+        "server": ("127.0.0.1", settings.PORT),
+    }
+    await application(scope, receive, send)
+    signs.send()
 
 
 def config(application: Any, **options: Any) -> uvicorn.Config:

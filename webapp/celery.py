@@ -6,10 +6,12 @@ import sys
 import warnings
 from typing import Any
 
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
 from celery.app.amqp import AMQP
 from celery.platforms import SecurityWarning
 from kombu import Connection, Exchange, Queue
+
+from digits import signs
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 logger = logging.getLogger(__name__)
@@ -56,6 +58,40 @@ def _reads_digits() -> bool:
     return "classify" in app.amqp.queues.consume_from
 
 
+class SignsOfLife(bootsteps.StartStopStep):
+    """Tells the supervisor that a worker's main loop goes on, or that it waits for Redis.
+
+    Source: https://docs.celeryq.dev/en/stable/userguide/extending.html#consumer
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Any, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self._marks = signs.Marks()
+        self._is_told = False
+
+    def start(self, parent: Any) -> None:
+        """Have the main loop make a mark. It is called with each connection to Redis, and what the
+        loop of the last one had to do is forgotten."""
+        parent.call_soon(self._marks.make)
+        if self._is_told:
+            return
+        self._is_told = True
+        from digits.queue import redis
+
+        def goes_on() -> bool:
+            if not self._marks.are_new():
+                return False
+            parent.call_soon(self._marks.make)
+            return True
+
+        signs.send_while(goes_on, lambda: not redis.answers())
+
+
+app.steps["consumer"].add(SignsOfLife)
+
+
 @signals.setup_logging.connect
 def use_django_logging(**_: Any) -> None:
     """Leave logging as Django's settings have it."""
@@ -66,6 +102,12 @@ def use_django_logging(**_: Any) -> None:
 def keep_files_private(**_: Any) -> None:
     """Let nobody but this user read what the process writes; its pool inherits that."""
     os.umask(PRIVATE)
+
+
+@signals.worker_init.connect
+@signals.beat_init.connect
+def begin_to_give_signs(**_: Any) -> None:
+    signs.begin()
 
 
 @signals.worker_init.connect
@@ -115,3 +157,7 @@ def load_the_model(**_: Any) -> None:
 
         connection_created.connect(sync_less)
         serving.process.start(getattr(current_process(), "index", 0))
+        work = signs.Work()
+        signals.task_prerun.connect(lambda **_: work.begin(), weak=False)
+        signals.task_postrun.connect(lambda **_: work.end(), weak=False)
+        signs.send_while(lambda: serving.process.active is not None and work.goes_on())

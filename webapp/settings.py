@@ -102,13 +102,15 @@ if MNIST_DIR and not Path(MNIST_DIR).is_dir():
 TRAIN_THREADS = number("TRAIN_THREADS", max(2, (os.cpu_count() or 2) - 1), 1, 256)
 RETRAIN_AFTER = number("RETRAIN_AFTER", 0, 0, 1_000_000)
 
-# The queue
 # Whether files keep what tells where, when and by whom a picture was taken.
 KEEP_ORIGINALS = env.bool("KEEP_ORIGINALS", default=False)
+
+# The queue
 MIN_FREE_BYTES = number("MIN_FREE_MB", 100, 0, 10_000_000) * 1024 * 1024
 MAX_QUEUED = number("MAX_QUEUED", 20_000, 1, 10_000_000)
 LEASE_SECONDS = number("LEASE_SECONDS", 60, 5, 3600)
 SWEEP_SECONDS = number("SWEEP_SECONDS", 10, 1, 600)
+STUCK_SECONDS = number("STUCK_SECONDS", 40, 5, 3600)
 MAX_ATTEMPTS = 3
 
 INSTALLED_APPS = [
@@ -295,6 +297,7 @@ CELERY_WORKER_PROC_ALIVE_TIMEOUT = 300  # a process loads TensorFlow and the mod
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = TIME_ZONE
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # beat gives a sign of life each time
 CELERY_BEAT_SCHEDULER = "webapp.beat:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {

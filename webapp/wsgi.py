@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.wsgi import get_wsgi_application
 
+from digits import signs
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 
@@ -46,4 +48,7 @@ _programs = Programs()
 def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """Answer a request."""
     handler = _programs if is_of_program(environ) else _pages
-    return handler(environ, start_response)
+    try:
+        return handler(environ, start_response)
+    finally:
+        signs.answers.make()

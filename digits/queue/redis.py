@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.client import PubSub
 from redis.retry import Retry
 
-__all__ = ["PubSub", "RedisError", "client"]
+__all__ = ["PubSub", "RedisError", "answers", "client"]
 
 RedisError = redis.RedisError
 ANSWER_SECONDS = 2.0  # Redis answers in less than a millisecond; a slow disk may hold it up
@@ -62,3 +62,22 @@ def _client() -> redis.Redis:
         health_check_interval=15,
         decode_responses=True,
     )
+
+
+def answers() -> bool:
+    """Return whether Redis answers, asked by a connection of its own.
+
+    It takes up to twice ANSWER_SECONDS.
+    """
+    once = redis.Redis.from_url(
+        settings.REDIS_URL,
+        socket_connect_timeout=ANSWER_SECONDS,
+        socket_timeout=ANSWER_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+    )
+    try:
+        return bool(once.ping())
+    except redis.RedisError:
+        return False
+    finally:
+        once.close()

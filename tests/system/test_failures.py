@@ -195,7 +195,7 @@ def finished_one(visitor) -> bool:
 
 def test_a_dead_process_is_started_again(own_site, seven):
     site, before = own_site, len(own_site.log())
-    for pattern in ("manage.py serve", "queues=train", "celery .*beat"):
+    for pattern in ("manage.py serve", "queues=train", "webapp beat"):
         first = next(iter(site.processes(pattern)))
         os.kill(first, signal.SIGKILL)
         eventually(lambda p=pattern, f=first: set(site.processes(p)) - {f})

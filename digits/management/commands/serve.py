@@ -8,11 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from digits import connections
+from digits import connections, signs
 
 KEPT_OPEN_SECONDS = 60
 FILES = 1000  # open files that are no connections: databases, uploads under way
-STOP_SECONDS = 8  # less than digits.supervisor gives
 
 
 class Command(BaseCommand):
@@ -20,12 +19,13 @@ class Command(BaseCommand):
 
     def handle(self, **_: Any) -> None:
         os.umask(0o077)  # nobody but this user may read what is sent
+        signs.begin()
         server = connections.config(
             settings.ASGI_APPLICATION.replace(".application", ":application"),
             host=settings.HOST,
             port=settings.PORT,
             timeout_keep_alive=KEPT_OPEN_SECONDS,
-            timeout_graceful_shutdown=STOP_SECONDS,
+            timeout_graceful_shutdown=int(connections.STOP_SECONDS),
         )
         server.load()
         gc.freeze()

@@ -19,32 +19,38 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from digits.connections import SOCKET
+from digits.connections import SOCKET, STOP_SECONDS
+from digits.management import restarts
 from digits.supervisor import CannotRun, Service, Supervisor
 
 BACKLOG = 2048  # connections that wait while the web server starts again
 LOCAL = ("127.0.0.1", "localhost", "::1")
 LATER = 3.0  # seconds after which what nobody waits for is started
+READ_SECONDS = 30.0  # for the batch that a worker has begun, or for the try of a version
 
 
 class Command(BaseCommand):
     help = (
         "Migrate the database, then run the web server, the classify worker, the train worker and"
         " beat, with an embedded Redis-compatible server when REDIS_URL is not set. A process that"
-        " dies is restarted; Ctrl-C or SIGTERM ends all."
+        " dies or hangs is restarted; Ctrl-C or SIGTERM ends all, a second one at once. SIGUSR1"
+        " restarts them one after another: see `manage.py restart`."
     )
 
     def handle(self, **_: Any) -> None:
         os.umask(0o077)  # nobody but this user may read what is written here
         with (
             bound(settings.HOST, settings.PORT) as listening,
-            only_one(settings.DATA_DIR / "up.lock"),
+            only_one(restarts.lock()),
         ):
+            restarts.forget()
             self.log(prepare())
             listening.listen(BACKLOG)
             threading.Thread(target=self.announce, daemon=True).start()
             try:
-                Supervisor(services(listening), self.log).run()
+                Supervisor(
+                    services(listening), self.log, settings.STUCK_SECONDS, restarts.report
+                ).run()
             except CannotRun as error:
                 raise CommandError(str(error)) from error
         self.log("stopped")
@@ -72,7 +78,8 @@ def services(listening: socket.socket | None = None) -> list[Service]:
     listening: the web server's socket. It outlives that process, so that nobody is refused while it
         starts again.
     """
-    web = Service("web", [sys.executable, "manage.py", "serve"])
+    web = Service("web", [sys.executable, "manage.py", "serve"], stage=0, signs=1, overlaps=True)
+    web.stop_seconds = STOP_SECONDS + 2
     if listening is not None:
         web.environment = {SOCKET: str(listening.fileno())}
         web.pass_fds = (listening.fileno(),)
@@ -84,10 +91,25 @@ def services(listening: socket.socket | None = None) -> list[Service]:
     training = ["--queues=train,maintenance", "--pool=threads", "--concurrency=4"]
     found = [
         web,
-        Service("classify worker", [*worker, *reading, "--hostname=classify@%h"]),
-        Service("train worker", [*worker, *training, "--hostname=train@%h"], delay=LATER),
         Service(
-            "beat", [*celery, "beat", f"--pidfile={settings.DATA_DIR / 'beat.pid'}"], delay=LATER
+            "classify worker",
+            [*worker, *reading, "--hostname=classify@%h"],
+            stop_seconds=READ_SECONDS,
+            signs=1 + settings.CLASSIFY_PROCESSES,
+            overlaps=True,
+        ),
+        Service(
+            "train worker",
+            [*worker, *training, "--hostname=train@%h"],
+            delay=LATER,
+            signs=1,
+            overlaps=True,
+        ),
+        Service(
+            "beat",
+            [*celery, "beat", f"--pidfile={settings.DATA_DIR / 'beat.pid'}"],
+            delay=LATER,
+            signs=1,
         ),
     ]
     (settings.DATA_DIR / "beat.pid").unlink(missing_ok=True)
@@ -113,7 +135,7 @@ def embedded_redis() -> Service:
         "set-proc-title": "no",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return Service("redis", [str(get_binary_path()), *words], last=True)
+    return Service("redis", [str(get_binary_path()), *words], stage=2, stop_seconds=3.0)
 
 
 def prepare() -> str:
@@ -170,8 +192,11 @@ def bound(host: str, port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def only_one(path: Path) -> Iterator[None]:
-    """Hold a lock, so that two installations cannot share one DATA_DIR."""
-    with open(path, "w") as file:
+    """Hold a lock, so that two installations cannot share one DATA_DIR.
+
+    The file has the id of the process that holds it.
+    """
+    with open(path, "a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -179,6 +204,9 @@ def only_one(path: Path) -> Iterator[None]:
                 f"Digits already runs on {path.parent}; stop it, or choose another DATA_DIR"
             ) from error
         os.set_inheritable(file.fileno(), False)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield
 
 
