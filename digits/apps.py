@@ -11,13 +11,16 @@ class DigitsConfig(AppConfig):
     def ready(self) -> None:
         from digits import files, quotas
         from digits.accounts import accounts
+        from digits.audit import guard, signals
         from digits.models import Batch, ModelVersion, Upload
         from digits.monitoring import tallies
         from digits.versions import registry
 
         post_migrate.connect(registry.register_bundled_after_migrate, sender=self)
+        post_migrate.connect(guard.guard, sender=self)
         user_logged_in.connect(accounts.take_uploads_along)
         user_login_failed.connect(accounts.count_wrong_password)
+        signals.connect()
         for model in (Upload, Batch, ModelVersion):
             post_delete.connect(files.delete_files_of, sender=model)
         post_delete.connect(tallies.touch_deleted, sender=Upload)

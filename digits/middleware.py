@@ -18,6 +18,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from digits import rates
 from digits.accounts.owners import OwnedRequest, Owner
 from digits.addresses import network_of
+from digits.audit.actors import acting, as_actor
 from digits.views import errors
 
 View = Callable[..., HttpResponseBase]
@@ -37,11 +38,14 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 def owner(get_response: View) -> View:
+    """Set whose request it is, and for the audit trail who acts and from where."""
+
     def middleware(request: OwnedRequest) -> HttpResponseBase:
         user = request.user if request.user.is_authenticated else None
         address = request.META.get("REMOTE_ADDR", "")
         request.owner = Owner(user, request.session, address)
-        return get_response(request)
+        with acting(as_actor(user, address)):
+            return get_response(request)
 
     return middleware
 

@@ -226,6 +226,9 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
+AUTH_PASSWORD_VALIDATORS.append({"NAME": "digits.audit.signals.RecordedPasswords"})
+AUDIT_DAYS = number("AUDIT_DAYS", 0, 0, 36_500)
+
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="")
 
 # The API: see digits/api/

@@ -3,6 +3,6 @@
 The true label of a digit is: it is set as on the site, and who and when is kept.
 """
 
-from digits.admin import accounts, batches, training, uploads, versions
+from digits.admin import accounts, audit, batches, training, uploads, versions
 
-__all__ = ["accounts", "batches", "training", "uploads", "versions"]
+__all__ = ["accounts", "audit", "batches", "training", "uploads", "versions"]

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from digits.accounts import tokens
 from digits.accounts.owners import Owner
+from digits.audit.actors import acts_by_token
 from digits.models import Token
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class TokenAuthentication(authentication.BaseAuthentication):
             )
         address = request._request.owner.address
         request._request.owner = Owner(token.user, None, address)
+        acts_by_token(token.user)
         return token.user, token
 
     def authenticate_header(self, request: Request) -> str:

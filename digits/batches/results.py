@@ -5,12 +5,15 @@ from pathlib import PurePath
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
+from digits.audit.trail import record
 from digits.models import Batch
+from digits.models.audit import Act
 from worker.files import results
 
 
 def download(batch: Batch, *, confidences: bool) -> StreamingHttpResponse:
     """Return a response that streams `ImageId,Label`, or all fields of each item."""
+    record(Act.EXPORTED, f"the results of {batch}", batch.name)
     items = batch.items_in_order()
     lines = results.detailed(items) if confidences else results.kaggle(items, batch.kind)
     name = f"{PurePath(batch.name).stem or batch}-{'confidences' if confidences else 'results'}.csv"

@@ -9,7 +9,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, Subquery
 from django.utils import timezone
 
+from digits.audit.actors import on_behalf_of
+from digits.audit.trail import record
 from digits.models import Digit, ModelVersion, TrainingEvent, TrainingRun
+from digits.models.audit import Act
 from digits.models.training import Origin, RunStatus
 from digits.queue import leases, wake_ups
 from worker.metrics import Epoch
@@ -56,6 +59,7 @@ def ask(
                 base=ModelVersion.active(),
                 **fields,
             )
+            record(Act.TRAINING_REQUESTED, run, run.get_origin_display(), on_behalf_of(user))
     except IntegrityError as error:
         raise AlreadyRunning(TrainingRun.objects.unfinished().first()) from error
     log(run, f"requested by {user or run.get_origin_display()}")
@@ -124,11 +128,14 @@ def cancel(run: TrainingRun) -> bool:
     """Cancel an unfinished run: a queued one at once; a running one ends within seconds."""
     now = timezone.now()
     waiting = TrainingRun.objects.filter(pk=run.pk, status=RunStatus.QUEUED)
-    if waiting.update(status=RunStatus.CANCELLED, finished_at=now, cancel_requested_at=now):
-        log(run, "cancelled before it began")
-        return True
     running = TrainingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING)
-    return running.update(cancel_requested_at=now) == 1
+    with transaction.atomic():
+        if waiting.update(status=RunStatus.CANCELLED, finished_at=now, cancel_requested_at=now):
+            log(run, "cancelled before it began")
+        elif not running.update(cancel_requested_at=now):
+            return False
+        record(Act.TRAINING_CANCELLED, run)
+    return True
 
 
 def is_cancelled(run: TrainingRun) -> bool:

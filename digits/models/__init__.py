@@ -1,6 +1,7 @@
 """The models."""
 
 from digits.models.api import IdempotencyKey, Token
+from digits.models.audit import AuditEvent, AuditRemoval
 from digits.models.batches import Batch, BatchItem, BatchPart
 from digits.models.corrections import Correction
 from digits.models.files import SmallFile
@@ -13,6 +14,8 @@ from digits.models.versions import Activation, ModelVersion
 
 __all__ = [
     "Activation",
+    "AuditEvent",
+    "AuditRemoval",
     "Batch",
     "BatchItem",
     "BatchPart",

@@ -11,15 +11,32 @@ import os
 import time
 from typing import Any
 
-from django.db.backends.sqlite3 import base
+from django.db.backends.sqlite3 import base, operations
 
 LOOK_SECONDS = 0.0005
 LONGEST_WAIT = 2.0  # a process that was stopped in a transaction may hold the lock for ever
 
 
+class DatabaseOperations(operations.DatabaseOperations):
+    """Statements of SQLite; the database is emptied without the triggers that guard its rows.
+
+    They come again with the signal that follows.
+    """
+
+    def sql_flush(self, style: Any, tables: Any, **options: Any) -> list[str]:
+        statements: list[str] = super().sql_flush(style, tables, **options)
+        if not tables:
+            return statements
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+            names = [self.quote_name(name) for (name,) in cursor.fetchall()]
+        return [*(f"DROP TRIGGER {name}" for name in names), *statements]
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """A connection with a lock that is held from the beginning of a transaction to its end."""
 
+    ops_class = DatabaseOperations
     _lock: int | None = None
     _has_lock = False
 

@@ -8,6 +8,7 @@ from django.conf import settings
 
 from digits import quotas
 from digits.accounts import idempotency
+from digits.audit import trail
 from digits.batches import parts
 from digits.learning import runs
 from digits.monitoring import tallies
@@ -36,6 +37,7 @@ SWEPT = (
     parts.sweep,
     quotas.sweep,
     tallies.settle_if_due,
+    trail.remove_old_if_due,
 )
 # A message that a killed worker had taken is sent again.
 READING = {"acks_late": True, "reject_on_worker_lost": True, "time_limit": TIME_LIMIT}

@@ -4,6 +4,8 @@ import csv
 from collections.abc import Iterator
 from typing import Any
 
+from digits.audit.trail import record
+from digits.models.audit import Act
 from digits.models.uploads import UploadQuerySet
 from worker.files.results import as_cell
 
@@ -32,7 +34,12 @@ class _Echo:
 
 
 def uploads_as_csv(uploads: UploadQuerySet) -> Iterator[str]:
-    """Yield the lines of a CSV, the newest upload first; times are in UTC."""
+    """Return the lines of a CSV, the newest upload first; times are in UTC."""
+    record(Act.EXPORTED, "the history as CSV")
+    return _lines(uploads)
+
+
+def _lines(uploads: UploadQuerySet) -> Iterator[str]:
     write = csv.writer(_Echo()).writerow
     yield write(COLUMNS)
     for row in uploads.values_list(*COLUMNS.values()).iterator(chunk_size=AT_ONCE):

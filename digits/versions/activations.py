@@ -10,7 +10,10 @@ from dataclasses import dataclass
 from django.contrib.auth.models import User
 from django.db import transaction
 
+from digits.audit.actors import on_behalf_of
+from digits.audit.trail import record
 from digits.models import Activation, ModelVersion
+from digits.models.audit import Act
 from digits.queue import leases, wake_ups
 
 TASK = "digits.activate"
@@ -27,6 +30,7 @@ def request(version: ModelVersion, user: User | None = None) -> Activation:
             activation = newest
         else:
             activation = Activation.objects.create(version=version, requested_by=user)
+            record(Act.ACTIVATION_REQUESTED, version, by=on_behalf_of(user))
         wake_ups.send_after_commit(TASK, force=True)
     return activation
 
@@ -95,6 +99,8 @@ def complete(activation: Activation) -> bool:
             version = ModelVersion.objects.filter(pk=activation.version_id)
             ModelVersion.objects.filter(is_active=True).update(is_active=False)
             version.update(is_active=True)
+            by = on_behalf_of(activation.requested_by)
+            record(Act.VERSION_ACTIVATED, activation.version, by=by)
     return ours
 
 

@@ -52,7 +52,7 @@ def postgres_url():
 
 
 def test_the_queue_keeps_its_promises_on_postgresql(postgres_url):
-    rooms = ("queue", "api", "uploads", "batches", "learning", "monitoring", "views")
+    rooms = ("queue", "api", "audit", "uploads", "batches", "learning", "monitoring", "views")
     files = [*(f"tests/{room}" for room in rooms), "tests/versions/test_registry.py"]
     files.append("--ignore=tests/views/test_scripts.py")  # about files, and slow
     changes = {"DATABASE_URL": postgres_url, "DJANGO_SETTINGS_MODULE": "tests.settings"}

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from django.core.management.base import BaseCommand, CommandParser
 
+from digits.audit.trail import record
 from digits.learning import data
+from digits.models.audit import Act
 from digits.models.corrections import NOT_A_DIGIT
 from worker.files.datasets import Dataset, write_idx
 from worker.files.exports import export_dataset
@@ -27,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
     def handle(self, *, folder: Path, **options: Any) -> None:
+        record(Act.EXPORTED, "corrections", f"to {folder}")
         found = data.collect()
         images = np.concatenate([found.learned.images, found.held_out.images])
         labels = np.concatenate([found.learned.labels, found.held_out.labels])
