@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Without bytecode files TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check leases train verifier evaluate screenshots clean
+.PHONY: run test check leases fuzz fuzz-coverage train verifier evaluate screenshots clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up
@@ -23,6 +23,20 @@ test: $(VENV)/.installed-dev
 # A state machine does to leases whatever may happen to them; `make test` takes fewer steps.
 leases: $(VENV)/.installed-dev
 	LEASE_STEPS=100000 $(BIN)/python -m pytest tests/queue/test_lease_states.py
+
+# Mutated files of each format, 20,000 a reader; FUZZ="--inputs 1000 --seed 2 png zip" for others.
+FUZZ ?=
+
+fuzz: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+# The same guided by coverage, for so many seconds a reader.
+SECONDS ?= 3600
+READERS ?= png jpeg webp gif bmp tiff heic csv idx labels gzip zip datasets forms model
+
+fuzz-coverage: $(VENV)/.installed-dev
+	@set -e; for reader in $(READERS); do \
+		echo "$$reader"; $(BIN)/python -m tests.fuzz.guided $$reader $(SECONDS); done
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
