@@ -225,6 +225,7 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+AUTH_PASSWORD_VALIDATORS.append({"NAME": "digits.accounts.passwords.NoWordsOfTheSite"})
 
 AUTH_PASSWORD_VALIDATORS.append({"NAME": "digits.audit.signals.RecordedPasswords"})
 AUDIT_DAYS = number("AUDIT_DAYS", 0, 0, 36_500)
