@@ -323,7 +323,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s"}
+        "line": {
+            "()": "webapp.logs.Line",
+            "format": "%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s",
+        }
     },
     "filters": {"no_health": {"()": "django.utils.log.CallbackFilter", "callback": _not_health}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
