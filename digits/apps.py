@@ -18,6 +18,7 @@ class DigitsConfig(AppConfig):
 
         post_migrate.connect(registry.register_bundled_after_migrate, sender=self)
         post_migrate.connect(guard.guard, sender=self)
+        user_logged_in.connect(accounts.begin_new_session)
         user_logged_in.connect(accounts.take_uploads_along)
         user_login_failed.connect(accounts.count_wrong_password)
         signals.connect()

@@ -30,6 +30,14 @@ def take_uploads_along(sender: type[User], request: HttpRequest, user: User, **_
             messages.info(request, text, fail_silently=True)
 
 
+def begin_new_session(sender: type[User], request: HttpRequest, user: User, **_: Any) -> None:
+    """Give the session another key, also where its own account signs in once more.
+
+    Django does so only for a session that had no account.
+    """
+    request.session.cycle_key()
+
+
 def count_wrong_password(sender: Any, request: HttpRequest | None = None, **_: Any) -> None:
     """Receive the signal that a sign-in failed: see rates.WRONG_PASSWORDS."""
     if request is not None:
