@@ -34,6 +34,10 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 365
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
+if HTTPS:
+    # Browsers take a cookie of such a name from this very host alone, and by HTTPS alone.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+    MESSAGE_STORAGE = "webapp.cookies.Messages"
 # With HTTPS a proxy is before the site: on this machine, or in a network of its own.
 NEAR = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 TRUSTED_PROXIES = networks("TRUSTED_PROXIES", NEAR if HTTPS else "")
@@ -128,8 +132,8 @@ INSTALLED_APPS = [
     "drf_spectacular",
 ]
 MIDDLEWARE = [
+    "digits.middleware.guarded",  # static files and redirects to HTTPS, too
     "django.middleware.security.SecurityMiddleware",
-    "digits.middleware.guarded",  # static files, too
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
