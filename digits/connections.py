@@ -29,7 +29,9 @@ TICKS = 10  # of uvicorn's clock, one second
 SIGN_TICKS = 5 * TICKS
 REFUSED = (
     b"HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
-    b"Retry-After: 10\r\nConnection: close\r\n\r\n%s"
+    b"Content-Security-Policy: default-src 'none'; object-src 'none'; base-uri 'none';"
+    b" frame-ancestors 'none'\r\n"
+    b"X-Content-Type-Options: nosniff\r\nRetry-After: 10\r\nConnection: close\r\n\r\n%s"
 )
 
 

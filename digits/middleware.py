@@ -25,6 +25,7 @@ View = Callable[..., HttpResponseBase]
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
+        "object-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' blob: data:",  # pixels of reports are in their pages
@@ -68,7 +69,8 @@ def for_programs(get_response: View) -> View:
     def after(request: OwnedRequest, answer: HttpResponseBase) -> HttpResponseBase:
         response = frames.process_response(request, cast(HttpResponse, answer))
         response = cast(HttpResponse, common.process_response(request, response))
-        return security.process_response(request, cast(HttpResponse, _guarded(response)))
+        guarded = cast(HttpResponse, _guarded(request, response))
+        return security.process_response(request, guarded)
 
     async def in_loop(request: OwnedRequest) -> HttpResponseBase:
         refused = before(request)
@@ -111,6 +113,7 @@ class SignInFirst(LoginRequiredMiddleware):
 
 
 SIGN_IN = ("login", "admin:login")
+SIGN_OUT = ("logout", "admin:logout")
 
 
 def throttled(get_response: View) -> View:
@@ -141,15 +144,23 @@ def throttled(get_response: View) -> View:
 
 
 def guarded(get_response: View) -> View:
-    """Give every response a content security policy, and keep it out of shared caches."""
+    """Give every response a content security policy, and keep it out of shared caches.
+
+    What somebody sees who is signed in is kept by no cache, and signing out clears the browser's.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        return _guarded(get_response(request))
+        return _guarded(request, get_response(request))
 
     return middleware
 
 
-def _guarded(response: HttpResponseBase) -> HttpResponseBase:
+def _guarded(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    owner = getattr(request, "owner", None)  # static files have none
+    is_private = bool(owner and owner.user)
     response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-    response.headers.setdefault("Cache-Control", "private, no-cache")
+    response.headers.setdefault("Cache-Control", "no-store" if is_private else "private, no-cache")
+    match = request.resolver_match
+    if request.method == "POST" and match and match.view_name in SIGN_OUT:
+        response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response

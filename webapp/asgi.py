@@ -21,6 +21,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 from webapp.wsgi import application as wsgi_application  # sets Django up
 
 from digits import addresses  # isort: skip
+from digits.middleware import CONTENT_SECURITY_POLICY  # isort: skip
 from webapp.programs import Programs, Scope, Send, ShortWay  # isort: skip
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -73,6 +74,8 @@ class Application:
         """Answer a request that was not taken, and end its connection."""
         response = HttpResponse(f"{refused}\n", "text/plain; charset=utf-8", refused.status)
         response.headers["Connection"] = "close"
+        response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+        response.headers["X-Content-Type-Options"] = "nosniff"
         await self.programs.send_response(response, send)
 
 

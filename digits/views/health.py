@@ -14,7 +14,7 @@ from digits.monitoring.health import check
 @never_cache
 @require_safe
 def live(request: OwnedRequest) -> HttpResponse:
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @login_not_required
