@@ -322,3 +322,15 @@ def test_the_server_keeps_a_connection_for_the_next_request():
             while not received.endswith(b"ok\n"):
                 received += connection.recv(65536)
             assert received.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_request_with_two_lengths_hides_no_other_request():
+    """A proxy that went by the other one would take the rest for somebody else's request."""
+    head = b"POST /nothing/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+    hidden = b"0\r\n\r\nGET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with served() as connection:
+        connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n" + hidden)
+        assert all_of(connection).startswith(b"HTTP/1.1 400 ")
+    with served() as connection:
+        connection.sendall(head + b"Content-Length: 6\r\n\r\n" + hidden)
+        assert all_of(connection).startswith(b"HTTP/1.1 400 ")
