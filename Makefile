@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # Without bytecode files TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check leases fuzz fuzz-coverage train verifier evaluate screenshots clean
+.PHONY: run test check leases faults fuzz fuzz-coverage train verifier evaluate screenshots clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up
@@ -37,6 +37,10 @@ READERS ?= png jpeg webp gif bmp tiff heic csv idx labels gzip zip datasets form
 fuzz-coverage: $(VENV)/.installed-dev
 	@set -e; for reader in $(READERS); do \
 		echo "$$reader"; $(BIN)/python -m tests.fuzz.guided $$reader $(SECONDS); done
+
+# Faults done to running installations, on SQLite and PostgreSQL: some forty minutes.
+faults: $(VENV)/.installed-dev
+	$(BIN)/python -m tests.system.faults --page docs/faults.md $(ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

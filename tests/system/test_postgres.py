@@ -1,54 +1,22 @@
 """The queue on PostgreSQL, where its server's binaries are installed."""
 
-import getpass
-import os
-import pwd
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
-from tests.site import ROOT, Site, environment, free_port
+from tests.postgres import MISSING, Postgres, has_postgresql
+from tests.site import ROOT, Site, environment
 from tests.system.test_reading import classify
 
-BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-BIN = BINARIES[-1] if BINARIES else Path(shutil.which("initdb") or "/nowhere/initdb").parent
-
-
-def has_postgresql() -> bool:
-    """PostgreSQL refuses to run as root; there it needs its own user."""
-    if not (BIN / "initdb").exists():
-        return False
-    return os.getuid() != 0 or any(user.pw_name == "postgres" for user in pwd.getpwall())
-
-
-pytestmark = pytest.mark.skipif(
-    not has_postgresql(), reason="PostgreSQL's server is not installed here"
-)
+pytestmark = pytest.mark.skipif(not has_postgresql(), reason=MISSING)
 
 
 @pytest.fixture(scope="module")
 def postgres_url():
-    """A server of its own, on a folder that its user can reach."""
-    user = "postgres" if os.getuid() == 0 else getpass.getuser()
-    folder = Path(tempfile.mkdtemp(prefix="digits-postgres-"))
-    shutil.chown(folder, user)
-    port = free_port()
-
-    def run(*words):
-        subprocess.run(words, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL)
-
-    run(BIN / "initdb", "--pgdata", folder / "db", "--auth=trust", f"--username={user}")
-    control = [BIN / "pg_ctl", "--pgdata", folder / "db", "--wait", "--log", folder / "log"]
-    options = f"-p {port} -h 127.0.0.1 -k {folder} -c fsync=off"
-    run(*control, "-o", options, "start")
-    yield f"postgres://{user}@127.0.0.1:{port}/postgres"
-    run(*control, "--mode=fast", "stop")
-    shutil.rmtree(folder, ignore_errors=True)
+    with Postgres() as server:
+        yield server.url
 
 
 def test_the_queue_keeps_its_promises_on_postgresql(postgres_url):

@@ -1,0 +1,60 @@
+"""The tables of faults, and the page that they are on."""
+
+import os
+import platform
+from collections.abc import Iterable, Mapping
+from datetime import date
+from pathlib import Path
+
+from tests.system.faults.driver import RATE
+from tests.system.faults.judge import Verdict
+from tests.system.faults.scene import LONGEST_RECOVERY, ROWS
+
+HEAD = ("fault", "sent", "accepted", "done", "failed with reason", "lost", "twice", "seconds")
+NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
+INTRODUCTION = Path(__file__).parent / "introduction.md"
+
+
+def page(results: Mapping[str, tuple[str, list[Verdict]] | None]) -> str:
+    """Return the page, in Markdown, with a table for each database."""
+    text = INTRODUCTION.read_text()
+    parts = [text.format(rate=RATE, rows=ROWS, longest=LONGEST_RECOVERY)]
+    for database, result in results.items():
+        if result is not None:
+            machine, verdicts = result
+            parts.append(f"## {NAMES[database]}\n\n{machine}.\n\n{table(verdicts)}\n")
+    return "\n".join(parts)
+
+
+def table(verdicts: Iterable[Verdict]) -> str:
+    """Return a table in Markdown, with a line for each fault."""
+    lines = [f"| {' | '.join(HEAD)} |", "|---|" + "---:|" * (len(HEAD) - 1)]
+    lines += [f"| {' | '.join(cells(one))} |" for one in verdicts]
+    return "\n".join(lines)
+
+
+def cells(verdict: Verdict) -> list[str]:
+    """Return the cells of a fault: uploads and rows of batches."""
+    if verdict.skipped:
+        return [f"{verdict.fault}: not done here, {verdict.skipped}", *[""] * (len(HEAD) - 1)]
+    pairs = [
+        f"{getattr(verdict.uploads, name):,} + {getattr(verdict.rows, name):,}"
+        for name in ("accepted", "done", "failed", "lost", "twice")
+    ]
+    seconds = "never" if verdict.seconds is None else f"{verdict.seconds:.1f}"
+    return [verdict.fault, str(verdict.sent), *pairs, seconds]
+
+
+def machine() -> str:
+    """Return what the machine is, and the date, in words."""
+    kinds = {
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if line.startswith("model name")
+    }
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
+    kernel = platform.release().split("-")[0]
+    return (
+        f"{os.cpu_count()} cores ({', '.join(sorted(kinds))}), {memory:.0f} GB,"
+        f" {platform.system()} {kernel}, {date.today():%-d %B %Y}"
+    )
