@@ -7,9 +7,13 @@ import argparse
 import contextlib
 import json
 import re
+import subprocess
 import sys
+import traceback
 from dataclasses import asdict
 from pathlib import Path
+
+import requests
 
 from tests.postgres import MISSING, Postgres, has_postgresql
 from tests.system.faults.homes import HOMES
@@ -67,7 +71,16 @@ def do(faults: list[Fault], database: str) -> list[Verdict]:
 
 
 def _one(scene: Scene, fault: Fault, database: str) -> Verdict:
-    verdict = scene.run(fault)
+    try:
+        verdict = scene.run(fault)
+    except (
+        AssertionError,
+        OSError,
+        requests.RequestException,
+        subprocess.SubprocessError,
+    ) as error:
+        traceback.print_exc()
+        verdict = Verdict(fault.name, skipped=f"{type(error).__name__}: {error}"[:200])
     print(database, *cells(verdict), verdict.statuses, *verdict.notes[:5], sep=" | ", flush=True)
     scene.make_well()
     return verdict

@@ -1,7 +1,14 @@
 """More than one web server or worker on one database, and clocks that differ."""
 
 import contextlib
-from pathlib import Path
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import cache
 
 import requests
 
@@ -9,24 +16,41 @@ from tests.site import eventually, free_port
 from tests.system.faults.processes import READER
 from tests.system.faults.scene import Does, Scene, end, kill
 
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+# Debian 12's has a bug: no process of Python 3.11 can sleep with it.
+OF_DEBIAN = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1"
+OF_PACKAGE = "vendor/libfaketime/src/libfaketime.so.1"
+PROBE = "import time; time.sleep(0.01); print(time.time())"
 WORKER = (
     "-m celery --quiet --app=webapp worker --without-gossip --without-mingle --without-heartbeat"
     " --loglevel=INFO --queues=classify --concurrency=1 --hostname=beside{number}@%h"
 )
 
 
-def without_faketime() -> str:
-    return "" if FAKETIME.exists() else "Debian's faketime is not installed"
-
-
-def clock(minutes: int) -> dict[str, str]:
+def clock(minutes: int, library: str = "") -> dict[str, str]:
     """Return the environment of a process whose clock is so many minutes ahead."""
     return {
-        "LD_PRELOAD": str(FAKETIME),
+        "LD_PRELOAD": library or faketime(),
         "FAKETIME": f"{minutes * 60:+}",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     }
+
+
+@cache
+def faketime() -> str:
+    """Return the path of a libfaketime that works with this Python; empty where there is none."""
+    package = importlib.util.find_spec("libfaketime")
+    places = package.submodule_search_locations if package else []
+    for path in (*(f"{place}/{OF_PACKAGE}" for place in places or []), OF_DEBIAN):
+        env = os.environ | clock(5, path)
+        words = [sys.executable, "-c", PROBE]
+        done = subprocess.run(words, env=env, capture_output=True, text=True, check=False)
+        if done.returncode == 0 and float(done.stdout) > time.time() + 200:
+            return path
+    return ""
+
+
+def without_faketime() -> str:
+    return "" if faketime() else "libfaketime is not installed, or an old one"
 
 
 def web_beside(**changes) -> Does:
@@ -47,13 +71,24 @@ def web_beside(**changes) -> Does:
     return around
 
 
+def with_clock(minutes: int, beside: Callable[..., Does]) -> Does:
+    """The clock of another web server or worker is so many minutes ahead."""
+
+    @contextlib.contextmanager
+    def around(scene: Scene):
+        with beside(**clock(minutes))(scene):
+            yield
+
+    return around
+
+
 def _is_live(url: str) -> bool:
     with contextlib.suppress(requests.RequestException):
         return requests.get(f"{url}/health/live", timeout=10).status_code == 200
     return False
 
 
-def workers_beside(count: int, **changes) -> Does:
+def workers_beside(count: int = 1, **changes) -> Does:
     """More classify workers read, whose environment is changed."""
 
     @contextlib.contextmanager
@@ -78,10 +113,10 @@ def alone(beside: Does) -> Does:
     @contextlib.contextmanager
     def around(scene: Scene):
         with beside(scene):
-            kill(*READER(scene), number=19)
+            kill(*READER(scene), number=signal.SIGSTOP)
             try:
                 yield
             finally:
-                kill(*READER(scene), number=18)
+                kill(*READER(scene), number=signal.SIGCONT)
 
     return around

@@ -11,6 +11,7 @@ from tests.system.faults.processes import REDIS
 from tests.system.faults.scene import Scene, kill
 
 CHUNK = 64 * 1024
+PAUSE_SECONDS = 5
 
 
 @contextlib.contextmanager
@@ -57,10 +58,9 @@ def full(scene: Scene):
 
 @contextlib.contextmanager
 def paused(scene: Scene):
-    """It takes commands and answers none: CLIENT PAUSE."""
-    scene.site.redis().client_pause(60_000)
+    """It takes commands and answers none for a while: CLIENT PAUSE."""
+    scene.site.redis().client_pause(PAUSE_SECONDS * 1000)
     yield
-    scene.site.redis().client_unpause()
 
 
 @contextlib.contextmanager

@@ -10,7 +10,13 @@ from pathlib import Path
 
 from tests.system.faults import calls, databases, disks, people, processes, redises
 from tests.system.faults.homes import cannot_mount, without_libfiu
-from tests.system.faults.machines import alone, clock, web_beside, without_faketime, workers_beside
+from tests.system.faults.machines import (
+    alone,
+    web_beside,
+    with_clock,
+    without_faketime,
+    workers_beside,
+)
 from tests.system.faults.processes import (
     BEAT,
     BESIDE,
@@ -66,7 +72,7 @@ PLAIN = (
     Fault("everything stopped for 5 s", stopped(EVERYTHING), seconds=5),
     Fault("`up` started a second time", processes.started_twice),
     Fault("web and Redis killed", killed(WEB, REDIS)),
-    Fault("Redis answers nothing for 5 s (CLIENT PAUSE)", redises.paused, seconds=5),
+    Fault("Redis answers nothing for 5 s (CLIENT PAUSE)", redises.paused, redises.PAUSE_SECONDS),
     Fault("40 clients go away in the middle of uploads", people.clients_go_away),
     Fault(
         "supervisor stopped for 5 s, web killed",
@@ -120,8 +126,8 @@ SEVERAL = (
         Fault(f"clock of {who} 5 minutes {way}", nothing, around=beside(minutes), **CLOCKS)
         for way, minutes in {"ahead": 5, "behind": -5}.items()
         for who, beside in {
-            "web": lambda minutes: web_beside(**clock(minutes)),
-            "the reader": lambda minutes: alone(workers_beside(1, **clock(minutes))),
+            "web": lambda minutes: with_clock(minutes, web_beside),
+            "the reader": lambda minutes: alone(with_clock(minutes, workers_beside)),
         }.items()
     ),
 )
