@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db import OperationalError, close_old_connections
 
 from digits.batches import parts
 from digits.files import as_binary
@@ -46,6 +47,10 @@ def work_on_part(part: BatchPart, between: Callable[[], object] = bool) -> None:
         parts.fail(part.batch, "The batch's file is gone from the storage.", error)
     except OSError as error:  # a full or absent disk is not the part's fault
         logger.error("the storage fails for %s, tried again: %s", part, error)
+        parts.retry_later(part, count_attempt=False)
+    except OperationalError as error:  # nor is a database that is full, busy or gone
+        logger.error("the database fails for %s, tried again: %s", part, error)
+        close_old_connections()  # it may be of no use any more
         parts.retry_later(part, count_attempt=False)
     except Exception:
         logger.exception("%s could not be read", part)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import OperationalError, close_old_connections
 
 from digits.models import Digit, ModelVersion, Prediction, Upload
 from digits.models.uploads import PREVIEW_SIDE, Status, preview_path
@@ -38,6 +39,8 @@ def work_on_uploads(uploads: list[Upload]) -> None:
         contents = _contents(uploads)
         try:
             _read(contents, engine, version)
+        except OperationalError as error:
+            _database_fails(contents, error)
         except Exception as error:
             logger.exception("a batch of %d uploads could not be read", len(contents))
             for upload in contents:
@@ -101,6 +104,18 @@ def _storage_fails(upload: Upload, error: OSError) -> None:
     """Release an upload after an error of the storage, without counting the attempt."""
     logger.error("the storage fails for %s, tried again in %d s: %s", upload, PAUSE_SECONDS, error)
     leases.release(upload, after=PAUSE_SECONDS, count_attempt=False, error_detail=_described(error))
+
+
+def _database_fails(uploads: Collection[Upload], error: OperationalError) -> None:
+    """Release uploads after the database was full, busy or gone, without counting the attempt."""
+    logger.error(
+        "the database fails for %d uploads, tried again in %d s: %s",
+        len(uploads),
+        PAUSE_SECONDS,
+        error,
+    )
+    close_old_connections()  # it may be of no use any more
+    leases.release(*uploads, after=PAUSE_SECONDS, count_attempt=False)
 
 
 def _retry_or_fail(upload: Upload, error: Exception) -> None:

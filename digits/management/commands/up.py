@@ -56,8 +56,10 @@ class Command(BaseCommand):
         self.log("stopped")
 
     def log(self, line: str) -> None:
-        self.stdout.write(f"digits: {line}")
-        self.stdout.flush()
+        """Print a line; nothing ends because that fails, as on a full disk."""
+        with contextlib.suppress(OSError):
+            self.stdout.write(f"digits: {line}")
+            self.stdout.flush()
 
     def announce(self) -> None:
         """Print the address when the site answers, and a second line when it can read."""

@@ -2,12 +2,13 @@
 
 import os
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 from tests.system.faults.driver import RATE
 from tests.system.faults.judge import Verdict
+from tests.system.faults.results import Results
 from tests.system.faults.scene import LONGEST_RECOVERY, ROWS
 
 HEAD = ("fault", "sent", "accepted", "done", "failed with reason", "lost", "twice", "seconds")
@@ -15,15 +16,34 @@ NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}
 INTRODUCTION = Path(__file__).parent / "introduction.md"
 
 
-def page(results: Mapping[str, tuple[str, list[Verdict]] | None]) -> str:
-    """Return the page, in Markdown, with a table for each database."""
+def page(results: Mapping[str, Results], order: Sequence[str]) -> str:
+    """Return the page, in Markdown, with a table for each database, its faults in this order."""
     text = INTRODUCTION.read_text()
     parts = [text.format(rate=RATE, rows=ROWS, longest=LONGEST_RECOVERY)]
-    for database, result in results.items():
-        if result is not None:
-            machine, verdicts = result
-            parts.append(f"## {NAMES[database]}\n\n{machine}.\n\n{table(verdicts)}\n")
+    for database, found in results.items():
+        verdicts = [found.verdicts[name] for name in order if name in found.verdicts]
+        if verdicts:
+            parts.append(
+                f"## {NAMES[database]}\n\n{found.machine}. {told(verdicts)}\n\n{table(verdicts)}\n"
+            )
     return "\n".join(parts)
+
+
+def told(verdicts: Sequence[Verdict]) -> str:
+    """Return what all faults have cost, in a sentence."""
+    done = [one for one in verdicts if not one.skipped]
+    lost = sum(one.uploads.lost + one.rows.lost for one in done)
+    twice = sum(one.uploads.twice + one.rows.twice for one in done)
+    accepted = sum(one.uploads.accepted for one in done)
+    rows = sum(one.rows.accepted for one in done)
+    seconds = [one.seconds for one in done]
+    slow = sum(one is None for one in seconds)
+    longest = max((one for one in seconds if one is not None), default=0.0)
+    never = f", {slow} never" if slow else ""
+    return (
+        f"{len(done)} faults, {accepted:,} uploads and {rows:,} rows accepted: {lost} lost, {twice}"
+        f" twice; the slowest recovered within {longest:.1f} s{never}."
+    )
 
 
 def table(verdicts: Iterable[Verdict]) -> str:
