@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
+from digits.accounts.permissions import MONITOR, has
 from digits.learning.runs import new_corrections
 from digits.monitoring.figures import state
 from digits.versions.activations import rollback_target
@@ -21,7 +22,7 @@ class Site(admin.AdminSite):
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> TemplateResponse:
         shown = {
-            "state": state(),
+            "state": state() if has(request.user, MONITOR) else None,
             "new_corrections": new_corrections(),
             "rollback_target": rollback_target(),
         }

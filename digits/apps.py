@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
-from django.contrib.auth.signals import user_logged_in, user_login_failed
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import post_delete, post_migrate
 
 
@@ -10,7 +10,7 @@ class DigitsConfig(AppConfig):
 
     def ready(self) -> None:
         from digits import files, quotas
-        from digits.accounts import accounts
+        from digits.accounts import accounts, roles, sign_ins
         from digits.audit import guard, signals
         from digits.models import Batch, ModelVersion, Upload
         from digits.monitoring import tallies
@@ -18,8 +18,11 @@ class DigitsConfig(AppConfig):
 
         post_migrate.connect(registry.register_bundled_after_migrate, sender=self)
         post_migrate.connect(guard.guard, sender=self)
+        post_migrate.connect(roles.make_missing_after_migrate, sender=self)
         user_logged_in.connect(accounts.begin_new_session)
         user_logged_in.connect(accounts.take_uploads_along)
+        user_logged_in.connect(sign_ins.begin)
+        user_logged_out.connect(sign_ins.end)
         user_login_failed.connect(accounts.count_wrong_password)
         signals.connect()
         for model in (Upload, Batch, ModelVersion):

@@ -2,7 +2,8 @@
 
 import contextlib
 import threading
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
 
 from django import forms
 from django.conf import settings
@@ -11,8 +12,10 @@ from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 
 from digits.accounts.owners import Owner
+from digits.accounts.permissions import ACTIVATE
 from digits.learning import runs
 from digits.models import ModelVersion, TrainingRun, Upload
+from digits.models.api import Scope
 from digits.models.uploads import Source
 from digits.uploads.submission import submit
 from worker.images.decoding import Header, read_header
@@ -78,7 +81,7 @@ def _header_or_reason(file: "UploadedFile[bytes]") -> Header | str:
 
 
 class TokenForm(forms.Form):
-    """The name of a new token."""
+    """The name of a new token, what it allows, and for how long."""
 
     name = forms.CharField(
         label="What is it for?",
@@ -86,6 +89,25 @@ class TokenForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "my notebook"}),
         error_messages={"required": "Enter what it is for, so that you recognise it later."},
     )
+    scopes = forms.MultipleChoiceField(
+        label="What may it do?",
+        choices=Scope.choices,
+        initial=[Scope.READ, Scope.WRITE],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose at least one thing that it may do."},
+    )
+    days = forms.TypedChoiceField(
+        label="When does it expire?",
+        choices=[("30", "in 30 days"), ("90", "in 90 days"), ("365", "in a year"), ("0", "never")],
+        initial="365",
+        coerce=int,
+    )
+
+    def __init__(self, data: Mapping[str, Any] | None, user: User) -> None:
+        super().__init__(data)
+        if not user.is_staff:  # nothing to manage
+            field = cast(forms.MultipleChoiceField, self.fields["scopes"])
+            field.choices = [one for one in Scope.choices if one[0] != Scope.MANAGE]
 
 
 NumberField = TypeVar("NumberField", bound=forms.Field)
@@ -117,7 +139,10 @@ NUMBERS = (
 
 
 class RetrainForm(forms.Form):
-    """The settings of a training; empty fields have the defaults of its kind."""
+    """The settings of a training; empty fields have the defaults of its kind.
+
+    owner: who asks; the new version is activated only for those who may activate.
+    """
 
     start = forms.ChoiceField(
         label="Start from",
@@ -162,6 +187,11 @@ class RetrainForm(forms.Form):
         label="Train although no correction is new", required=False, initial=False
     )
 
+    def __init__(self, data: Mapping[str, Any] | None, owner: Owner) -> None:
+        super().__init__(data)
+        if not owner.may(ACTIVATE):
+            del self.fields["activate_if_better"]
+
     def clean(self) -> None:
         given = {
             name: self.cleaned_data[name]
@@ -189,7 +219,7 @@ class RetrainForm(forms.Form):
         return runs.ask(
             self.recipe,
             from_scratch=self.from_scratch,
-            activate_if_better=self.cleaned_data["activate_if_better"],
+            activate_if_better=self.cleaned_data.get("activate_if_better", False),
             forced=self.cleaned_data["forced"],
             user=user,
         )

@@ -1,12 +1,16 @@
 """Middleware: the owner of a request, rate limits, sign-in, and headers that guard a response."""
 
+import logging
 from collections.abc import Callable
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction
 from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
@@ -16,11 +20,13 @@ from django.utils.decorators import sync_and_async_middleware
 from django_htmx.http import HttpResponseClientRedirect
 
 from digits import rates
+from digits.accounts import sign_ins
 from digits.accounts.owners import OwnedRequest, Owner
 from digits.addresses import network_of
 from digits.audit.actors import acting, as_actor
 from digits.views import errors
 
+logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponseBase]
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -36,6 +42,34 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+
+def signed_in(get_response: View) -> View:
+    """End the sessions of accounts that were idle for too long, and note when one was used.
+
+    Visitors' sessions are left alone. What a page asks for by itself is no use of it.
+    """
+
+    def middleware(request: OwnedRequest) -> HttpResponseBase:
+        request.address = request.META.get("REMOTE_ADDR", "")
+        if request.user.is_authenticated and sign_ins.is_idle(request.session):
+            logout(request)
+            messages.info(request, "You were signed out, since you were away for long.")
+        response = get_response(request)
+        asks_itself = request.htmx and request.method == "GET"
+        by_session = request.session.get(SESSION_KEY) == str(request.user.pk)  # not by a token
+        if by_session and not asks_itself:
+            _note(request)
+        return response
+
+    return middleware
+
+
+def _note(request: OwnedRequest) -> None:
+    try:
+        sign_ins.note(request, cast(User, request.user))
+    except DatabaseError as error:  # a busy database fails no page for this
+        logger.warning("the use of a session was not noted: %s", error)
 
 
 def owner(get_response: View) -> View:

@@ -57,6 +57,7 @@ urlpatterns = [
     path("training/<int:pk>/cancel", training.cancel, name="training-run-cancel"),
     path("dashboard/", dashboard.dashboard, name="dashboard"),
     path("account/tokens/", tokens.tokens, name="tokens"),
+    path("account/tokens/revoke", tokens.revoke_all, name="tokens-revoke"),
     path("account/tokens/<int:pk>/revoke", tokens.revoke, name="token-revoke"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
@@ -64,6 +65,7 @@ urlpatterns = [
     path("accounts/signup/", accounts.sign_up, name="sign-up"),
     path("account/", accounts.account, name="account"),
     path("account/password/", accounts.Password.as_view(), name="password"),
+    path("account/sign-out", accounts.sign_out_elsewhere, name="sign-out-elsewhere"),
     path("account/delete/", accounts.delete, name="delete-account"),
     path("accounts/logout/", auth.LogoutView.as_view(), name="logout"),
 ]

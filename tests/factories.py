@@ -3,11 +3,21 @@
 import json
 
 import numpy as np
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.files.base import ContentFile
 
 from digits.models import Activation, Digit, ModelVersion, Prediction, Upload
 from digits.models.uploads import Status
 from digits.versions import activations
+
+
+def make_user(name: str, *roles: str, **fields):
+    """An account with these roles; those who have one may enter the admin."""
+    user = get_user_model().objects.create_user(name, is_staff=bool(roles), **fields)
+    user.groups.set(Group.objects.filter(name__in=roles))
+    assert user.groups.count() == len(roles)
+    return user
 
 
 def make_upload(data: bytes = b"not read here", **fields) -> Upload:

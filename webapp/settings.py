@@ -32,6 +32,7 @@ ALLOWED_HOSTS.append("localhost")  # for health checks on the machine itself
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 365
+SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 20160, 0, 525600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
 if HTTPS:
@@ -142,6 +143,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "digits.middleware.signed_in",
     "digits.middleware.owner",
     "digits.middleware.throttled",
     "digits.middleware.SignInFirst",
@@ -163,6 +165,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "digits.context.version",
+                "digits.context.rights",
             ]
         },
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
+from digits.accounts.permissions import SEE_BATCHES, SEE_UPLOADS, Act, Forbidden, MissingScope, has
 from digits.addresses import network_of
 
 if TYPE_CHECKING:
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
 
     from django.contrib.auth.models import User
     from django.contrib.sessions.backends.base import SessionBase
+    from django.db.models import Model
     from django_htmx.middleware import HtmxDetails
 
+    from digits.models import Batch, Upload
+
 VISITOR = "visitor"
+SEE_ALL = {"upload": SEE_UPLOADS, "batch": SEE_BATCHES}  # by the name of the model
 
 
 @dataclass
@@ -28,15 +33,54 @@ class Owner:
 
     session: the request's session; None for a program, which has none.
     address: the network address that the request came from.
+    scopes: those of the token that the request came with; None without a token.
     """
 
     user: User | None
     session: SessionBase | MutableMapping[str, Any] | None
     address: str = ""
+    scopes: frozenset[str] | None = None
 
-    @property
-    def is_staff(self) -> bool:
-        return bool(self.user and self.user.is_staff)
+    def may(self, act: Act) -> bool:
+        """Return whether it may do an act: its account, and the token where it came with one."""
+        in_scope = self.scopes is None or act.scope in self.scopes
+        return bool(self.user and in_scope and has(self.user, act))
+
+    def must(self, act: Act) -> None:
+        """Do nothing where it may do an act.
+
+        Raises:
+            MissingScope: its account may do it, but not with this token.
+            Forbidden: its account may not do it.
+        """
+        if self.may(act):
+            return
+        if self.user and has(self.user, act):
+            raise MissingScope(act.scope)
+        raise Forbidden(f"This needs the permission to {act.words}.")
+
+    def sees_all(self, model: type[Model]) -> bool:
+        """Return whether it may see everybody's rows of a model."""
+        return self.may(SEE_ALL[model._meta.model_name or ""])
+
+    def sent(self, row: Upload | Batch) -> bool:
+        """Return whether a row is its own."""
+        if self.user:
+            return row.user_id == self.user.pk
+        return bool(self.visitor) and row.visitor == self.visitor
+
+    def may_with(self, row: Upload | Batch, act: Act) -> bool:
+        """Return whether it may do an act with a row: everything with its own ones."""
+        return self.sent(row) or self.may(act)
+
+    def must_with(self, row: Upload | Batch, act: Act) -> None:
+        """Do nothing where it may do an act with a row.
+
+        Raises:
+            Forbidden: it may not; also MissingScope.
+        """
+        if not self.sent(row):
+            self.must(act)
 
     @property
     def visitor(self) -> str:
@@ -78,6 +122,7 @@ class OwnedRequest(HttpRequest):
     """A request with the attributes that the middleware sets."""
 
     owner: Owner
+    address: str
     htmx: HtmxDetails
 
 

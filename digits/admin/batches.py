@@ -5,6 +5,7 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from digits.accounts.permissions import DELETE_BATCHES, has
 from digits.admin.base import Cascades, Inline, OnTheSite, ReadOnlyAdmin, SureAdmin, link
 from digits.formats import exactly, percent
 from digits.models import Batch, BatchItem, BatchPart
@@ -41,7 +42,7 @@ class BatchAdmin(Cascades, OnTheSite, ReadOnlyAdmin):
     readonly_fields = ["on_the_site", "progress", "accurate", "stored_as"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return request.user.has_perm("digits.delete_batch")
+        return has(request.user, DELETE_BATCHES)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Batch]:
         return super().get_queryset(request).defer("confusion")

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import URLPattern, path
@@ -11,6 +10,7 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_http_methods, require_POST
 
 from digits.accounts.owners import SignedInRequest
+from digits.accounts.permissions import RETRAIN
 from digits.admin.base import OnTheSite, ReadOnlyAdmin, link
 from digits.formats import percent
 from digits.forms import RetrainForm
@@ -43,9 +43,8 @@ class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
     @method_decorator(require_http_methods(["GET", "HEAD", "POST"]))
     def retrain(self, request: SignedInRequest) -> HttpResponse:
         """Request a training."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        form = RetrainForm(request.POST or None)
+        request.owner.must(RETRAIN)
+        form = RetrainForm(request.POST or None, request.owner)
         if request.method == "POST" and form.is_valid():
             return redirect(*_address(ask(request, form)))
         context = {
@@ -60,8 +59,7 @@ class TrainingRunAdmin(OnTheSite, ReadOnlyAdmin):
     @method_decorator(require_POST)
     def cancel(self, request: SignedInRequest, pk: int) -> HttpResponse:
         """Cancel a run."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        request.owner.must(RETRAIN)
         run = get_object_or_404(TrainingRun, pk=pk)
         cancel_run(request, run)
         return redirect(*_address(run))

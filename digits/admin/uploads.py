@@ -12,6 +12,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from digits.accounts.owners import SignedInRequest
+from digits.accounts.permissions import CORRECT, DELETE_UPLOADS, READ_AGAIN, has
 from digits.admin.base import (
     Cascades,
     Inline,
@@ -185,9 +186,12 @@ class UploadAdmin(Cascades, OnTheSite, SureAdmin):
     readonly_fields = ["image", "sure", "corrections", "on_the_site", "stored_as", "waited", "ran"]
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return request.user.has_perm("digits.delete_upload")
+        return has(request.user, DELETE_UPLOADS)
 
-    @admin.action(description="Read again with the version:", permissions=["view"])
+    def has_read_again_permission(self, request: HttpRequest) -> bool:
+        return has(request.user, READ_AGAIN)
+
+    @admin.action(description="Read again with the version:", permissions=["read_again"])
     def read_again(self, request: SignedInRequest, uploads: UploadQuerySet) -> None:
         chosen = request.POST.get("version")
         version = ModelVersion.objects.filter(pk=chosen).first() if chosen else None
@@ -227,7 +231,7 @@ class DigitAdmin(ShowsPixels, ShowsVersions, LinksToUpload, ReadOnlyAdmin):
     inlines = [PredictionInline, CorrectionInline]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return request.user.has_perm("digits.change_digit")
+        return has(request.user, CORRECT)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Digit]:
         rows = cast(DigitQuerySet, super().get_queryset(request))  # as the manager makes them

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -14,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 
 from digits.accounts.owners import SignedInRequest
+from digits.accounts.permissions import ACTIVATE, has
 from digits.admin.base import ReadOnlyAdmin, link
 from digits.formats import exactly
 from digits.learning.runs import new_corrections
@@ -48,8 +48,7 @@ class ModelVersionAdmin(ReadOnlyAdmin):
     @method_decorator(require_POST)
     def activate(self, request: SignedInRequest, pk: int) -> HttpResponse:
         """Request the activation of a version; a rollback is the same for the version before."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
+        request.owner.must(ACTIVATE)
         version = get_object_or_404(ModelVersion, pk=pk)
         activations.request(version, request.user)
         messages.info(
@@ -61,6 +60,17 @@ class ModelVersionAdmin(ReadOnlyAdmin):
             ),
         )
         return redirect("admin:digits_modelversion_changelist")
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        return self._allowed(request, self.list_display)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return self._allowed(request, self.fields)
+
+    def _allowed(self, request: HttpRequest, names: list[Any]) -> list[Any]:
+        """Return the names of columns without that of the button, for whom it would refuse."""
+        may = has(request.user, ACTIVATE)
+        return [name for name in names if may or name != "activation"]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

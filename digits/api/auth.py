@@ -9,8 +9,10 @@ from rest_framework.request import Request
 
 from digits.accounts import tokens
 from digits.accounts.owners import Owner
+from digits.accounts.permissions import MissingScope
 from digits.audit.actors import acts_by_token
 from digits.models import Token
+from digits.models.api import Scope
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -30,10 +32,10 @@ class TokenAuthentication(authentication.BaseAuthentication):
         if token is None:
             raise exceptions.AuthenticationFailed(
                 "Expected the header Authorization to be Bearer and a token that was made on"
-                " /account/tokens/ and not revoked."
+                " /account/tokens/, was not revoked and has not expired."
             )
         address = request._request.owner.address
-        request._request.owner = Owner(token.user, None, address)
+        request._request.owner = Owner(token.user, None, address, token.scopes)
         acts_by_token(token.user)
         return token.user, token
 
@@ -65,18 +67,34 @@ class ForSenders(permissions.BasePermission):
     message = "Sign in, or send a token."
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
+        _must_have_scope(request, view)
         return request.auth is not None and _may_look(request)
 
 
 class ForAll(permissions.BasePermission):
-    """Allows everybody to read, and staff to write."""
-
-    message = "Only staff may do this."
+    """Allows everybody to read, and to write those who may do what the view's `needs` names."""
 
     def has_permission(self, request: Request, view: "APIView") -> bool:
-        looks = request.method in permissions.SAFE_METHODS and _may_look(request)
         owner: Owner = request.owner
-        return looks or owner.is_staff
+        if request.method in permissions.SAFE_METHODS:
+            _must_have_scope(request, view)
+            return _may_look(request)
+        if owner.user:
+            owner.must(view.needs)
+        return owner.user is not None
+
+
+def _must_have_scope(request: Request, view: "APIView") -> None:
+    """Refuse a token that has not the scope of a request: read, or for changes the view's own.
+
+    Raises:
+        MissingScope: that.
+    """
+    looks = request.method in permissions.SAFE_METHODS
+    needed = Scope.READ if looks else getattr(view, "scope", Scope.WRITE)
+    scopes = request.owner.scopes
+    if scopes is not None and needed not in scopes:
+        raise MissingScope(needed)
 
 
 def _may_look(request: Request) -> bool:

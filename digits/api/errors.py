@@ -9,6 +9,7 @@ from django.http import Http404
 from rest_framework import exceptions, status, views
 from rest_framework.response import Response
 
+from digits.accounts.permissions import Forbidden, MissingScope
 from digits.problems import MEDIA_TYPE, problem
 from digits.quotas import NotTaken
 
@@ -17,6 +18,14 @@ NOT_FOUND = "There is nothing at this address, or it is not yours to see."
 
 class Conflict(exceptions.APIException):
     status_code = status.HTTP_409_CONFLICT
+
+
+class NotAllowed(exceptions.PermissionDenied):
+    """What Django refuses; it says what is missing, where that is known."""
+
+    def __init__(self, refusal: PermissionDenied) -> None:
+        super().__init__(str(refusal) if isinstance(refusal, Forbidden) else None)
+        self.scope = refusal.scope.value if isinstance(refusal, MissingScope) else ""
 
 
 class Unprocessable(exceptions.APIException):
@@ -36,7 +45,7 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if isinstance(error, Http404 | ObjectDoesNotExist):  # deleted just now, perhaps
         error = exceptions.NotFound(NOT_FOUND)
     elif isinstance(error, PermissionDenied):
-        error = exceptions.PermissionDenied()
+        error = NotAllowed(error)
     elif isinstance(error, NotTaken):
         error = Refused(error)
     answer = views.exception_handler(error, context)
@@ -44,6 +53,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return None
     answer.data = _problem(error)
     answer.content_type = MEDIA_TYPE
+    if isinstance(error, NotAllowed) and error.scope:  # as in RFC 6750
+        answer["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.scope}"'
     if seconds := getattr(error, "wait", None):
         answer["Retry-After"] = str(seconds)
     return answer
@@ -51,7 +62,8 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
 
 def _problem(error: exceptions.APIException) -> dict[str, Any]:
     if not isinstance(error, exceptions.ValidationError):
-        return problem(error.status_code, str(error.detail))
+        scope = getattr(error, "scope", "")
+        return problem(error.status_code, str(error.detail), missing_scope=scope)
     fields = list(_fields(error.detail))
     return problem(error.status_code, " ".join(one["message"] for one in fields), errors=fields)
 

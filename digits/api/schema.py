@@ -12,6 +12,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from digits.api.auth import ForAll
+from digits.models.api import Scope
 from digits.problems import MEDIA_TYPE
 
 LOCATION = OpenApiParameter(
@@ -20,7 +21,7 @@ LOCATION = OpenApiParameter(
 DESCRIPTIONS = {
     400: "What was sent is not as expected; errors says which field and why.",
     401: "Sign in, or send a token.",
-    403: "Not allowed, or the CSRF token is missing.",
+    403: "Not allowed, or the token lacks a scope, or the CSRF token is missing.",
     404: "There is nothing at this address, or it is not yours to see.",
     406: "The answer is JSON only.",
     409: "This is not possible now.",
@@ -46,6 +47,9 @@ class Problem(serializers.Serializer):
     status = serializers.IntegerField()
     detail = serializers.CharField(required=False)
     errors = ProblemError(many=True, required=False)
+    missing_scope = serializers.ChoiceField(
+        Scope.choices, required=False, help_text="the scope that the token lacks (403)"
+    )
 
 
 class Operation(AutoSchema):

@@ -3,6 +3,7 @@
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from digits.accounts.owners import Owner
+from digits.accounts.permissions import CORRECT
 from digits.models import Digit, ModelVersion, Prediction, Upload
 from digits.models.uploads import sent_by
 
@@ -25,7 +26,7 @@ def unsure(owner: Owner) -> QuerySet[Prediction]:
     rows = Prediction.objects.filter(
         counts, to_review=True, confidence__lt=UNSURE_BELOW, digit__label=None
     )
-    if not owner.is_staff:
+    if not (owner.sees_all(Upload) and owner.may(CORRECT)):
         rows = rows.filter(_belongs_to(owner))
     return rows.order_by("confidence", "pk")
 

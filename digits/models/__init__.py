@@ -6,6 +6,7 @@ from digits.models.batches import Batch, BatchItem, BatchPart
 from digits.models.corrections import Correction
 from digits.models.files import SmallFile
 from digits.models.rereadings import Rereading
+from digits.models.sign_ins import SignIn
 from digits.models.tallies import Tally
 from digits.models.training import TrainingEvent, TrainingRun
 from digits.models.uploads import Digit, Prediction, Upload
@@ -25,6 +26,7 @@ __all__ = [
     "ModelVersion",
     "Prediction",
     "Rereading",
+    "SignIn",
     "SmallFile",
     "Tally",
     "Token",

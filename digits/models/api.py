@@ -6,6 +6,15 @@ from django.db.models import Q
 from django.utils import timezone
 
 
+class Scope(models.TextChoices):
+    """What a token allows; no more than its account may do."""
+
+    READ = "read", "see what you see"
+    WRITE = "write", "send images and bulk jobs, and cancel and delete your own"
+    CORRECT = "correct", "correct digits"
+    MANAGE = "manage", "use your roles: train, activate, cancel and delete what others sent"
+
+
 class Token(models.Model):
     """A secret with which a program acts for an account; only its SHA-256 is stored."""
 
@@ -15,12 +24,27 @@ class Token(models.Model):
     start = models.CharField(max_length=20, help_text="its first letters, to tell it by")
     created_at = models.DateTimeField(default=timezone.now)
     last_used_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="empty: never")
+    scope = models.CharField(max_length=100, help_text="names of scopes, a space between two")
 
     class Meta:
         ordering = ["-id"]
 
     def __str__(self) -> str:
         return f"token {self.name}"
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        return frozenset(self.scope.split())
+
+    @property
+    def scope_labels(self) -> list[str]:
+        """What it allows, in words."""
+        return [str(scope.label) for scope in Scope if scope in self.scopes]
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= timezone.now()
 
 
 class IdempotencyKey(models.Model):

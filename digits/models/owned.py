@@ -14,8 +14,8 @@ class OwnedQuerySet(models.QuerySet[Row]):
     """For models with the fields `user` and `visitor`."""
 
     def visible_to(self, owner: "Owner") -> Self:
-        """Return the rows that an owner may see: for staff all, else their own."""
-        return self if owner.is_staff else self.sent_by(owner)
+        """Return the rows that an owner may see: all with the permission, else their own."""
+        return self if owner.sees_all(self.model) else self.sent_by(owner)
 
     def sent_by(self, owner: "Owner") -> Self:
         """Return the rows that an owner sent."""

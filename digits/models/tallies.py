@@ -15,6 +15,7 @@ class Tally(models.Model):
 
     class Meta:
         verbose_name_plural = "tallies"
+        permissions = [("view_dashboard", "Can see the dashboard and the state of the system")]
         indexes = [
             # What is to be counted.
             models.Index(fields=["block"], condition=models.Q(is_stale=True), name="tally_stale")

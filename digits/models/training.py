@@ -82,6 +82,7 @@ class TrainingRun(Leased):
     class Meta:
         ordering = ["-id"]
         verbose_name = "training run"
+        permissions = [("retrain", "Can start and cancel trainings")]
         constraints = [
             models.UniqueConstraint(
                 Case(When(status__in=RUN_UNFINISHED, then=Value(1))),

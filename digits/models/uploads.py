@@ -280,12 +280,12 @@ def sent_by(owner: "Owner", path: str) -> Exists:
 class DigitQuerySet(models.QuerySet["Digit"]):
     def visible_to(self, owner: "Owner") -> Self:
         """Return the digits of the uploads that an owner may see."""
-        return self if owner.is_staff else self.filter(sent_by(owner, "upload"))
+        return self if owner.sees_all(Upload) else self.filter(sent_by(owner, "upload"))
 
     def listed_for(self, owner: "Owner") -> Self:
         """Return the same digits for a list of them."""
         sent = Upload.objects.sent_by(owner)
-        is_short = not owner.is_staff and sent.are_few()
+        is_short = not owner.sees_all(Upload) and sent.are_few()
         return self.filter(upload__in=sent) if is_short else self.visible_to(owner)
 
     def with_predictions(self) -> Self:

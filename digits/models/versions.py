@@ -47,6 +47,7 @@ class ModelVersion(models.Model):
     class Meta:
         ordering = ["-number"]
         verbose_name = "model version"
+        permissions = [("activate_modelversion", "Can activate model version")]
         constraints = [
             models.UniqueConstraint(
                 fields=["is_active"], condition=Q(is_active=True), name="one_active_version"

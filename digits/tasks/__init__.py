@@ -7,7 +7,7 @@ from celery import shared_task
 from django.conf import settings
 
 from digits import quotas
-from digits.accounts import idempotency
+from digits.accounts import idempotency, tokens
 from digits.audit import trail
 from digits.batches import parts
 from digits.learning import runs
@@ -34,6 +34,7 @@ SWEPT = (
     runs.sweep,
     rereading.sweep,
     idempotency.sweep,
+    tokens.sweep,
     parts.sweep,
     quotas.sweep,
     tallies.settle_if_due,

@@ -111,10 +111,10 @@ def evaluation(version: ModelVersion) -> list[tuple[str, list[str]]]:
     ]
 
 
-def report(version: ModelVersion, *, for_staff: bool) -> ShownReport | None:
+def report(version: ModelVersion, *, with_corrections: bool) -> ShownReport | None:
     """Return the report of judging a version beside the one that was active then; None without one.
 
-    for_staff: include disagreements on corrections, which show digits that people sent.
+    with_corrections: include disagreements on corrections, which show digits that people sent.
     """
     metrics: Metrics = version.metrics
     made = metrics.get("report")
@@ -129,7 +129,7 @@ def report(version: ModelVersion, *, for_staff: bool) -> ShownReport | None:
         "disagreements": [
             _disagreement(row)
             for row in made.get("disagreements", [])
-            if for_staff or row.get("set") != "corrections"
+            if with_corrections or row.get("set") != "corrections"
         ],
     }
 

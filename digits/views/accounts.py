@@ -12,18 +12,21 @@ from django.contrib.auth.forms import PasswordChangeForm, UserCreationForm
 from django.contrib.auth.models import User
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.defaultfilters import pluralize
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
-from digits.accounts import accounts
+from digits.accounts import accounts, sign_ins, tokens
 from digits.accounts.owners import OwnedRequest, SignedInRequest
+from digits.accounts.permissions import ROLES
 from digits.formats import number_up_to
 from digits.models import Upload
 
 COUNTED = 1000  # uploads of an account
+SHOWN = 50  # sign-ins of an account
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -47,7 +50,9 @@ class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes none at r
         return name
 
 
-class DeleteForm(forms.Form):
+class ConfirmForm(forms.Form):
+    """The password of an account, to confirm what cannot be undone."""
+
     password = forms.CharField(
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
@@ -56,9 +61,20 @@ class DeleteForm(forms.Form):
         super().__init__(*arguments)
         self.user = user
 
-    def clean_password(self) -> None:
+    def clean_password(self) -> str:
         if not self.user.check_password(self.cleaned_data["password"]):
             raise forms.ValidationError("That is not your password.")
+        return str(self.cleaned_data["password"])
+
+
+class ChangeForm(PasswordChangeForm):
+    """A new password; whoever asks for it ends their tokens with the old one."""
+
+    end_tokens = forms.BooleanField(
+        label="End my tokens, too",
+        required=False,
+        help_text="All programs that act as you will be refused.",
+    )
 
 
 @never_cache
@@ -98,11 +114,36 @@ def account(request: SignedInRequest) -> HttpResponse:
         form.save()
         messages.success(request, "Your name is changed.")
         return redirect("account")
-    mine = Upload.objects.filter(user=request.user).order_by()
-    uploads = number_up_to(mine[: COUNTED + 1].count(), COUNTED)
     status = 400 if form.errors else 200
-    context = {"form": form, "uploads": uploads}
-    return render(request, "digits/account.html", context, status=status)
+    return _account(request, status, form=form)
+
+
+def _account(request: SignedInRequest, status: int, **forms_of: Any) -> HttpResponse:
+    """Return the page of an account; forms_of: the forms that were sent and are not valid."""
+    mine = Upload.objects.filter(user=request.user).order_by()
+    context = {
+        "form": NameForm(instance=request.user),
+        "end_form": ConfirmForm(request.user),
+        "uploads": number_up_to(mine[: COUNTED + 1].count(), COUNTED),
+        "roles": request.user.groups.filter(name__in=ROLES).order_by("name"),
+        "tokens": request.user.tokens.count(),
+        "sign_ins": sign_ins.of(request.user)[:SHOWN],
+        "this_one": request.session.get(sign_ins.ROW),
+    }
+    return render(request, "digits/account.html", context | forms_of, status=status)
+
+
+@never_cache
+@login_required
+@require_POST
+def sign_out_elsewhere(request: SignedInRequest) -> HttpResponse:
+    """End all other sessions of the account, whose password is asked for."""
+    form = ConfirmForm(request.user, request.POST)
+    if request.user.has_usable_password() and not form.is_valid():
+        return _account(request, 400, end_form=form)
+    sign_ins.end_others(request, request.user, form.data.get("password", ""))
+    messages.success(request, "You are signed out everywhere but here.")
+    return redirect("account")
 
 
 @never_cache
@@ -110,7 +151,7 @@ def account(request: SignedInRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: SignedInRequest) -> HttpResponse:
     """Ask for the password, then delete the account with its uploads."""
-    form = DeleteForm(request.user, request.POST or None)
+    form = ConfirmForm(request.user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
             accounts.delete(request.user)
@@ -127,11 +168,17 @@ def delete(request: SignedInRequest) -> HttpResponse:
 
 @method_decorator(never_cache, name="dispatch")
 class Password(auth.PasswordChangeView):
-    """Change the password; other sessions of the account end."""
+    """Change the password; other sessions of the account end, and its tokens if wanted."""
 
+    form_class = ChangeForm
     template_name = "digits/password.html"
     success_url = reverse_lazy("account")
 
     def form_valid(self, form: PasswordChangeForm) -> HttpResponse:
+        response = super().form_valid(form)
+        sign_ins.keep_only(self.request.session, form.user)
         messages.success(self.request, "Your password is changed.")
-        return super().form_valid(form)
+        if form.cleaned_data["end_tokens"] and (ended := tokens.end_all(form.user)):
+            text = f"{ended} token{pluralize(ended, ' is,s are')} revoked."
+            messages.success(self.request, text)
+        return response

@@ -13,6 +13,7 @@ from django.views.decorators.http import (
 )
 
 from digits.accounts.owners import OwnedRequest
+from digits.accounts.permissions import CHANGE_BATCHES, DELETE_BATCHES
 from digits.batches import parts as jobs
 from digits.batches import submission
 from digits.batches.results import download
@@ -63,6 +64,8 @@ def batch(request: OwnedRequest, pk: int) -> HttpResponse:
         "confusion": heat_map(mine.confusion),
         "classes": CLASSES,
         "shown": SHOWN,
+        "may_cancel": request.owner.may_with(mine, CHANGE_BATCHES),
+        "may_delete": request.owner.may_with(mine, DELETE_BATCHES),
     }
     return page_or_part(request, "digits/batch.html", "digits/_batch.html", context)
 
@@ -81,6 +84,7 @@ def results(request: OwnedRequest, pk: int) -> HttpResponseBase:
 def cancel(request: OwnedRequest, pk: int) -> HttpResponse:
     """Cancel a bulk job; its items stay."""
     mine = _mine(request, pk)
+    request.owner.must_with(mine, CHANGE_BATCHES)
     if jobs.cancel(mine):
         messages.success(request, "The job was cancelled. What was read before can be downloaded.")
     else:
@@ -92,6 +96,7 @@ def cancel(request: OwnedRequest, pk: int) -> HttpResponse:
 def delete(request: OwnedRequest, pk: int) -> HttpResponse:
     """Ask whether to delete a bulk job; a POST deletes it with its file and its results."""
     mine = _mine(request, pk)
+    request.owner.must_with(mine, DELETE_BATCHES)
     if request.method != "POST":
         return render(request, "digits/delete_batch.html", {"batch": mine})
     mine.delete()

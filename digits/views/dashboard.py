@@ -1,15 +1,16 @@
-"""The state of the system, for staff."""
+"""The state of the system, for operators."""
 
-from django.contrib.admin.views.decorators import staff_member_required
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from digits.accounts.owners import OwnedRequest
+from digits.accounts.permissions import MONITOR
 from digits.monitoring.figures import state
+from digits.views.allowed import needs
 from digits.views.fragments import page_or_part
 
 
-@staff_member_required(login_url="login")
+@needs(MONITOR)
 @require_safe
 def dashboard(request: OwnedRequest) -> HttpResponse:
     """Show all figures; the page updates itself every few seconds."""

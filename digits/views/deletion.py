@@ -6,6 +6,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
 from digits.accounts.owners import OwnedRequest
+from digits.accounts.permissions import DELETE_UPLOADS
 from digits.models import Upload
 
 
@@ -14,6 +15,7 @@ def delete(request: OwnedRequest, pk: int) -> HttpResponse:
     """Ask whether to delete an upload; a POST deletes it with its files, digits and corrections."""
     rows = Upload.objects.visible_to(request.owner).filter(pk=pk)
     upload = get_object_or_404(rows)
+    request.owner.must_with(upload, DELETE_UPLOADS)
     if request.method != "POST":
         return render(request, "digits/delete.html", {"upload": upload})
     rows.delete_with_files()

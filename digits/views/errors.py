@@ -7,6 +7,7 @@ from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from digits.accounts.permissions import Forbidden
 from digits.problems import problem_response
 from digits.shortages import Shortage, shortage_of
 
@@ -19,7 +20,10 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(request, 403, "Not allowed", "You may not do this, or need to sign in first.")
+    lack = f"{exception} " if isinstance(exception, Forbidden) else ""
+    return _page(
+        request, 403, "Not allowed", f"{lack}You may not do this, or need to sign in first."
+    )
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -7,6 +7,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from digits.accounts.owners import OwnedRequest
+from digits.accounts.permissions import MONITOR
 from digits.monitoring.health import check
 
 
@@ -21,7 +22,7 @@ def live(request: OwnedRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ready(request: OwnedRequest) -> HttpResponse:
-    """Say whether the site can read; the details are for staff and for the machine itself."""
+    """Say whether the site can read; the details are for operators and the machine itself."""
     report = check()
     brief = {"ready": report["ready"], "failing": report["failing"]}
     told = report if _may_know(request) else brief
@@ -31,4 +32,4 @@ def ready(request: OwnedRequest) -> HttpResponse:
 def _may_know(request: OwnedRequest) -> bool:
     # Behind a proxy on this machine, everybody comes from it.
     is_here = request.META.get("REMOTE_ADDR") in ("127.0.0.1", "::1") and not settings.HTTPS
-    return is_here or request.owner.is_staff
+    return is_here or request.owner.may(MONITOR)

@@ -1,7 +1,6 @@
 """The history: it is searched, downloaded and cleaned up."""
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
@@ -10,6 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from digits.accounts.owners import OwnedRequest
+from digits.accounts.permissions import DELETE_UPLOADS, READ_AGAIN
 from digits.models import ModelVersion, Upload
 from digits.models.uploads import UploadQuerySet
 from digits.uploads import rereading
@@ -30,7 +30,7 @@ def history(request: OwnedRequest) -> HttpResponse:
         "page": page,
         "pages": pages.around(page),
         "live": any(not upload.is_finished for upload in page),
-        "versions": ModelVersion.objects.only("number") if request.owner.is_staff else (),
+        "versions": ModelVersion.objects.only("number") if request.owner.may(READ_AGAIN) else (),
     }
     response = page_or_part(request, "digits/history.html", "digits/_history.html", context)
     response.status_code = 200 if form.is_valid() else 400
@@ -63,6 +63,8 @@ def delete(request: OwnedRequest) -> HttpResponse:
     if not chosen:
         messages.warning(request, "Select the uploads to delete first.")
         return redirect(_back(back))
+    for upload in chosen:
+        request.owner.must_with(upload, DELETE_UPLOADS)
     if "sure" not in request.POST:
         return render(request, "digits/delete_uploads.html", {"chosen": chosen, "back": back})
     deleted = chosen.delete_with_files()
@@ -72,9 +74,8 @@ def delete(request: OwnedRequest) -> HttpResponse:
 
 @require_POST
 def read_again(request: OwnedRequest) -> HttpResponse:
-    """Request that a version reads the chosen uploads again. For staff."""
-    if not request.owner.is_staff:
-        raise PermissionDenied
+    """Request that a version reads the chosen uploads again."""
+    request.owner.must(READ_AGAIN)
     number = request.POST.get("version", "")
     known = number.isdecimal() and len(number) < 10
     version = ModelVersion.objects.filter(number=number).first() if known else None

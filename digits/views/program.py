@@ -17,8 +17,10 @@ from django.views.decorators.http import require_POST
 
 from digits.accounts import tokens
 from digits.accounts.owners import OwnedRequest, Owner
+from digits.accounts.permissions import MissingScope
 from digits.forms import UploadForm, check_image
 from digits.models import Upload
+from digits.models.api import Scope
 from digits.models.uploads import Source, Status
 from digits.quotas import NotTaken
 from digits.uploads.submission import submit_async
@@ -46,7 +48,10 @@ async def classify(request: OwnedRequest) -> HttpResponse:
     With a token, the upload belongs to its account. Cookies are ignored, so that other sites cannot
     add to a visitor's history.
     """
-    owner = await _sender(request)
+    try:
+        owner = await _sender(request)
+    except MissingScope as missing:
+        return _text(str(missing), 403)
     if owner is None:
         response = _text("Send the header Authorization: Bearer, and a token of your account.", 401)
         response.headers["WWW-Authenticate"] = "Bearer"
@@ -131,11 +136,17 @@ def _checked(files: "MultiValueDict[str, UploadedFile[bytes]]") -> "UploadedFile
 
 
 async def _sender(request: OwnedRequest) -> Owner | None:
-    """Return the owner of the upload; None if the token is invalid, or missing but required."""
+    """Return the owner of the upload; None if the token is invalid, or missing but required.
+
+    Raises:
+        MissingScope: the token may not send images.
+    """
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         token = await sync_to_async(tokens.find)(secret.strip())
-        return Owner(token.user, None, request.owner.address) if token else None
+        if token and Scope.WRITE not in token.scopes:
+            raise MissingScope(Scope.WRITE)
+        return Owner(token.user, None, request.owner.address, token.scopes) if token else None
     return request.owner if settings.ANONYMOUS else None
 
 

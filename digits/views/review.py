@@ -8,6 +8,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
 from digits.accounts.owners import OwnedRequest
+from digits.accounts.permissions import CORRECT
 from digits.learning import review as queue
 from digits.learning.corrections import correct_as
 from digits.models import Digit, Prediction
@@ -45,8 +46,9 @@ def review(request: OwnedRequest) -> HttpResponse:
 
 
 def _answered(request: OwnedRequest) -> HttpResponse:
-    digits = Digit.objects.visible_to(request.owner)
+    digits = Digit.objects.visible_to(request.owner).select_related("upload")
     digit = get_object_or_404(digits, pk=_number(request.POST, "digit"))
+    request.owner.must_with(digit.upload, CORRECT)
     label = chosen(request)
     correct_as(request.owner, digit, label)
     passed = _number(request.POST, "shown")

@@ -13,6 +13,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_safe
 
 from digits.accounts.owners import OwnedRequest
+from digits.accounts.permissions import CORRECT, DELETE_UPLOADS, READ_AGAIN
 from digits.models import Digit, Upload
 from digits.models.corrections import LABELS
 from digits.models.uploads import PREVIEW_SIDE
@@ -36,7 +37,7 @@ def upload(request: OwnedRequest, pk: int) -> HttpResponse:
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
     part = PARTS.get(request.GET.get("part", ""), "digits/_result.html")
     context = result_context(request, mine)
-    if request.owner.is_staff and context["digits"]:
+    if request.owner.may(READ_AGAIN) and context["digits"]:
         context["again"] = rereading.standing(mine, context["digits"])
     return page_or_part(request, "digits/upload.html", part, context)
 
@@ -54,6 +55,8 @@ def result_context(request: OwnedRequest, upload: Upload) -> dict[str, Any]:
         "labels": LABELS,
         "corrected": corrected_reading(upload, digits),
         "again_after": "150ms" if held else "2s",
+        "may_correct": request.owner.may_with(upload, CORRECT),
+        "may_delete": request.owner.may_with(upload, DELETE_UPLOADS),
     }
 
 

@@ -1,20 +1,21 @@
-"""Training runs: everybody watches them, staff request and cancel them."""
+"""Training runs: everybody watches them, trainers request and cancel them."""
 
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.admin.views.decorators import staff_member_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from digits.accounts.owners import OwnedRequest, SignedInRequest
+from digits.accounts.permissions import RETRAIN
 from digits.forms import RetrainForm
 from digits.learning import runs
 from digits.learning.runs import new_corrections
 from digits.models import TrainingRun
 from digits.models.training import RUN_UNFINISHED
 from digits.pictures.charts import curve
+from digits.views.allowed import needs
 from digits.views.fragments import page_or_part
 
 LOG_LINES = 200
@@ -77,18 +78,18 @@ def cancel_run(request: HttpRequest, run: TrainingRun) -> None:
         messages.warning(request, "The training had ended already.")
 
 
-@staff_member_required(login_url="login")
+@needs(RETRAIN)
 @require_http_methods(["GET", "HEAD", "POST"])
 def retrain(request: SignedInRequest) -> HttpResponse:
     """Request a training."""
-    form = RetrainForm(request.POST or None)
+    form = RetrainForm(request.POST or None, request.owner)
     if request.method == "POST" and form.is_valid():
         return redirect(ask(request, form) or "training-run-new")
     context = {"form": form, "new": new_corrections()}
     return render(request, "digits/retrain.html", context, status=400 if form.errors else 200)
 
 
-@staff_member_required(login_url="login")
+@needs(RETRAIN)
 @require_POST
 def cancel(request: OwnedRequest, pk: int) -> HttpResponse:
     """Cancel a run."""

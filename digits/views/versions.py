@@ -4,13 +4,13 @@ from collections.abc import Collection
 from typing import Any
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from digits.accounts.owners import OwnedRequest
+from digits.accounts.permissions import ACTIVATE, SEE_CORRECTIONS
 from digits.formats import number_up_to
 from digits.models import ModelVersion, Prediction
 from digits.models.counting import count_each
@@ -53,7 +53,7 @@ def version(request: OwnedRequest, pk: int) -> HttpResponse:
         "activations": shown.activations.select_related("requested_by")[:ACTIVATIONS_SHOWN],
         "facts": reports.facts(shown),
         "evaluation": reports.evaluation(shown),
-        "report": reports.report(shown, for_staff=request.owner.is_staff),
+        "report": reports.report(shown, with_corrections=request.owner.may(SEE_CORRECTIONS)),
     }
     return render(request, "digits/version.html", context)
 
@@ -86,8 +86,7 @@ def _numbered(
 @require_POST
 def activate(request: OwnedRequest, pk: int) -> HttpResponse:
     """Request the activation of a version; a rollback is the same for the version before."""
-    if not request.owner.is_staff:
-        raise PermissionDenied
+    request.owner.must(ACTIVATE)
     wanted = get_object_or_404(ModelVersion, pk=pk)
     activations.request(wanted, request.owner.user)
     messages.info(request, f"The activation of version {wanted.number} was requested.")

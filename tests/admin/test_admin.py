@@ -9,7 +9,7 @@ from digits.admin import base
 from digits.learning.corrections import correct
 from digits.models import Activation, Correction, Digit, ModelVersion, Prediction
 from digits.versions import activations
-from tests.factories import claimed_activation, make_reading, make_upload
+from tests.factories import claimed_activation, make_reading, make_upload, make_user
 
 pytestmark = pytest.mark.django_db
 LISTS = ["upload", "digit", "prediction", "correction", "modelversion", "activation"]
@@ -263,13 +263,27 @@ def test_the_index_takes_few_queries(admin, redis, version, django_assert_max_nu
         admin.get("/admin/")
 
 
+OFFERED = {
+    "reviewer": set(),
+    "trainer": {">Retrain<"},
+    "operator": {
+        "Uploads in the last 24 hours",
+        "Roll back",
+        "Live dashboard",
+        "/admin/auth/user/",
+    },
+}
+ANYTHING = set.union(*OFFERED.values())
+
+
 def test_the_index_offers_only_what_one_may_do(client, redis, second):
     activations.complete(claimed_activation(second))
+    for role, shown in OFFERED.items():
+        client.force_login(make_user(role, role))
+        page = client.get("/admin/").content.decode()
+        assert {text for text in ANYTHING if text in page} == shown
     client.force_login(get_user_model().objects.create_user("eve", is_staff=True))
-    page = client.get("/admin/").content.decode()
-    assert "Uploads in the last 24 hours" in page
-    assert "Retrain" not in page
-    assert "Roll back" not in page
+    assert not [text for text in ANYTHING if text in client.get("/admin/").content.decode()]
 
 
 def test_lists_link_to_what_their_rows_are_of(admin, redis, version, second):

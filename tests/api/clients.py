@@ -4,14 +4,16 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
 from digits.accounts import tokens
+from digits.models.api import Scope
 
 UPLOADS, DIGITS = "/api/v1/uploads/", "/api/v1/digits/"
 
 
-def program(user) -> APIClient:
-    """A client with a token of a user's."""
+def program(user, *scopes: str) -> APIClient:
+    """A client with a token of a user's, which has these scopes, or all."""
     client = APIClient()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens.make(user, 'a test')[1]}")
+    secret = tokens.make(user, "a test", scopes or tuple(Scope))[1]
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
     return client
 
 

@@ -47,9 +47,12 @@ def test_staff_ask_for_an_activation_and_see_what_becomes_of_it(staff):
     assert (shown["is_active"], shown["activation"]["reason"]) == (False, "the file was changed")
 
 
-def test_only_staff_activate(api, version):
+LACK = "This needs the permission to activate model versions."
+
+
+def test_only_operators_activate(api, version):
     path = f"{MODELS}{version.pk}/activate/"
-    assert problem(api.post(path), 403)["detail"] == "Only staff may do this."
+    assert problem(api.post(path), 403)["detail"] == LACK
     problem(APIClient().post(path), 401)
     assert Activation.objects.count() == 0
 

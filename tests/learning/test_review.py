@@ -12,7 +12,7 @@ from digits.learning import review
 from digits.learning.corrections import correct
 from digits.models import Correction, Digit, ModelVersion, Prediction, uploads
 from digits.models.corrections import NOT_A_DIGIT
-from tests.factories import make_reading
+from tests.factories import make_reading, make_user
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -107,7 +107,7 @@ def activate(version):
 def test_people_review_their_own_and_staff_everything(owner, ann, few, monkeypatch):
     monkeypatch.setattr(uploads, "FEW", few)
     mine, theirs = reading(ann, 0.5), reading(None, 0.4, visitor="b" * 32)
-    staff = get_user_model().objects.create_user("staff", is_staff=True)
+    staff = make_user("staff", "reviewer")
     assert order(owner) == [mine]
     assert order(Owner(None, {"visitor": "b" * 32})) == [theirs]
     assert order(Owner(None, {})) == []
@@ -231,7 +231,7 @@ def test_reviewing_takes_as_many_queries_for_many_readings(
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL sorts what is so little")
 def test_the_order_comes_from_an_index(ann):
-    staff = Owner(get_user_model().objects.create_user("staff", is_staff=True), {})
+    staff = Owner(make_user("staff", "reviewer"), {})
     plan = review.unsure(staff)[:1].explain()
     assert "prediction_to_review" in plan
     assert "TEMP B-TREE" not in plan

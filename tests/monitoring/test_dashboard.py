@@ -17,14 +17,14 @@ from digits.monitoring import figures
 from digits.pictures.charts import bars
 from digits.queue import heartbeats
 from digits.queue import redis as our_redis
-from tests.factories import make_reading, make_upload
+from tests.factories import make_reading, make_upload, make_user
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def staff(client):
-    user = get_user_model().objects.create_user("eve", is_staff=True)
+    user = get_user_model().objects.create_superuser("eve")
     client.force_login(user)
     return user
 
@@ -48,11 +48,14 @@ def words(answer) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).split())
 
 
-def test_it_is_for_staff(client):
+def test_it_is_for_operators(client):
     assert client.get("/dashboard/").url == "/accounts/login/?next=/dashboard/"
     client.force_login(get_user_model().objects.create_user("ann"))
-    assert client.get("/dashboard/").status_code == 302
+    assert client.get("/dashboard/").status_code == 403
     assert "/dashboard/" not in client.get("/").content.decode()
+    client.force_login(make_user("joe", "operator"))
+    assert client.get("/dashboard/").status_code == 200
+    assert "/dashboard/" in client.get("/").content.decode()
 
 
 def test_a_fresh_site_says_that_nothing_was_read(client, staff, redis):

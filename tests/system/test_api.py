@@ -7,12 +7,14 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import requests
 
+from digits.models.api import Scope
 from tests.site import ROOT, Site, environment
 
 BIN = Path(sys.executable).parent
@@ -20,8 +22,9 @@ DOCUMENT = (ROOT / "docs" / "api.md").read_text()
 MAKE_TOKEN = """
 from django.contrib.auth import get_user_model
 from digits.accounts import tokens
-user, _ = get_user_model().objects.get_or_create(username="{name}", is_staff={is_staff})
-print(tokens.make(user, "a test")[1])
+rights = {{"is_staff": {is_staff}, "is_superuser": {is_staff}}}
+user, _ = get_user_model().objects.get_or_create(username="{name}", defaults=rights)
+print(tokens.make(user, "a test", {scopes})[1])
 """
 # So that nobody trains here: what is asked for is refused while this one is unfinished.
 UNFINISHED = """
@@ -51,8 +54,9 @@ def site(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def token(site):
-    def make(name: str, is_staff: bool = False) -> str:
-        return site.query(MAKE_TOKEN.format(name=name, is_staff=is_staff))
+    def make(name: str, is_staff: bool = False, scopes: Sequence[str] = tuple(Scope)) -> str:
+        scopes = [str(scope) for scope in scopes]
+        return site.query(MAKE_TOKEN.format(name=name, is_staff=is_staff, scopes=scopes))
 
     return make
 
@@ -181,7 +185,7 @@ def test_every_example_of_the_document_runs(site, token, language, words, seven,
 
 
 def test_the_answers_that_the_document_shows_are_as_the_answers_are(site, token, seven):
-    upload, problem = (json.loads(block) for block in blocks("json"))
+    lack, upload, problem = (json.loads(block) for block in blocks("json"))
     headers = {"Authorization": f"Bearer {token('careful')}"}
     place = f"{site.url}/api/v1/uploads/?wait=30&top_k=2"
 
@@ -197,6 +201,8 @@ def test_the_answers_that_the_document_shows_are_as_the_answers_are(site, token,
 
     assert shape(send(seven)) == shape(upload)
     assert send(b"") == problem
+    headers["Authorization"] = f"Bearer {token('careless', scopes=['read'])}"
+    assert send(seven) == lack
 
 
 def test_the_command_in_the_documentation_sends_a_picture(site, token, seven, tmp_path):

@@ -227,7 +227,7 @@ def test_pages_come_from_an_index_in_its_order(ann, who, query, index, is_analyz
     index = index.replace("_of_OWNER", "" if who == "anybody" else f"_of_{who}")
     if is_analyzed:
         tell_statistics_of_many()
-    staff = get_user_model()(is_staff=True, pk=1)
+    staff = get_user_model()(is_staff=True, is_superuser=True, pk=1)
     owners = {
         "user": Owner(ann, {}),
         "visitor": Owner(None, {"visitor": "b"}),

@@ -16,7 +16,7 @@ from digits.queue import wake_ups
 from digits.tasks import serving
 from digits.uploads import queue, rereading
 from digits.versions import registry
-from tests.factories import make_reading, make_upload
+from tests.factories import make_reading, make_upload, make_user
 from tests.pictures import in_lines, png
 from worker.reading.bundle import BUNDLED_MODEL
 from worker.reading.engine import Engine
@@ -45,7 +45,7 @@ def second():
 
 @pytest.fixture
 def staff(client):
-    user = get_user_model().objects.create_user("staff", is_staff=True)
+    user = make_user("staff", "reviewer")
     client.force_login(user)
     return user
 
@@ -265,7 +265,6 @@ def test_only_staff_has_uploads_read_again(client, mnist):
 
 
 def test_the_admin_has_uploads_read_again_by_action(client, staff, mnist, second):
-    get_user_model().objects.update(is_superuser=True)
     uploads = [stored(mnist, 0), stored(mnist, 1), make_upload()]
     fields = {
         "action": "read_again",

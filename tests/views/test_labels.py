@@ -8,7 +8,7 @@ from digits.learning.corrections import correct
 from digits.models import Correction, Digit, ModelVersion, Prediction
 from digits.models.corrections import NOT_A_DIGIT
 from digits.uploads.lines import corrected_reading
-from tests.factories import make_reading
+from tests.factories import make_reading, make_user
 
 pytestmark = pytest.mark.django_db
 HTMX = {"HX-Request": "true"}
@@ -103,7 +103,7 @@ def test_nobody_labels_what_is_not_theirs_to_see(client, digit):
     assert send_label(Client(), digit, "4").status_code == 404
     client.force_login(get_user_model().objects.create_user("bob"))
     assert send_label(client, digit, "4").status_code == 404
-    client.force_login(get_user_model().objects.create_user("staff", is_staff=True))
+    client.force_login(make_user("ruth", "reviewer"))
     assert send_label(client, digit, "4").status_code == 302
     assert Correction.objects.count() == 1
 

@@ -11,7 +11,7 @@ from digits.formats import exactly
 from digits.models import Activation, ModelVersion
 from digits.versions import activations
 from digits.views import versions
-from tests.factories import claimed_activation, make_reading
+from tests.factories import claimed_activation, make_reading, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -62,7 +62,7 @@ def make_version(number: int, **fields) -> ModelVersion:
 
 @pytest.fixture
 def staff(client):
-    user = get_user_model().objects.create_user("ann", is_staff=True)
+    user = get_user_model().objects.create_superuser("ann")
     client.force_login(user)
     return user
 
@@ -211,12 +211,12 @@ def test_images_it_disagrees_with_are_in_the_page(client):
     assert "version 1: 7" in text
 
 
-def test_only_staff_sees_the_digits_that_people_sent(client):
+def test_only_reviewers_and_trainers_see_the_digits_that_people_sent(client):
     (row,) = REPORT["disagreements"]
     report = REPORT | {"disagreements": [row | {"set": "corrections"}]}
     second = make_version(2, metrics={"report": report})
     assert "data:image/png" not in page(client, second.get_absolute_url())
-    client.force_login(get_user_model().objects.create_user("ann", is_staff=True))
+    client.force_login(make_user("ann", "trainer"))
     assert "data:image/png" in page(client, second.get_absolute_url())
 
 

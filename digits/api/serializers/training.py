@@ -96,7 +96,10 @@ class RetrainSerializer(serializers.Serializer):
     correction_weight = serializers.IntegerField(
         required=False, help_text="how many times an epoch shows each correction"
     )
-    activate_if_better = serializers.BooleanField(default=True)
+    activate_if_better = serializers.BooleanField(
+        required=False,
+        help_text="needs the role operator; default: true for those who have it",
+    )
     forced = serializers.BooleanField(
         default=False, help_text="train although no correction is new"
     )

@@ -13,6 +13,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from digits.accounts.permissions import CHANGE_BATCHES, DELETE_BATCHES
 from digits.api.errors import Conflict
 from digits.api.queries import ResultsQuery, checked
 from digits.api.retries import IDEMPOTENCY_KEY, once
@@ -45,7 +46,7 @@ class Batches(Mine, generics.ListAPIView):
 
     @extend_schema(operation_id="list_batches", summary="List bulk jobs")
     def get(self, request: Request) -> Response:
-        """Your bulk jobs, the newest first; as staff, everybody's."""
+        """Your bulk jobs, the newest first; as a reviewer, everybody's."""
         return super().get(request)
 
     @extend_schema(
@@ -98,7 +99,10 @@ class OneBatch(Mine, generics.RetrieveDestroyAPIView):
     @extend_schema(operation_id="delete_batch", summary="Delete a bulk job", responses={204: None})
     def delete(self, request: Request, id: int) -> Response:
         """Delete a bulk job, with its file and its results; nothing more of it is read."""
-        return super().delete(request, id)
+        batch = self.get_object()
+        request.owner.must_with(batch, DELETE_BATCHES)
+        batch.delete()
+        return Response(status=204)
 
 
 class CancelBatch(Mine):
@@ -113,6 +117,7 @@ class CancelBatch(Mine):
     def post(self, request: Request, id: int) -> Response:
         """Cancel a bulk job; what was read before stays. 409: it had ended."""
         batch = self.get_object()
+        request.owner.must_with(batch, CHANGE_BATCHES)
         if not parts.cancel(batch):
             raise Conflict("The bulk job had ended already.")
         batch.refresh_from_db()

@@ -10,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from digits.accounts.permissions import CORRECT
 from digits.api.errors import Conflict
 from digits.api.pages import Pages
 from digits.api.queries import DigitsQuery, TopQuery, checked
@@ -17,6 +18,7 @@ from digits.api.schema import problems
 from digits.api.serializers.uploads import CorrectionSerializer, DigitSerializer
 from digits.learning import corrections, review
 from digits.models import Digit
+from digits.models.api import Scope
 from digits.models.uploads import DigitQuerySet
 
 
@@ -56,6 +58,7 @@ class Digits(generics.ListAPIView):
 
 
 class OneDigit(generics.GenericAPIView):
+    scope = Scope.CORRECT
     serializer_class = DigitSerializer
 
     def shown(self, id: int) -> Response:
@@ -78,7 +81,9 @@ class OneDigit(generics.GenericAPIView):
     def patch(self, request: Request, id: int) -> Response:
         """Label a digit, confirm that it was read right, or withdraw its label."""
         checked(TopQuery, request)
-        digit = get_object_or_404(Digit.objects.visible_to(request.owner), pk=id)
+        digits = Digit.objects.visible_to(request.owner).select_related("upload")
+        digit = get_object_or_404(digits, pk=id)
+        request.owner.must_with(digit.upload, CORRECT)
         received = CorrectionSerializer(data=request.data)
         received.is_valid(raise_exception=True)
         corrections.correct_as(request.owner, digit, _label(digit, received.validated_data))

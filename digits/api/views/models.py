@@ -1,4 +1,4 @@
-"""Model versions: everybody may see them, staff activate them."""
+"""Model versions: everybody may see them, operators activate them."""
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -7,6 +7,7 @@ from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from digits.accounts.permissions import ACTIVATE
 from digits.api.auth import ForAll
 from digits.api.pages import PagesByNumber
 from digits.api.schema import LOCATION
@@ -40,7 +41,7 @@ class OneModel(generics.RetrieveAPIView):
 
 
 class Activate(generics.GenericAPIView):
-    permission_classes = [ForAll]
+    permission_classes, needs = [ForAll], ACTIVATE
     serializer_class = OneModelSerializer
 
     @extend_schema(
@@ -51,7 +52,7 @@ class Activate(generics.GenericAPIView):
         responses={202: OneModelSerializer},
     )
     def post(self, request: Request, id: int) -> Response:
-        """Request the activation of a version (staff). A worker tries it first.
+        """Request the activation of a version (role operator). A worker tries it first.
 
         Location is the version, whose `activation` has the outcome.
         """

@@ -1,4 +1,4 @@
-"""Training runs: everybody may see them, staff request and cancel them."""
+"""Training runs: everybody may see them, trainers request and cancel them."""
 
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -7,6 +7,7 @@ from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from digits.accounts.permissions import ACTIVATE, RETRAIN
 from digits.api.auth import ForAll
 from digits.api.errors import Conflict, refuse
 from digits.api.schema import LOCATION, problems
@@ -21,7 +22,7 @@ from digits.models import TrainingRun
 
 
 class TrainingRuns(generics.ListAPIView):
-    permission_classes = [ForAll]
+    permission_classes, needs = [ForAll], RETRAIN
     serializer_class = TrainingRunSerializer
     queryset = TrainingRun.objects.defer("curves", "data", "error_detail")
 
@@ -38,10 +39,13 @@ class TrainingRuns(generics.ListAPIView):
         responses={201: OneTrainingRunSerializer} | problems(409),
     )
     def post(self, request: Request) -> Response:
-        """Request a training (staff). One runs at a time: 409 while one is unfinished."""
+        """Request a training (role trainer). One runs at a time: 409 while one is unfinished."""
         asked = RetrainSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
-        form = RetrainForm(asked.validated_data)
+        wanted = asked.validated_data
+        if wanted.setdefault("activate_if_better", request.owner.may(ACTIVATE)):
+            request.owner.must(ACTIVATE)
+        form = RetrainForm(wanted, request.owner)
         if not form.is_valid():
             refuse(form)
         try:
@@ -65,7 +69,7 @@ class OneTrainingRun(generics.RetrieveAPIView):
 
 
 class CancelTrainingRun(generics.GenericAPIView):
-    permission_classes = [ForAll]
+    permission_classes, needs = [ForAll], RETRAIN
     serializer_class = OneTrainingRunSerializer
 
     @extend_schema(
@@ -75,7 +79,10 @@ class CancelTrainingRun(generics.GenericAPIView):
         responses={202: OneTrainingRunSerializer} | problems(409),
     )
     def post(self, request: Request, id: int) -> Response:
-        """Cancel a training run (staff); its worker stops within seconds. 409: it had ended."""
+        """Cancel a training run (role trainer); its worker stops within seconds.
+
+        409: it had ended.
+        """
         run = get_object_or_404(TrainingRun, pk=id)
         if not runs.cancel(run):
             raise Conflict("The training run had ended already.")

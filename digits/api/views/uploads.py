@@ -13,6 +13,7 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from digits.accounts.permissions import DELETE_UPLOADS
 from digits.api.errors import refuse
 from digits.api.queries import TopQuery, UploadQuery, UploadsQuery, checked
 from digits.api.retries import IDEMPOTENCY_KEY, once
@@ -61,7 +62,7 @@ class Uploads(WithDigits, generics.ListAPIView):
 
     @extend_schema(operation_id="list_uploads", summary="List uploads", parameters=[UploadsQuery])
     def get(self, request: Request) -> Response:
-        """Your uploads, the newest first; as staff, everybody's."""
+        """Your uploads, the newest first; as a reviewer, everybody's."""
         return super().get(request)
 
     @extend_schema(
@@ -111,6 +112,8 @@ class OneUpload(WithDigits):
     @extend_schema(operation_id="delete_upload", summary="Delete an upload", responses={204: None})
     def delete(self, request: Request, id: int) -> Response:
         """Delete an upload with its files, its digits, and their predictions and corrections."""
-        if not Upload.objects.visible_to(request.owner).filter(pk=id).delete_with_files():
+        found = Upload.objects.visible_to(request.owner).filter(pk=id)
+        request.owner.must_with(get_object_or_404(found), DELETE_UPLOADS)
+        if not found.delete_with_files():
             raise Http404
         return Response(status=204)

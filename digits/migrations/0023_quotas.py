@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("digits", "0017_large_uploads"),
+        ("digits", "0020_audit_trail"),
     ]
 
     operations = [
