@@ -62,7 +62,8 @@ def ask(
             record(Act.TRAINING_REQUESTED, run, run.get_origin_display(), on_behalf_of(user))
     except IntegrityError as error:
         raise AlreadyRunning(TrainingRun.objects.unfinished().first()) from error
-    log(run, f"requested by {user or run.get_origin_display()}")
+    # Everybody may read the log; the run has the name.
+    log(run, f"requested by {run.get_origin_display()}")
     if run.status == RunStatus.QUEUED:
         transaction.on_commit(wake_up, robust=True)
     return run

@@ -27,7 +27,7 @@ MAY = {
 UPGRADED = """
 import json
 from django.contrib.auth.models import Group, User
-from digits.models import Token
+from digits.models import TrainingEvent
 print(json.dumps({
     "permissions": {
         group.name: sorted(
@@ -35,6 +35,7 @@ print(json.dumps({
         )
         for group in Group.objects.all()
     },
+    "log": list(TrainingEvent.objects.values_list("text", flat=True)),
     "members": {group.name: sorted(group.user_set.values_list("username", flat=True))
                 for group in Group.objects.all()},
 }))
@@ -48,6 +49,9 @@ User.objects.create_superuser("mighty")
 own = Group.objects.create(name="operator")
 own.user_set.add(User.objects.create_user("member"))
 own.permissions.add(Permission.objects.get(codename="view_group"))
+from digits.models import TrainingEvent, TrainingRun
+run = TrainingRun.objects.create(status="done")
+TrainingEvent.objects.create(run=run, text="requested by root")
 """
 
 
@@ -118,6 +122,8 @@ def test_an_update_makes_the_roles_and_puts_the_staff_into_all(manage, tmp_path)
     assert found["members"]["reviewer"] == found["members"]["trainer"]
     assert "old-staff" in found["members"]["trainer"]
     assert not {"plain", "mighty", "member"} & set(found["members"]["trainer"])
+    assert "requested by a person" in found["log"]
+    assert "requested by root" not in found["log"]
     assert {"old-staff", "member"} <= set(found["members"]["operator"])
 
 

@@ -29,7 +29,7 @@ def test_staff_ask_for_a_training_with_settings(staff):
     assert (body["settings"]["epochs"], body["progress"], body["log"]) == (
         3,
         0,
-        ["requested by root"],
+        ["requested by a person"],
     )
 
 

@@ -7,6 +7,7 @@ from digits.learning import runs
 from digits.models import ModelVersion, TrainingRun
 from digits.models.training import RunStatus
 from digits.pictures.charts import curve
+from tests.factories import make_user
 from worker.training.recipes import Recipe
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
@@ -126,3 +127,23 @@ def test_a_curve_without_validation_has_one_line():
     assert drawn.training == "0.0,0.0 320.0,140.0"
     assert (drawn.validation, drawn.last) == ("", (1.0, None))
     assert curve([], "loss", "val_loss") is None
+
+
+def test_who_asked_for_a_training_is_told_to_those_alone_who_train_or_operate(client):
+    run = runs.ask(Recipe.fine_tuning(), user=make_user("very-secret-name", "trainer"))
+    runs.cancel(run)
+    places = (run.get_absolute_url(), "/models/", f"/api/v1/training-runs/{run.pk}/")
+    senders = {
+        "visitor": None,
+        "account": make_user("ben"),
+        "reviewer": make_user("re", "reviewer"),
+    }
+    for user in senders.values():
+        client.logout()
+        if user:
+            client.force_login(user)
+        assert not [path for path in places if b"very-secret-name" in client.get(path).content]
+    for role in ("trainer", "operator"):
+        client.force_login(make_user(role, role))
+        assert b"very-secret-name" in client.get(run.get_absolute_url()).content
+        assert b"very-secret-name" in client.get("/models/").content
