@@ -105,12 +105,16 @@ def label_the_least_sure(count: int):
     """Label the digits that come first in the review queue, as people do one by one."""
     from django.utils import timezone
 
-    from digits.models import Digit, Prediction
+    from digits.models import Correction, Digit, Prediction
 
     least = Prediction.objects.order_by("confidence", "pk").values_list("pk", flat=True)
     keys = list(least[:count])
     for begin in range(0, count, AT_ONCE):
         some = Prediction.objects.filter(pk__in=keys[begin : begin + AT_ONCE])
         digits = Digit.objects.filter(pk__in=some.values("digit"))
+        Correction.objects.bulk_create(
+            Correction(digit=digit, label=7, trust="staff", is_current=True)
+            for digit in digits.only("pk")
+        )
         digits.update(label=7, labelled_at=timezone.now())
         some.update(to_review=False)

@@ -18,6 +18,7 @@ from digits.views import (
     start,
     tokens,
     training,
+    trust,
     versions,
 )
 
@@ -47,6 +48,8 @@ urlpatterns = [
     path("batches/<int:pk>/cancel", batches.cancel, name="cancel-batch"),
     path("batches/<int:pk>/delete", batches.delete, name="delete-batch"),
     path("review/", review.review, name="review"),
+    path("review/corrections/", trust.waiting, name="review-corrections"),
+    path("review/corrections/trust/<int:pk>", trust.trust_account, name="trust-account"),
     path("models/", versions.models, name="models"),
     path("models/compare", versions.compare, name="compare-versions"),
     path("models/<int:pk>/", versions.version, name="model-version"),

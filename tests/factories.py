@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.core.files.base import ContentFile
 
 from digits.models import Activation, Digit, ModelVersion, Prediction, Upload
@@ -58,6 +58,11 @@ def make_reading(version: ModelVersion, value: int | None = 7, digits: int = 1, 
             ],
         )
     return upload
+
+
+def staff_member() -> User:
+    """An account of staff, whose corrections trainings learn from."""
+    return User.objects.get_or_create(username="staff", is_staff=True)[0]
 
 
 def claimed_activation(version: ModelVersion) -> Activation:

@@ -84,6 +84,7 @@ PAGES = [
     Page("history", "/uploads/"),
     Page("history-empty", "/uploads/", by="visitor"),
     Page("review", "/review/"),
+    Page("review-corrections", "/review/corrections/"),
     Page("review-empty", "/review/", by="visitor"),
     Page("models", "/models/"),
     Page("version", "/models/{shipped}/"),

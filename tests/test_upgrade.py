@@ -44,6 +44,13 @@ print([upload.name for upload in queue.claim()], len(rereading.claim()), activat
 print(runs.claim())
 """
 
+LEARNED = """
+from digits.learning import data, runs
+from digits.models import Correction
+words = Correction.objects.order_by("pk").values_list("pk", "trust", "is_current")
+print(list(words), len(data.collect().keys), runs.new_corrections())
+"""
+
 
 def installation(folder: Path) -> Path:
     """Make the data folder of an installation of version 0.1.0."""
@@ -69,6 +76,15 @@ def test_the_history_of_the_release_before_reads_the_same(manage, tmp_path):
     assert shown["uploads"] == expected["uploads"]
     assert shown["csv"] == expected["csv"]
     assert max(len(upload["lines"]) for upload in shown["uploads"]) == 4
+
+
+def test_corrections_of_the_release_before_are_learned_from_as_before(manage, tmp_path):
+    folder = installation(tmp_path / "data")
+    manage("migrate", "--verbosity", "0", DATA_DIR=folder)
+    assert output(manage, folder, LEARNED)[-1] == (
+        "[(1, 'earlier', True), (2, 'earlier', True), (3, 'earlier', True), (4, 'earlier', False),"
+        " (5, 'earlier', False), (6, 'earlier', True), (7, 'earlier', True)] 5 5"
+    )
 
 
 def test_what_waited_in_the_release_before_is_worked_on(manage, tmp_path):

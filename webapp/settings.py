@@ -106,6 +106,12 @@ if MNIST_DIR and not Path(MNIST_DIR).is_dir():
     raise ImproperlyConfigured(f"expected MNIST_DIR to be a folder, received {MNIST_DIR}")
 TRAIN_THREADS = number("TRAIN_THREADS", max(2, (os.cpu_count() or 2) - 1), 1, 256)
 RETRAIN_AFTER = number("RETRAIN_AFTER", 0, 0, 1_000_000)
+TRUST = ("staff", "trusted", "account", "visitor", "earlier")
+TRAIN_ON = env.list("TRAIN_ON", default=["staff", "trusted", "earlier"])
+if not TRAIN_ON or not set(TRAIN_ON) <= set(TRUST):
+    raise ImproperlyConfigured(
+        f"expected TRAIN_ON to be some of {', '.join(TRUST)}, received {', '.join(TRAIN_ON)}"
+    )
 
 # Whether files keep what tells where, when and by whom a picture was taken.
 KEEP_ORIGINALS = env.bool("KEEP_ORIGINALS", default=False)

@@ -35,6 +35,7 @@ MONITOR = Act("digits.view_dashboard", Scope.READ, "see the state of the system"
 CORRECT = Act("digits.change_digit", Scope.CORRECT, "correct what others sent")
 READ_AGAIN = Act("digits.add_rereading", Scope.MANAGE, "have uploads read again")
 RETRAIN = Act("digits.retrain", Scope.MANAGE, "start and cancel trainings")
+TRUST = Act("digits.retrain", Scope.MANAGE, "say whose corrections trainings learn from")
 ACTIVATE = Act("digits.activate_modelversion", Scope.MANAGE, "activate model versions")
 DELETE_UPLOADS = Act("digits.delete_upload", Scope.MANAGE, "delete what others sent")
 CHANGE_BATCHES = Act("digits.change_batch", Scope.MANAGE, "cancel bulk jobs of others")

@@ -1,4 +1,4 @@
-"""Accounts, which can be deleted with their uploads, and their roles."""
+"""Accounts: deleted with their uploads, given roles and trust, and their corrections withdrawn."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -10,11 +10,28 @@ from django.contrib.auth.models import Group, Permission, User
 from django.db.models import ManyToManyField, Model, Q, QuerySet
 from django.http import HttpRequest
 
-from digits.accounts.permissions import ROLES
+from digits.accounts.permissions import ROLES, TRUST, has
 from digits.admin.base import Cascades
+from digits.learning import trust
+from digits.learning.withdrawal import withdraw
 
 admin.site.unregister(User)
 SUPERUSERS_ALONE = ("is_superuser", "user_permissions")  # fields that only they may change
+
+
+class Trusted(admin.SimpleListFilter):
+    title = "trusted"
+    parameter_name = "trusted"
+
+    def lookups(
+        self, request: HttpRequest, model_admin: "admin.ModelAdmin[User]"
+    ) -> list[tuple[str, str]]:
+        return [("yes", "Yes"), ("no", "No")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
+        if self.value() not in ("yes", "no"):
+            return queryset
+        return queryset.filter(trusted__isnull=self.value() == "no")
 
 
 @admin.register(User)
@@ -24,6 +41,11 @@ class AccountAdmin(Cascades, UserAdmin):  # type: ignore[type-arg]  # it takes n
     Who manages accounts gives roles, and groups with no other permissions than roles and they have.
     An account with more, as a superuser's, is not theirs to change: they could set its password.
     """
+
+    list_display = ["username", "email", "is_staff", "is_superuser", "is_trusted", "last_login"]
+    list_filter = ["is_staff", "is_superuser", "is_active", "groups", Trusted]
+    list_select_related = ["trusted"]
+    actions = ["trust_them", "trust_them_no_more", "withdraw_corrections"]
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         allowed = super().has_change_permission(request, obj)
@@ -62,6 +84,30 @@ class AccountAdmin(Cascades, UserAdmin):  # type: ignore[type-arg]  # it takes n
             user.is_staff = True
             user.save(update_fields=["is_staff"])
             messages.info(request, f"{user} has a role, and so is staff now.")
+
+    def has_trust_permission(self, request: HttpRequest) -> bool:
+        return has(cast(User, request.user), TRUST)
+
+    @admin.display(description="trusted", boolean=True)
+    def is_trusted(self, user: User) -> bool:
+        return hasattr(user, "trusted")
+
+    @admin.action(description="Trust their corrections", permissions=["trust"])
+    def trust_them(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users:
+            trust.give(user)
+        self.message_user(request, f"{len(users)} accounts are trusted: trainings learn from them.")
+
+    @admin.action(description="Trust their corrections no more", permissions=["trust"])
+    def trust_them_no_more(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users:
+            trust.take(user)
+        self.message_user(request, f"{len(users)} accounts are not trusted any more.")
+
+    @admin.action(description="Withdraw all their corrections", permissions=["trust"])
+    def withdraw_corrections(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users:
+            self.message_user(request, f"Corrections of {user}: {withdraw(user)}.")
 
 
 def _is_superuser(request: HttpRequest) -> bool:

@@ -26,7 +26,9 @@ from digits.admin.base import (
     link,
     thumbnail,
 )
+from digits.learning import used
 from digits.learning.corrections import correct
+from digits.learning.withdrawal import withdraw
 from digits.models import (
     Correction,
     Digit,
@@ -261,14 +263,44 @@ class RereadingAdmin(LinksToUpload, ReadOnlyAdmin):
 
 @admin.register(Correction)
 class CorrectionAdmin(ShowsPixels, LinksToDigit, ReadOnlyAdmin):
-    list_display = ["id", "pixels_seen", "label", "user", "digit_link", "created_at"]
-    list_filter = ["label", "created_at"]
+    list_display = [
+        *("id", "pixels_seen", "label", "user", "trust", "is_current", "digit_link"),
+        *("created_at", "withdrawn_at"),
+    ]
+    list_filter = ["label", "trust", "is_current", "created_at"]
     list_select_related = ["digit", "user"]
     list_per_page = 50
-    search_fields = ["=digit__upload__id", "user__username"]
-    search_help_text = "the number of an upload or a user name"
-    fields = ["digit_link", "pixels_seen", "label", "user", "visitor", "created_at"]
-    readonly_fields = ["digit_link", "pixels_seen"]
+    search_fields = ["=digit__upload__id", "user__username", "=visitor"]
+    search_help_text = "the number of an upload, a user name or a browser session"
+    fields = [
+        *("digit_link", "pixels_seen", "label", "user", "visitor", "trust", "is_current"),
+        *("created_at", "withdrawn_at", "learned_by"),
+    ]
+    readonly_fields = ["digit_link", "pixels_seen", "learned_by"]
+    actions = ["withdraw_all"]
+
+    def has_withdraw_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("digits.change_digit")
+
+    @admin.action(
+        description="Withdraw all that the people who made these have said",
+        permissions=["withdraw"],
+    )
+    def withdraw_all(self, request: HttpRequest, corrections: QuerySet[Correction]) -> None:
+        people = {(one.user, one.visitor) for one in corrections.select_related("user")}
+        for user, visitor in people:
+            who = user or (f"browser session {visitor}" if visitor else "a deleted account")
+            if user or visitor:
+                told = f"Corrections of {who}: {withdraw(user, visitor)}."
+                self.message_user(request, told)
+            else:
+                told = f"It is not known who made corrections of {who}: none is withdrawn."
+                self.message_user(request, told, messages.WARNING)
+
+    @admin.display(description="used by")
+    def learned_by(self, correction: Correction) -> SafeString | str:
+        versions = [(link(version),) for version in used.versions_that_used(correction)]
+        return format_html_join(", ", "{}", versions) or "-"
 
 
 @admin.register(Prediction)

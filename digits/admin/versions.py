@@ -30,12 +30,20 @@ class ModelVersionAdmin(ReadOnlyAdmin):
 
     list_display = [
         *("number", "is_active", "activation", "on_the_site", "accuracy", "architecture"),
-        *("note", "created_at"),
+        *("note", "warning", "created_at"),
     ]
     list_filter = ["is_active", "architecture"]
     search_fields = ["=number", "note", "sha256"]
     fields = [
-        *("number", "is_active", "activation", "on_the_site", "architecture", "accuracy"),
+        *(
+            "number",
+            "is_active",
+            "activation",
+            "warning",
+            "on_the_site",
+            "architecture",
+            "accuracy",
+        ),
         *("sha256", "stored_as", "parent", "note", "measured", "created_at"),
     ]
     readonly_fields = ["activation", "on_the_site", "accuracy", "measured", "stored_as"]

@@ -5,7 +5,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from digits.accounts.owners import Owner
-from digits.learning import runs
+from digits.learning import runs, trust
 from digits.models import Correction, Digit, Upload
 from digits.models.uploads import Verdict
 from digits.monitoring import tallies
@@ -26,18 +26,26 @@ def correct(
         # The last correction wins.
         Upload.objects.select_for_update().only("pk").get(pk=digit.upload_id)
         now = timezone.now()
+        digit.corrections.filter(is_current=True).update(is_current=False)
         correction = Correction.objects.create(
-            digit=digit, label=label, user=user, visitor=visitor, created_at=now
+            digit=digit,
+            label=label,
+            user=user,
+            visitor=visitor,
+            created_at=now,
+            counts_since=now,
+            trust=trust.of(user),
+            is_current=label is not None,
         )
         digit.label, digit.labelled_at = label, now
         digit.save(update_fields=["label", "labelled_at"])
         digit.predictions.update(to_review=label is None)
-        _update_verdict(digit.upload)
+        update_verdict(digit.upload)
         transaction.on_commit(runs.ask_if_enough_is_new, robust=True)
     return correction
 
 
-def _update_verdict(upload: Upload) -> None:
+def update_verdict(upload: Upload) -> None:
     """Update an upload's corrected reading and verdict."""
     digits = list(upload.digits.defer("pixels").with_predictions())
     upload.corrected = corrected_reading(upload, digits)[:500]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from digits.audit.actors import on_behalf_of
 from digits.audit.trail import record
-from digits.models import Digit, ModelVersion, TrainingEvent, TrainingRun
+from digits.models import Correction, ModelVersion, TrainingEvent, TrainingRun
 from digits.models.audit import Act
 from digits.models.training import Origin, RunStatus
 from digits.queue import leases, wake_ups
@@ -70,12 +70,15 @@ def ask(
 
 
 def new_corrections() -> int:
-    """Return the number of corrections that the last finished training did not include."""
+    """Return the number of corrections that the last finished training did not include.
+
+    Those of people whose word is not learned from (TRAIN_ON) do not count.
+    """
     done = TrainingRun.objects.filter(status=RunStatus.DONE, data_until__isnull=False)
     last = done.order_by("-data_until").values("data_until")[:1]
-    corrected = Digit.objects.filter(label__isnull=False, labelled_at__isnull=False)
-    is_old = Q(labelled_at__lte=Subquery(last))
-    counted = corrected.aggregate(new=Count("pk") - Count("pk", filter=is_old))
+    learned = Correction.objects.filter(is_current=True, trust__in=settings.TRAIN_ON)
+    is_old = Q(counts_since__lte=Subquery(last))
+    counted = learned.order_by().aggregate(new=Count("pk") - Count("pk", filter=is_old))
     new: int = counted["new"]
     return new
 

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("digits", "0020_audit_trail"),
+        ("digits", "0022_trust_of_before"),
     ]
 
     operations = [

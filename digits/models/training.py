@@ -128,6 +128,25 @@ class TrainingRun(Leased):
         return self.lease_expires_at and self.lease_expires_at - lease
 
 
+class UsedCorrections(models.Model):
+    """The corrections that a run learned from and judged by: see digits.learning.used."""
+
+    run = models.OneToOneField(TrainingRun, models.CASCADE, primary_key=True, related_name="used")
+    keys = models.BinaryField(help_text="their primary keys, compressed")
+    people = models.JSONField(default=dict, help_text="how many each person made")
+    withdrawn = models.JSONField(default=list, help_text="of these people, who were withdrawn")
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"corrections of {self.run}"
+
+    @property
+    def withdrawn_count(self) -> int:
+        return sum(self.people[person] for person in self.withdrawn)
+
+
 class TrainingEvent(models.Model):
     """A line of a run's log."""
 

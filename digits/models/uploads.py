@@ -312,7 +312,7 @@ class Digit(models.Model):
         null=True,
         blank=True,
         choices=LABELS,
-        help_text="what the newest correction says",
+        help_text="what the newest correction says that is not withdrawn",
     )
     labelled_at = models.DateTimeField(
         null=True, blank=True, help_text="when it was last corrected, or its correction withdrawn"
@@ -327,14 +327,6 @@ class Digit(models.Model):
             models.CheckConstraint(
                 condition=Q(label__isnull=True) | Q(label__lte=NOT_A_DIGIT), name="label_is_a_class"
             ),
-        ]
-        indexes = [
-            # The corrections since the last training.
-            models.Index(
-                fields=["labelled_at"],
-                condition=Q(labelled_at__isnull=False),
-                name="digit_labelled",
-            )
         ]
 
     def __str__(self) -> str:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from django.conf import settings
 from django.db import connection, transaction
 
-from digits.learning import data, runs
+from digits.learning import data, runs, used
 from digits.models import ModelVersion, TrainingRun
 from digits.models.training import RunStatus
 from digits.queue import leases
 from digits.tasks import serving
-from digits.versions import activations, registry
+from digits.versions import activations, registry, warnings
 from worker.evaluation.judging import is_better, judge
 from worker.files.datasets import load_mnist
 from worker.metrics import Epoch, Metrics
@@ -92,6 +92,7 @@ def _train(run: TrainingRun, watch: Watch | None) -> None:
     recipe = Recipe.from_dict(run.settings)
     found = data.collect()
     _update(run, data=found.as_dict(), data_until=found.until, epochs=recipe.all_epochs)
+    used.store(run, found.keys, found.people)
     if not run.forced and not data.is_new(run, found):
         text = "Nothing is new since the last training."
         runs.finish(run, RunStatus.DONE, text, outcome=text)
@@ -134,6 +135,8 @@ def _train(run: TrainingRun, watch: Watch | None) -> None:
 def _data_in_words(found: data.Corrections) -> str:
     text = f"learning from MNIST and {len(found.learned)} corrections"
     text += f", {len(found.held_out)} are held out for judging"
+    if found.left_out:
+        text += f", {found.left_out} are left out because nobody who is trusted said so"
     if found.skipped:
         text += f", {len(found.skipped)} were skipped because their pixels cannot be read"
     return text
@@ -225,15 +228,21 @@ def _judge_and_register(
             version = registry.register(
                 Path(folder) / "digits.keras", metrics, note=f"{run}", parent=active
             )
+            version.withdrawn_corrections = used.withdrawn_of(run)
+            version.save(update_fields=["withdrawn_corrections"])
             better = is_better(report)
-            outcome = _outcome(run, version, better)
+            is_wished = run.activate_if_better and not version.withdrawn_corrections
+            outcome = _outcome(version, better, is_wished)
             if not runs.finish(run, RunStatus.DONE, outcome, outcome=outcome, version=version):
                 raise LeaseLost
-            if better and run.activate_if_better:
+            warnings.refresh()
+            if better and is_wished:
                 activations.request(version, run.requested_by)
 
 
-def _outcome(run: TrainingRun, version: ModelVersion, better: bool) -> str:
+def _outcome(version: ModelVersion, better: bool, is_wished: bool) -> str:
     compared = "reads better than" if better else "reads no better than"
     text = f"{version} was made; it {compared} the active one"
-    return f"{text} and is activated" if better and run.activate_if_better else text
+    if count := version.withdrawn_corrections:
+        return f"{text}, but {count} of its corrections were withdrawn meanwhile"
+    return f"{text} and is activated" if better and is_wished else text

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.files import File
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 from digits.models import ModelVersion
 from worker.metrics import Metrics
@@ -13,8 +14,14 @@ from worker.reading.bundle import BUNDLED_METRICS, BUNDLED_MODEL, file_sha256
 
 
 def register_bundled_after_migrate(using: str = "default", **_: Any) -> None:
-    if using == "default" and BUNDLED_MODEL.is_file():
+    if using == "default" and BUNDLED_MODEL.is_file() and not _is_behind():
         register_bundled()
+
+
+def _is_behind() -> bool:
+    """Return whether the database was migrated to an earlier state than that of the code."""
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def register_bundled() -> ModelVersion:

@@ -18,7 +18,7 @@ User = get_user_model()
 REVIEWER = {"see_uploads", "see_batches", "see_corrections", "correct", "read_again"}
 MAY = {
     "reviewer": REVIEWER,
-    "trainer": REVIEWER | {"retrain", "see_trainings", "see_activations"},
+    "trainer": REVIEWER | {"retrain", "trust", "see_trainings", "see_activations"},
     "operator": {
         *("see_uploads", "see_batches", "see_trainings", "see_activations", "monitor", "activate"),
         *("delete_uploads", "change_batches", "delete_batches"),
@@ -106,7 +106,7 @@ def test_everybody_may_do_anything_with_their_own():
 def upgraded(manage, tmp_path, before: str) -> dict:
     """What groups a database has that was at the migration before, and then went on."""
     folder = installation(tmp_path / "data")
-    for words in (["migrate", "digits", "0017"], ["shell", "--no-imports", "-c", before]):
+    for words in (["migrate", "digits", "0018"], ["shell", "--no-imports", "-c", before]):
         done = manage(*words, DATA_DIR=folder)
         assert done.returncode == 0, done.stderr
     done = manage("migrate", DATA_DIR=folder)

@@ -13,7 +13,7 @@ from digits.learning.runs import new_corrections
 from digits.models import Digit, ModelVersion, Prediction, TrainingRun, Upload
 from digits.models.corrections import NOT_A_DIGIT
 from digits.models.training import RunStatus
-from tests.factories import make_reading
+from tests.factories import make_reading, staff_member
 
 pytestmark = pytest.mark.django_db
 
@@ -53,13 +53,13 @@ def test_the_database_refuses_what_is_no_class(digit, label):
 
 def test_corrections_are_new_until_a_training_has_learned_from_them(digit):
     assert new_corrections() == 0
-    correct(digit, 7)
+    correct(digit, 7, user=staff_member())
     assert new_corrections() == 1
     TrainingRun.objects.create(status=RunStatus.FAILED, data_until=timezone.now())
     assert new_corrections() == 1
     TrainingRun.objects.create(status=RunStatus.DONE, data_until=timezone.now())
     assert new_corrections() == 0
-    correct(digit, 3)
+    correct(digit, 3, user=staff_member())
     assert new_corrections() == 1
 
 

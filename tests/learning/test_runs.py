@@ -11,7 +11,7 @@ from digits.learning.corrections import correct
 from digits.models import ModelVersion, TrainingRun
 from digits.models.training import Origin, RunStatus
 from digits.queue import leases
-from tests.factories import make_reading
+from tests.factories import make_reading, staff_member
 from worker.training.recipes import Recipe
 
 pytestmark = pytest.mark.django_db
@@ -112,14 +112,14 @@ def test_enough_new_corrections_ask_for_one_run(redis, settings):
     settings.RETRAIN_AFTER = 3
     digits = list(make_reading(ModelVersion.objects.first(), digits=4).digits.all())
     for count, digit in enumerate(digits, 1):
-        correct(digit, 5)
+        correct(digit, 5, user=staff_member())
         assert TrainingRun.objects.count() == (count >= 3)
     assert TrainingRun.objects.get().origin == Origin.AUTOMATIC
 
 
 def test_by_default_no_run_is_asked_for_by_itself(redis, settings):
     assert settings.RETRAIN_AFTER == 0
-    correct(make_reading(ModelVersion.active()).digits.get(), 5)
+    correct(make_reading(ModelVersion.active()).digits.get(), 5, user=staff_member())
     assert not TrainingRun.objects.exists()
 
 

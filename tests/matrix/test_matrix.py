@@ -16,6 +16,7 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
 from digits.accounts import tokens
+from digits.audit.trail import record
 from digits.learning.corrections import correct
 from digits.models import (
     Batch,
@@ -28,6 +29,7 @@ from digits.models import (
     Upload,
 )
 from digits.models.api import Scope
+from digits.models.audit import Act
 from digits.versions import activations
 from tests.factories import make_reading, make_user
 from tests.matrix.matrix import (
@@ -96,6 +98,7 @@ NAMES = {
     "training": "trainingrun",
     "training-runs": "trainingrun",
     "tokens": "token",
+    "trust": "user",
 }
 FIXED = {
     "<slug:name>": "digit",
@@ -205,6 +208,7 @@ def _rows(owner, png: bytes) -> dict[str, int]:
         "activation": activations.request(version),
         "trainingrun": TrainingRun.objects.create(),
         "token": tokens.make(owner, "a token")[0],
+        "auditevent": record(Act.EXPORTED),
         "user": owner,
         "group": Group.objects.create(name="a group"),
         "type": ContentType.objects.get_for_model(Upload),

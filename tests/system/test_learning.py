@@ -16,9 +16,11 @@ TRAINER = r"manage\.py run_training"
 CORRECT = """
 from digits.learning.corrections import correct
 from digits.models import Digit
+from django.contrib.auth.models import User
+admin = User.objects.get(username="admin")
 digits = Digit.objects.filter(upload__name__startswith="taught-").select_related("upload")
 for digit in digits:
-    correct(digit, LABELS[int(digit.upload.name[7:-4])])
+    correct(digit, LABELS[int(digit.upload.name[7:-4])], user=admin)
 print(len(digits))
 """
 

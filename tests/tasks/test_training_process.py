@@ -6,14 +6,16 @@ from django.core.files import File
 
 from digits.learning import data, runs
 from digits.learning.corrections import correct
+from digits.learning.withdrawal import withdraw
 from digits.models import Activation, Digit, ModelVersion
 from digits.models.training import RunStatus
 from digits.tasks import training_process
-from tests.factories import make_reading
+from tests.factories import make_reading, staff_member
 from tests.few_images import SHARE
+from tests.models import noisy_model
 from worker.evaluation.judging import is_better
 from worker.files.datasets import load_mnist
-from worker.reading.bundle import BUNDLED_MODEL
+from worker.reading.bundle import BUNDLED_MODEL, file_sha256
 from worker.training.recipes import Recipe
 
 SHORT = {"epochs": 1, "images_per_epoch": 256, "correction_weight": 2}
@@ -27,7 +29,8 @@ def corrected(mnist, count: int, label=None) -> list[Digit]:
     for row, digit in enumerate(digits):
         digit.pixels = mnist.images[row].tobytes()
         digit.save()
-        correct(digit, int(mnist.labels[row]) if label is None else label)
+        truth = int(mnist.labels[row]) if label is None else label
+        correct(digit, truth, user=staff_member())
     return digits
 
 
@@ -46,7 +49,7 @@ def test_a_tenth_of_the_corrections_is_held_out_and_always_the_same(mnist):
     first = data.collect()
     assert len(first.learned) + len(first.held_out) == 200
     assert 8 <= len(first.held_out) <= 35
-    correct(digits[0], 3)
+    correct(digits[0], 3, user=staff_member())
     again = data.collect()
     assert np.array_equal(again.held_out.images, first.held_out.images)
     assert again.sha256 != first.sha256
@@ -100,6 +103,33 @@ def test_a_run_makes_a_version_with_its_report(mnist, redis, few_images, monkeyp
     wished = Activation.objects.filter(version=version).exists()
     assert wished == is_better(report)
     assert str(version) in run.outcome
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_version_is_marked_and_stays_inactive_if_its_corrections_are_withdrawn_meanwhile(
+    mnist, redis, few_images, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("MNIST_DIR", str(few_images["MNIST_DIR"]))
+    corrected(mnist, 40)
+    run = ask(redis)
+    active, worse = ModelVersion.active(), noisy_model(tmp_path / "worse.keras", noise=0.6)
+    with worse.open("rb") as file:
+        active.file.save("digits.keras", File(file))
+    ModelVersion.objects.update(sha256=file_sha256(worse))
+
+    def watch(epoch, step, steps):
+        if step == steps:
+            withdraw(staff_member())
+
+    training_process.train_run(run, watch)
+    run.refresh_from_db()
+    assert run.status == RunStatus.DONE, run.error_detail
+    assert run.activate_if_better
+    assert is_better(run.version.metrics["report"])
+    assert run.version.withdrawn_corrections == 40
+    assert run.version.warning == "It was trained on 40 corrections that staff withdrew later."
+    assert run.outcome.endswith("but 40 of its corrections were withdrawn meanwhile")
+    assert not Activation.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -26,20 +26,28 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("folder", type=Path)
+        parser.add_argument(
+            "--trusted", action="store_true", help="only those that trainings learn from"
+        )
         parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 
     def handle(self, *, folder: Path, **options: Any) -> None:
         record(Act.EXPORTED, "corrections", f"to {folder}")
-        found = data.collect()
-        images = np.concatenate([found.learned.images, found.held_out.images])
-        labels = np.concatenate([found.learned.labels, found.held_out.labels])
+        if options["trusted"]:
+            found = data.collect()
+            images = np.concatenate([found.learned.images, found.held_out.images])
+            labels = np.concatenate([found.learned.labels, found.held_out.labels])
+            skipped = found.skipped
+        else:
+            every, skipped = data.everything()
+            images, labels = every.images, every.labels
         is_digit = labels != NOT_A_DIGIT
         export_dataset(Dataset(images[is_digit], labels[is_digit]), folder, NAME)
         write_idx(folder / "not-digits-images-idx3-ubyte.gz", images[~is_digit])
         figures = {
             "digits": int(is_digit.sum()),
             "not_digits": int((~is_digit).sum()),
-            "skipped": len(found.skipped),
+            "skipped": len(skipped),
         }
         if options["json"]:
             self.stdout.write(json.dumps(figures))
@@ -48,5 +56,5 @@ class Command(BaseCommand):
             f"{figures['digits']:,} digits and {figures['not_digits']:,} images without a digit"
             f" written to {folder}"
         )
-        if found.skipped:
-            self.stderr.write(f"{len(found.skipped):,} were skipped: their pixels cannot be read")
+        if skipped:
+            self.stderr.write(f"{len(skipped):,} were skipped: their pixels cannot be read")

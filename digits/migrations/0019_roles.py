@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
-        ("digits", "0017_large_uploads"),
+        ("digits", "0018_audit_trail"),
     ]
 
     operations = [

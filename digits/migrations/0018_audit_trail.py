@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("digits", "0019_scopes_and_sign_ins"),
+        ("digits", "0017_large_uploads"),
     ]
 
     operations = [

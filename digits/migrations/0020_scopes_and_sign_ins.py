@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("digits", "0018_roles"),
+        ("digits", "0019_roles"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
