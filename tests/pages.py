@@ -150,7 +150,16 @@ def fill(site: Site, folder: Path) -> dict[str, int]:
     digits = re.findall(r'id="digit-(\d+)"', admin.get(f"/uploads/{numbers['page']}/").text)
     for digit, label in zip(digits, ("1", "0", "10"), strict=False):
         admin.post(f"/digits/{digit}/label", label=label)
+    _correct_as_a_stranger(site, mnist)
     return numbers
+
+
+def _correct_as_a_stranger(site: Site, mnist):
+    """Have somebody else correct a digit, which waits for staff to accept that."""
+    other = site.visitor()
+    number = _send(other, png(on_paper(mnist.images[1])), "a stranger's.png")
+    digit = re.search(r'id="digit-(\d+)"', other.get(f"/uploads/{number}/").text)[1]
+    other.post(f"/digits/{digit}/label", label="3")
 
 
 def _pictures(mnist) -> dict[str, bytes]:
