@@ -41,9 +41,21 @@ def store(run: TrainingRun, keys: list[int], people: Counter[str]) -> None:
 
 
 def withdrawn_of(run: TrainingRun) -> int:
-    """Return how many of a run's corrections are withdrawn; hold that number in a transaction."""
+    """Return how many of a run's corrections are withdrawn; hold that number in a transaction.
+
+    What was withdrawn between their collection and their storing is found here.
+    """
     used = UsedCorrections.objects.select_for_update().filter(run=run).first()
-    return used.withdrawn_count if used else 0
+    if used is None:
+        return 0
+    keys = set(unpacked(used.keys))
+    late = Correction.objects.filter(withdrawn_at__gte=run.data_until or run.created_at)
+    found = late.values_list("pk", "user", "visitor").iterator(2000)
+    people = {person(user, visitor) for pk, user, visitor in found if pk in keys}
+    if new := people - {*used.withdrawn}:
+        used.withdrawn = [*used.withdrawn, *sorted(new & used.people.keys())]
+        used.save(update_fields=["withdrawn"])
+    return used.withdrawn_count
 
 
 def mark(who: str) -> list[ModelVersion]:

@@ -306,6 +306,19 @@ def test_a_run_that_goes_on_has_used_what_it_began_with(eve):
         assert used.withdrawn_of(run) == 1
 
 
+def test_what_is_withdrawn_before_a_run_has_stored_what_it_uses_is_found(eve):
+    trust.give(eve)
+    correct(digits_of(eve)[0], 1, user=eve)
+    found = data.collect()
+    run = TrainingRun.objects.create(status=RunStatus.RUNNING, data_until=found.until)
+    assert withdraw(eve).versions == []
+    used.store(run, found.keys, found.people)
+    for _ in range(2):
+        with transaction.atomic():
+            assert used.withdrawn_of(run) == 1
+    assert UsedCorrections.objects.get(run=run).withdrawn == [f"u{eve.pk}"]
+
+
 @pytest.mark.parametrize("keys", [[], [5], [1, 2, 3, 2**40], list(range(7, 200_000, 2))])
 def test_keys_are_stored_in_a_few_bytes_and_come_back(keys):
     stored = used.packed(reversed(keys))
