@@ -28,6 +28,7 @@ from digits.views import errors
 
 logger = logging.getLogger(__name__)
 View = Callable[..., HttpResponseBase]
+OF_PROGRAMS = ("/api/v1/", "/mnist/classify")
 CONTENT_SECURITY_POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -85,6 +86,29 @@ def owner(get_response: View) -> View:
     return middleware
 
 
+def by_https(get_response: View) -> View:
+    """Refuse what programs send by HTTP to a site with HTTPS.
+
+    A redirect would hide that a token was readable on the way, each time again.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        return _without_https(request) or get_response(request)
+
+    return middleware
+
+
+def _without_https(request: HttpRequest) -> HttpResponse | None:
+    is_wrong = settings.SECURE_SSL_REDIRECT and not request.is_secure()
+    if not (is_wrong and request.path.startswith(OF_PROGRAMS)):
+        return None
+    return HttpResponse(
+        "Send this by HTTPS. A token that came with it was readable on the way: make another.\n",
+        status=403,
+        content_type="text/plain; charset=utf-8",
+    )
+
+
 @sync_and_async_middleware
 def for_programs(get_response: View) -> View:
     """Do for requests of programs what the middleware for pages does for those of browsers.
@@ -98,7 +122,11 @@ def for_programs(get_response: View) -> View:
     def before(request: OwnedRequest) -> HttpResponseBase | None:
         request.user = AnonymousUser()
         request.owner = Owner(None, None, request.META.get("REMOTE_ADDR", ""))
-        return security.process_request(request) or common.process_request(request)
+        return (
+            security.process_request(request)
+            or _without_https(request)
+            or common.process_request(request)
+        )
 
     def after(request: OwnedRequest, answer: HttpResponseBase) -> HttpResponseBase:
         response = frames.process_response(request, cast(HttpResponse, answer))

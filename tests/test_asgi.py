@@ -19,6 +19,7 @@ from webapp.asgi import CHUNK, ROOM_FOR_FORM, Application, application, in_chunk
 pytestmark = pytest.mark.django_db(transaction=True)
 CLASSIFY = "/mnist/classify"
 PLACES = ["/", UPLOADS, CLASSIFY]
+WITHOUT_HTTPS = {"/": 301, UPLOADS: 403, CLASSIFY: 403}  # people are redirected, programs refused
 SECURITY = (
     "content-security-policy",
     "x-frame-options",
@@ -233,8 +234,10 @@ def test_a_header_with_underscores_does_not_pass_for_one_with_hyphens(
             answer(piece(), path=path, site=site, headers={name: "https"})[0]
             for name in ("x_forwarded_proto", "x-forwarded-proto")
         ]
-        assert statuses[0] == 301
-        assert statuses[1] != 301
+        assert statuses[0] == WITHOUT_HTTPS[path]
+        assert (
+            statuses[1] == {"/": 403, UPLOADS: 401, CLASSIFY: 400}[path]
+        )  # CSRF, no token, no file
 
 
 @pytest.mark.parametrize("path", PLACES)
@@ -242,7 +245,8 @@ def test_what_is_no_proxy_is_not_believed_that_https_is_used(settings, monkeypat
     settings.SECURE_SSL_REDIRECT = True
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     headers = {"x-forwarded-proto": "https"}
-    assert answer(piece(), path=path, site=fresh_site(monkeypatch), headers=headers)[0] == 301
+    status, _, _ = answer(piece(), path=path, site=fresh_site(monkeypatch), headers=headers)
+    assert status == WITHOUT_HTTPS[path]
 
 
 def test_the_server_refuses_an_address_with_bytes_that_are_no_letters():
@@ -258,12 +262,25 @@ def test_answers_to_programs_have_the_security_headers_of_a_page():
         assert {name: headers[name] for name in SECURITY} == {name: page[name] for name in SECURITY}
 
 
-@pytest.mark.parametrize("path", PLACES)
-def test_with_https_everybody_is_redirected_there(settings, monkeypatch, path):
+@pytest.mark.parametrize("path", ["/", "/uploads/", "/api/docs/", "/accounts/login/"])
+def test_with_https_people_are_redirected_there(settings, monkeypatch, path):
     settings.SECURE_SSL_REDIRECT = True
     site = fresh_site(monkeypatch)
     status, headers, _ = answer(piece(), path=path, site=site)
     assert (status, headers["location"]) == (301, f"https://localhost{path}")
+
+
+@pytest.mark.parametrize("path", [UPLOADS, CLASSIFY, "/api/v1/models/", f"{UPLOADS}1/"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("headers", [{}, {"cookie": "csrftoken=x"}])
+def test_with_https_programs_are_refused_by_http(settings, monkeypatch, path, method, headers):
+    settings.SECURE_SSL_REDIRECT = True
+    site = fresh_site(monkeypatch)
+    status, told, body = answer(piece(), path=path, method=method, site=site, headers=headers)
+    assert (status, "location" in told) == (403, False)
+    assert body.startswith(b"Send this by HTTPS.")
+    assert told["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'none'" in told["content-security-policy"]
 
 
 @pytest.mark.parametrize("path", PLACES)

@@ -183,7 +183,7 @@ def test_behind_a_proxy_it_is_told_who_sends_and_that_https_is_used(
         assert headers["strict-transport-security"] == learned["strict-transport-security"]
     waiting = Upload.objects.filter(status=Status.QUEUED)
     assert len(set(waiting.values_list("sender", flat=True))) == 2
-    assert post(site, seven)[0] == 301
+    assert post(site, seven)[0] == 403  # by HTTP
 
 
 def test_an_upload_belongs_to_nobody_and_came_from_a_program(short, seven):

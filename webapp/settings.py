@@ -34,7 +34,8 @@ X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 365
 SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 20160, 0, 525600)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health/"]
+# Programs are not redirected, but refused: see digits.middleware.by_https.
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/v1/", r"^mnist/classify"]
 if HTTPS:
     # Browsers take a cookie of such a name from this very host alone, and by HTTPS alone.
     SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
@@ -141,6 +142,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "digits.middleware.guarded",  # static files and redirects to HTTPS, too
     "django.middleware.security.SecurityMiddleware",
+    "digits.middleware.by_https",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
