@@ -12,7 +12,7 @@ ENDS_OF_LINES = str.maketrans(
 class Line(logging.Formatter):
     """One line for each message, with the time in UTC; only a traceback has more lines."""
 
-    converter = time.gmtime
+    converter = time.gmtime  # type: ignore[assignment]  # its own default differs, too
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 

@@ -115,7 +115,7 @@ class Owner:
 
 @lru_cache(1000)
 def _sender_at(address: str) -> str:
-    return f"a{salted_hmac('sender', address).hexdigest()[:30]}"
+    return f"a{salted_hmac('sender', address, algorithm='sha256').hexdigest()[:30]}"
 
 
 class OwnedRequest(HttpRequest):

@@ -54,7 +54,7 @@ class ConfirmForm(forms.Form):
     """The password of an account, to confirm what cannot be undone."""
 
     password = forms.CharField(
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+        strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
 
     def __init__(self, user: User, *arguments: Any) -> None:

@@ -45,6 +45,16 @@ def test_any_signs_and_any_length_are_taken_exactly_as_they_are(client, password
         assert other == password or not ada.check_password(other)
 
 
+def test_a_password_with_spaces_around_it_is_taken_by_each_form(client):
+    sign_up(client, " a long password ")
+    old = {"old_password": " a long password "}
+    new = {"new_password1": " another one! ", "new_password2": " another one! "}
+    assert client.post("/account/password/", old | new).status_code == 302
+    assert client.post("/account/delete/", {"password": "another one!"}).status_code == 400
+    assert client.post("/account/delete/", {"password": " another one! "}).status_code == 302
+    assert not User.objects.exists()
+
+
 def test_no_word_of_the_site_is_a_password():
     for word in WORDS:
         with pytest.raises(ValidationError, match="words of this site"):

@@ -63,11 +63,14 @@ def test_a_session_that_was_signed_out_of_is_of_no_use(ada):
     assert not is_signed_in(session)
 
 
-@pytest.mark.parametrize("end", ["closed", "deleted"])
+@pytest.mark.parametrize("end", ["closed", "deleted", "new password"])
 def test_the_sessions_of_an_account_end_with_it(ada, end):
     session = key(signed_in())
     if end == "closed":
         User.objects.update(is_active=False)
+    elif end == "new password":  # as the admin sets one
+        ada.set_password("another-long-one")
+        ada.save()
     else:
         ada.delete()
     assert not is_signed_in(session)

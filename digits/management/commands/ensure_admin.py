@@ -24,7 +24,7 @@ class Command(BaseCommand):
                 f" (forgotten: manage.py changepassword {name})"
             )
             return
-        password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(9)
+        password = settings.ADMIN_PASSWORD or secrets.token_urlsafe(16)
         users.create_superuser("admin", password=password)
         shown = "the password in ADMIN_PASSWORD" if settings.ADMIN_PASSWORD else password
         self.stdout.write(f'sign in as "admin", password: {shown}')
