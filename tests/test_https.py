@@ -30,7 +30,7 @@ plain = client.get("/")
 page = client.get("/accounts/login/", secure=True)
 fields = {"username": "ada", "password": "a-long-password"}
 assert client.post("/accounts/login/", fields, secure=True).status_code == 302
-assert client.post("/account/", {"username": "lovelace"}, secure=True).status_code == 302
+assert client.post("/account/", fields | {"username": "lovelace"}, secure=True).status_code == 302
 names = ("secure", "path", "domain", "samesite", "httponly")
 cookies = {key: [one[name] for name in names] for key, one in client.cookies.items()}
 told = {"cookies": cookies, "plain": [plain.status_code, dict(plain.headers)]}

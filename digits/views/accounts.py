@@ -30,6 +30,19 @@ SHOWN = 50  # sign-ins of an account
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
+def _password(label: str, **attributes: str) -> forms.CharField:
+    """Return the field for the password that an account has."""
+    widget = forms.PasswordInput(attrs={"autocomplete": "current-password"} | attributes)
+    return forms.CharField(label=label, strip=False, widget=widget)
+
+
+def _check(user: User, password: str) -> str:
+    """Return an account's password, or raise ValidationError where it is not that."""
+    if not user.check_password(password):
+        raise forms.ValidationError("That is not your password.")
+    return password
+
+
 class SignUpForm(UserCreationForm):  # type: ignore[type-arg]  # it takes none at run time
     class Meta(UserCreationForm.Meta):
         labels = {"username": "User name"}
@@ -37,11 +50,19 @@ class SignUpForm(UserCreationForm):  # type: ignore[type-arg]  # it takes none a
 
 
 class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes none at run time
+    # Another form of the same page has a password, too.
+    password = _password("Your password", id="id_password_for_name")
+
     class Meta:
         model = User
         fields = ["username"]
         labels = {"username": "User name"}
         help_texts = {"username": ""}
+
+    def __init__(self, *arguments: Any, **words: Any) -> None:
+        super().__init__(*arguments, **words)
+        if not self.instance.has_usable_password():
+            del self.fields["password"]
 
     def clean_username(self) -> str:
         name: str = self.cleaned_data["username"]
@@ -49,22 +70,21 @@ class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes none at r
             raise forms.ValidationError("A user with that username already exists.")
         return name
 
+    def clean_password(self) -> None:
+        _check(self.instance, self.cleaned_data["password"])
+
 
 class ConfirmForm(forms.Form):
     """The password of an account, to confirm what cannot be undone."""
 
-    password = forms.CharField(
-        strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
-    )
+    password = _password("Password")
 
     def __init__(self, user: User, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.user = user
 
     def clean_password(self) -> str:
-        if not self.user.check_password(self.cleaned_data["password"]):
-            raise forms.ValidationError("That is not your password.")
-        return str(self.cleaned_data["password"])
+        return _check(self.user, self.cleaned_data["password"])
 
 
 class ChangeForm(PasswordChangeForm):

@@ -1,5 +1,7 @@
 """Accounts: made, looked after, deleted; and a site that is for accounts only."""
 
+import re
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.core.files.storage import default_storage
@@ -111,13 +113,37 @@ def test_an_account_page_asks_a_visitor_to_sign_in(client, path):
 
 def test_a_name_is_changed_unless_it_is_taken(client, ada):
     User.objects.create_user("eve")
-    answer = client.post("/account/", {"username": "Eve"})
+    answer = client.post("/account/", {"username": "Eve", "password": PASSWORD})
     assert answer.status_code == 400
     assert "already exists" in answer.content.decode()
     assert "Signed in as</dt><dd>ada" in answer.content.decode()
-    assert client.post("/account/", {"username": "lovelace"}).url == "/account/"
+    new = {"username": "lovelace", "password": PASSWORD}
+    assert client.post("/account/", new).url == "/account/"
     ada.refresh_from_db()
     assert ada.username == "lovelace"
+
+
+@pytest.mark.parametrize("password", ["", "x", PASSWORD.upper()])
+def test_a_name_is_changed_by_whoever_knows_the_password(client, ada, password):
+    answer = client.post("/account/", {"username": "lovelace", "password": password})
+    assert answer.status_code == 400
+    assert ("That is not your password." if password else "required") in answer.content.decode()
+    ada.refresh_from_db()
+    assert ada.username == "ada"
+
+
+def test_an_account_without_a_password_changes_its_name_without_one(client, ada):
+    ada.set_unusable_password()
+    ada.save()
+    client.force_login(ada)
+    assert client.post("/account/", {"username": "lovelace"}).status_code == 302
+    ada.refresh_from_db()
+    assert ada.username == "lovelace"
+
+
+def test_each_field_of_the_account_page_has_a_name_of_its_own(client, ada):
+    names = re.findall(r' id="([^"]+)"', client.get("/account/").content.decode())
+    assert len(names) == len(set(names))
 
 
 def test_a_password_is_changed_and_other_sessions_end(client, ada):

@@ -92,7 +92,7 @@ def test_nobody_makes_itself_an_admin_with_a_field_that_no_form_has(client):
     rights = {"is_staff": "on", "is_superuser": "on", "is_active": "on", "groups": "1"}
     both = {"password1": FIELDS["password"], "password2": FIELDS["password"]}
     client.post("/accounts/signup/", {"username": "ada", **both, **rights})
-    client.post("/account/", {"username": "eve", **rights})
+    client.post("/account/", FIELDS | {"username": "eve", **rights})
     eve = User.objects.get()
     assert eve.username == "eve"
     assert [eve.is_staff, eve.is_superuser, eve.groups.exists()] == [False] * 3

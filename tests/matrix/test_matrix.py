@@ -122,7 +122,7 @@ BODIES = {
     "POST /training/new": {"start": "scratch", "architecture": "cnn"},
     "POST /accounts/login/": {"username": "owner", "password": PASSWORD},
     "POST /accounts/signup/": {"username": "new", "password1": PASSWORD, "password2": PASSWORD},
-    "POST /account/": {"username": "renamed"},
+    "POST /account/": {"username": "renamed", "password": PASSWORD},
     "POST /account/password/": {
         "old_password": PASSWORD,
         "new_password1": "another-password",
