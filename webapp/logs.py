@@ -2,6 +2,7 @@
 
 import logging
 import time
+from typing import Any
 
 # A line that ends within an address or a name would let its sender write lines of its own.
 ENDS_OF_LINES = str.maketrans(
@@ -10,12 +11,29 @@ ENDS_OF_LINES = str.maketrans(
 
 
 class Line(logging.Formatter):
-    """One line for each message, with the time in UTC; only a traceback has more lines."""
+    """One line for each message, with the time in UTC; only a traceback has more lines.
+
+    What is said of a request tells whose it was, and where it came from.
+    """
 
     converter = time.gmtime  # type: ignore[assignment]  # its own default differs, too
     default_time_format = "%Y-%m-%dT%H:%M:%S"
     default_msec_format = "%s.%03dZ"
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        record.message = record.message.translate(ENDS_OF_LINES)
-        return super().formatMessage(record)
+        message = record.message
+        record.message = f"{message}{_whose(record)}".translate(ENDS_OF_LINES)
+        line = super().formatMessage(record)
+        record.message = message  # for other handlers
+        return line
+
+
+def _whose(record: logging.LogRecord) -> str:
+    """Return of whom the request is that a record is about; empty where it is about none."""
+    request: Any = getattr(record, "request", None)
+    if not hasattr(request, "META"):
+        return ""
+    user = getattr(getattr(request, "owner", None), "user", None)
+    who = f"account {user.pk}" if user else "no account"
+    where = request.META.get("REMOTE_ADDR") or "a socket"
+    return f" ({request.method}, {who}, {where})"
