@@ -46,7 +46,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
 
 
 def signed_in(get_response: View) -> View:
-    """End the sessions of accounts that were idle for too long, and note when one was used.
+    """End the sessions of accounts that were idle or signed in for too long, and note their use.
 
     Visitors' sessions are left alone. What a page asks for by itself is no use of it.
     """
@@ -56,6 +56,9 @@ def signed_in(get_response: View) -> View:
         if request.user.is_authenticated and sign_ins.is_idle(request.session):
             logout(request)
             messages.info(request, "You were signed out, since you were away for long.")
+        elif request.user.is_authenticated and sign_ins.is_over(request.session):
+            logout(request)
+            messages.info(request, "You signed in long ago: sign in once more.")
         response = get_response(request)
         asks_itself = request.htmx and request.method == "GET"
         by_session = request.session.get(SESSION_KEY) == str(request.user.pk)  # not by a token

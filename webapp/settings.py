@@ -33,6 +33,7 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 X_FRAME_OPTIONS = "DENY"
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 365
 SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 20160, 0, 525600)
+SESSION_DAYS = number("SESSION_DAYS", 30, 0, 365)  # NIST SP 800-63B, at its lowest level
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 # Programs are not redirected, but refused: see digits.middleware.by_https.
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/v1/", r"^mnist/classify"]

@@ -21,7 +21,7 @@ from ua_parser import parse_os, parse_user_agent
 
 from digits.models import SignIn
 
-ROW, SEEN = "sign_in", "seen_at"  # of a session
+ROW, SEEN, BEGUN = "sign_in", "seen_at", "signed_in_at"  # of a session
 NOTED_SECONDS = 60.0  # how exactly it is noted when a session was seen
 PREFIXES = {4: 24, 6: 48}  # bits of an address that are kept
 LONGEST = 512  # letters of what a browser says of itself
@@ -34,8 +34,16 @@ def is_idle(session: SessionBase) -> bool:
     return bool(limit and seen is not None and time.time() - seen > limit)
 
 
+def is_over(session: SessionBase) -> bool:
+    """Return whether somebody signed in more than SESSION_DAYS ago."""
+    begun = session.get(BEGUN)
+    limit = settings.SESSION_DAYS * 86400
+    return bool(limit and begun is not None and time.time() - begun > limit)
+
+
 def begin(sender: type[User], request: HttpRequest, user: User, **_: Any) -> None:
     """Add the sign-in of somebody who signs in."""
+    request.session[BEGUN] = time.time()
     note(request, user)
 
 
@@ -48,6 +56,7 @@ def note(request: HttpRequest, user: User) -> None:
         return
     _update(request, user)
     session[SEEN] = now
+    session.setdefault(BEGUN, now)  # it is from before this was kept
 
 
 def _update(request: HttpRequest, user: User) -> None:

@@ -218,6 +218,42 @@ def test_a_session_that_was_idle_ends(ada, settings):
     assert SignIn.objects.count() == 0
 
 
+def begun_before(client: Client, seconds: float) -> None:
+    """Have somebody have signed in so long ago."""
+    session = client.session
+    session[sign_ins.BEGUN] = time.time() - seconds
+    session.save()
+
+
+def test_a_session_ends_after_some_days_however_much_it_is_used(ada, settings):
+    settings.SESSION_DAYS = 30
+    client = signed_in()
+    begun_before(client, 30 * 86400 - 60)
+    assert is_signed_in(client)
+    begun_before(client, 30 * 86400 + 1)
+    answer = client.get("/account/", follow=True)
+    assert "You signed in long ago: sign in once more." in answer.content.decode()
+    assert "_auth_user_id" not in client.session
+    client.post("/accounts/login/", {"username": "ada", "password": PASSWORD})
+    assert is_signed_in(client)
+
+
+def test_a_session_goes_on_for_ever_if_one_wants_that(ada, settings):
+    settings.SESSION_DAYS = 0
+    client = signed_in()
+    begun_before(client, 300 * 86400)
+    assert is_signed_in(client)
+
+
+def test_a_session_of_before_has_the_days_from_now(ada):
+    client = signed_in()
+    session = client.session
+    del session[sign_ins.BEGUN], session[sign_ins.SEEN]
+    session.save()
+    assert is_signed_in(client)
+    assert time.time() - client.session[sign_ins.BEGUN] < 60
+
+
 def test_an_idle_session_uses_the_api_no_more(ada, settings):
     settings.SESSION_IDLE_MINUTES = 15
     client = signed_in()
