@@ -85,6 +85,15 @@ def webp(chunks: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
 
 
+def bmp(width: int) -> bytes:
+    """A BMP of 28 rows, packed in runs; each row is five pixels, and the rest is left out."""
+    runs = b"\x05\x07\0\0" * 28 + b"\0\1"
+    start = 14 + 40 + 1024
+    head = struct.pack("<2sIHHI", b"BM", start + len(runs), 0, 0, start)
+    head += struct.pack("<IiiHHIIiiII", 40, width, 28, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    return head + bytes(range(256)) * 4 + runs
+
+
 def exif(values: int) -> bytes:
     """EXIF metadata that turn the image, and hold a tag of so many numbers."""
     head = struct.pack("<2sHIH", b"II", 42, 8, 2)

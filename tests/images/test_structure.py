@@ -76,3 +76,11 @@ def test_a_file_that_is_cut_off_anywhere_is_refused_or_read(name):
 def test_more_scans_than_a_jpeg_has_are_refused():
     with pytest.raises(ImageError, match=REASON):
         decode(bombs.progressive(bombs.MOST_SCANS))
+
+
+def test_a_large_bmp_in_runs_is_refused_at_once_and_a_small_one_read():
+    seconds, megabytes, error = cost(bombs.bmp(2_000_000), "decode")
+    assert "packed in runs of pixels, and 8 megapixels are the limit" in error
+    assert seconds < 0.5
+    assert megabytes < 100
+    assert decode(bombs.bmp(28)).image.size == (28, 28)

@@ -13,10 +13,12 @@ MOST_PIECES = 20_000  # chunks of PNG or WebP, segments of JPEG, blocks of GIF b
 MOST_SCANS = 40  # of a progressive JPEG; encoders make about ten, and each costs a whole decoding
 MOST_ENTRIES = 1000  # tags of a TIFF or of EXIF metadata
 MOST_VALUES = 200_000  # numbers in its tags: a strip or tile of a TIFF has two
+MOST_IN_RUNS = 8_000_000  # pixels of a BMP in runs, whose decoder takes 0.16 s for a million
 MOST_EXIF = 1024 * 1024  # bytes; in a JPEG, 64 KB are the most
 
 PNG, GIF, JPEG = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"\xff\xd8"
 TIFF = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
+IN_RUNS = (1, 2)  # how a BMP is packed: with 8 and 4 bits a pixel
 EXIF = b"Exif\0\0"
 OF_BYTES = (1, 2, 7)  # types of a TIFF whose values are kept as bytes: they count as no numbers
 # A marker in the coded data of a JPEG: 00 follows a byte FF of the data, D0 to D7 are restarts.
@@ -34,7 +36,8 @@ def check(data: bytes) -> None:
         ImageError: it is made of more.
 
     Sources: W3C, "Portable Network Graphics (PNG) Specification"; ITU-T T.81, annex B; Adobe, "TIFF
-    Revision 6.0"; CompuServe, "GIF89a Specification"; RFC 9649, "WebP Image Format".
+    Revision 6.0"; CompuServe, "GIF89a Specification"; RFC 9649, "WebP Image Format"; Microsoft,
+    "BITMAPINFOHEADER structure".
     """
     if data.startswith(PNG):
         _check_png(data)
@@ -46,6 +49,8 @@ def check(data: bytes) -> None:
         _check_gif(data)
     elif data[:4] == b"RIFF":
         _check_riff(data)
+    elif data.startswith(b"BM"):
+        _check_bmp(data)
 
 
 def check_exif(exif: bytes) -> None:
@@ -154,3 +159,14 @@ def _check_riff(data: bytes) -> None:
         pieces += 1
         if pieces > MOST_PIECES:
             _refuse()
+
+
+def _check_bmp(data: bytes) -> None:
+    if len(data) < 34:
+        return
+    head, width, height, _, _, packing = struct.unpack_from("<IiiHHI", data, 14)
+    if head >= 40 and packing in IN_RUNS and abs(width * height) > MOST_IN_RUNS:
+        raise ImageError(
+            f"The BMP is packed in runs of pixels, and {MOST_IN_RUNS / 1e6:.0f} megapixels are the"
+            " limit of these."
+        )
