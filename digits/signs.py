@@ -6,6 +6,7 @@ that nobody watches, as in a container of its own, sends none.
 
 import contextlib
 import os
+import signal
 import struct
 import threading
 import time
@@ -14,7 +15,7 @@ from collections.abc import Callable
 PIPE = "DIGITS_SIGNS"  # names the open file that the signs go to
 SIGN = struct.Struct("=i")  # the id of the process
 EVERY_SECONDS = 2.0
-SLOW_SECONDS = 10.0  # without progress, after which it is asked whether something excuses that
+SLOW_SECONDS = 6.0  # without progress, after which it is asked whether something excuses that
 # Of the processor, in the time that the supervisor grants: a process that hangs takes a tenth of
 # that for its heartbeats, and one that works on a busy machine far more.
 WORKING_SECONDS = 0.1
@@ -57,28 +58,40 @@ answers = Marks()  # of the threads of the web server
 
 
 class Work:
-    """Whether a process that works on one task at a time goes on with it.
+    """Whether a process that works on one task at a time, in its main thread, goes on.
 
-    What works takes time of the processor, if little on a busy machine; what hangs does not.
+    What works takes time of the processor, if little on a busy machine; what hangs does not. What
+    waits for a task can be interrupted by a signal; SIGURG does nothing else.
     """
 
     def __init__(self) -> None:
+        """Prepare in the main thread; the process has no task yet."""
         self._is_under_way = False
         self._spent = time.process_time()
+        self._marks = Marks()
+        self._marks.make()
+        self._main = threading.get_ident()
+        signal.signal(signal.SIGURG, lambda number, frame: self._marks.make())
 
     def begin(self) -> None:
         """Note that the process works on a task."""
         self._is_under_way = True
 
     def end(self) -> None:
-        """Note that it has nothing to do."""
+        """Note that it waits for the next one."""
         self._is_under_way = False
+        self._marks.make()
 
     def goes_on(self) -> bool:
-        """Return whether the process is idle, or has worked since this was last true."""
+        """Return whether the process waits for a task, or has worked since this was last true."""
         spent = time.process_time()
-        if self._is_under_way and spent - self._spent < WORKING_SECONDS:
+        if self._is_under_way:
+            if spent - self._spent < WORKING_SECONDS:
+                return False
+        elif not self._marks.are_new():
             return False
+        else:
+            signal.pthread_kill(self._main, signal.SIGURG)
         self._spent = spent
         return True
 

@@ -20,7 +20,7 @@ LONGEST_PAUSE = 30
 LONG_LIFE = 60  # a process that ran for so many seconds is restarted at once
 STOP_SECONDS = 9.0
 HASTY_SECONDS = 1.0  # for each stage, once it was told to stop twice
-STUCK_SECONDS = 40.0  # and a few for the next start: a stuck process is replaced within a minute
+STUCK_SECONDS = 30.0  # and a few for the next start: a stuck process is replaced within a minute
 START_SECONDS = 300.0  # for one that takes over from another: it may convert a model first
 
 
@@ -137,6 +137,12 @@ class Service:
             self.process.wait()
         self._close_pipe()
 
+    def kill_child(self, pid: int) -> None:
+        """End one of the processes that give signs of life, and expect no more of it."""
+        del self._silent[pid]
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
     def has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
 
@@ -232,8 +238,7 @@ class Supervisor:
             service.signal(signal.SIGKILL)
         else:
             for pid in stuck:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+                service.kill_child(pid)
 
     def _restart(self) -> None:
         """Restart one watched service after another, while the others run."""

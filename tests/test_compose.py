@@ -123,7 +123,7 @@ def test_it_waits_only_for_what_can_come(name):
 
 @pytest.mark.parametrize(
     ("name", "folder"),
-    [("postgres", "/var/lib/postgresql/data"), ("redis", "/data"), ("web", "/data")],
+    [("postgres", "/var/lib/postgresql/data"), ("web", "/data")],
 )
 def test_it_keeps_data_on_a_named_volume(name, folder):
     volumes = dict(reversed(mount.split(":")) for mount in SERVICES[name]["volumes"])

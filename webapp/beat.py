@@ -24,6 +24,7 @@ class Scheduler(PersistentScheduler):
         """Send what is due, and tell the supervisor that beat goes on, or waits for Redis."""
         if self._marks is None:
             self._marks = signs.Marks()
+            signs.send()
             signs.send_while(self._marks.are_new, lambda: not redis.answers())
         seconds = super().tick(*args, **options)
         self._marks.make()

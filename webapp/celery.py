@@ -86,6 +86,7 @@ class SignsOfLife(bootsteps.StartStopStep):
             parent.call_soon(self._marks.make)
             return True
 
+        signs.send()
         signs.send_while(goes_on, lambda: not redis.answers())
 
 

@@ -96,7 +96,12 @@ def _worker() -> Figures:
     processes = [sign for sign in heartbeats.workers() if sign["version"] is not None]
     if not processes:
         raise NotWell("no worker process has loaded a model")
-    waiting = Upload.objects.in_state(Status.QUEUED).aggregate(oldest=Min("created_at"))
+    swept = heartbeats.seconds_since_sweep()
+    if swept > 3 * settings.SWEEP_SECONDS + LATE_SECONDS:
+        raise NotWell(f"nothing was swept for {swept:.0f} s: look at beat and the train worker")
+    # Those that are being read wait, too: their worker may hang.
+    unfinished = Upload.objects.filter(status__in=[Status.QUEUED, Status.RUNNING])
+    waiting = unfinished.exclude(status=Status.DONE).aggregate(oldest=Min("created_at"))
     finished = Upload.objects.filter(finished_at__isnull=False).aggregate(last=Max("finished_at"))
     since = timezone.now() - timedelta(seconds=3 * settings.SWEEP_SECONDS + LATE_SECONDS)
     if Upload.objects.in_state(Status.RUNNING).filter(lease_expires_at__lt=since).exists():

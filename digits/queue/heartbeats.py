@@ -1,4 +1,4 @@
-"""Heartbeats that worker processes leave in Redis, for the health checks."""
+"""Heartbeats that worker processes, and sweeps, leave in Redis, for the health checks."""
 
 import json
 import logging
@@ -14,6 +14,7 @@ from digits.queue import redis
 logger = logging.getLogger(__name__)
 PREFIX = "digits:worker:"
 EVERY_SECONDS = 3
+SWEPT = "digits:swept"
 
 
 class State(TypedDict):
@@ -57,6 +58,32 @@ def workers() -> list[Heartbeat]:
         json.loads(beat) for beat in (client.mget(keys) if keys else []) if beat
     ]
     return [beat for beat in beats if not _is_known_dead(beat)]
+
+
+def note_sweep() -> None:
+    """Note that a sweep ended now, by the clock of Redis."""
+    try:
+        client = redis.client()
+        client.set(SWEPT, _now(client))
+    except redis.RedisError as error:
+        logger.debug("no sweep could be noted: %s", error)
+
+
+def seconds_since_sweep() -> float:
+    """Return the seconds since a sweep ended, or since this was first asked of an empty Redis.
+
+    Raises:
+        RedisError: Redis is down.
+    """
+    client = redis.client()
+    now = _now(client)
+    client.set(SWEPT, now, nx=True)
+    return max(0.0, now - float(client.get(SWEPT) or now))
+
+
+def _now(client: redis.Client) -> float:
+    seconds, microseconds = client.time()
+    return float(seconds) + float(microseconds) / 1e6
 
 
 def _is_known_dead(beat: Heartbeat) -> bool:

