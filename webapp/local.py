@@ -46,6 +46,8 @@ def secret_key(data_dir: Path) -> str:
         descriptor, draft = tempfile.mkstemp(dir=data_dir, prefix="secret_key.")
         with os.fdopen(descriptor, "w") as file:
             file.write(get_random_secret_key())
+            file.flush()
+            os.fsync(file.fileno())  # a power cut might leave an empty one
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)
         os.unlink(draft)

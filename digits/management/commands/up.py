@@ -175,6 +175,7 @@ def collect_static() -> None:
         return
     mark.unlink(missing_ok=True)
     call_command("collectstatic", verbosity=0, interactive=False)
+    os.sync()  # after a power cut, the mark must not stand for files that are empty
     mark.write_text(now)
 
 
