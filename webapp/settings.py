@@ -321,12 +321,8 @@ CELERY_BEAT_MAX_LOOP_INTERVAL = 5  # beat gives a sign of life each time
 CELERY_BEAT_SCHEDULER = "webapp.beat:Scheduler"
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {
-        "task": "digits.sweep",
-        "schedule": SWEEP_SECONDS,
-        # A sweep that is late is not needed: the next one is due.
-        "options": {"expires": SWEEP_SECONDS},
-    }
+    # It has no expiry, which would compare the clocks of two machines: see webapp.beat.
+    "sweep": {"task": "digits.sweep", "schedule": SWEEP_SECONDS}
 }
 
 

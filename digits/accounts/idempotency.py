@@ -11,11 +11,11 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from digits.accounts.owners import Owner
 from digits.files import Prepared
 from digits.models import Batch, IdempotencyKey, Upload
+from digits.queue import clock
 
 KEPT = timedelta(hours=24)
 # After so long, a key whose request ended without a word, as its process was killed, is free again.
@@ -90,7 +90,7 @@ def _reserved(owner: Owner, key: str, sent: str) -> IdempotencyKey | None:
     fields = owner.fields()
     if not fields:
         raise ValueError("expected an account or a browser session, received nobody")
-    now = timezone.now()
+    now = clock.now()
     keys = IdempotencyKey.objects.filter(key=key, **fields)
     with transaction.atomic():
         keys.filter(created_at__lt=now - KEPT).delete()
@@ -119,4 +119,4 @@ def _made_before(owner: Owner, key: str, sent: str, field: str) -> Any:
 
 def sweep() -> None:
     """Delete keys that are older than KEPT."""
-    IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()
+    IdempotencyKey.objects.filter(created_at__lt=clock.now() - KEPT).delete()

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, F, QuerySet
-from django.utils import timezone
 
 from digits.files import as_binary
 from digits.models import Batch, BatchItem, BatchPart
 from digits.models.batches import BATCH_UNFINISHED, BatchStatus
 from digits.models.corrections import NOT_A_DIGIT
-from digits.queue import leases, statements, wake_ups
+from digits.queue import clock, leases, statements, wake_ups
 from worker.files.archives import Limits as ArchiveLimits
 from worker.files.plans import ZIP, Limits
 
@@ -57,7 +56,7 @@ def claim() -> BatchPart | None:
         if part is None:
             return None
         queued = Batch.objects.filter(pk=part.batch_id, status=BatchStatus.QUEUED)
-        if queued.update(status=BatchStatus.RUNNING, started_at=timezone.now()):
+        if queued.update(status=BatchStatus.RUNNING, started_at=clock.now()):
             part.batch.refresh_from_db(fields=["status", "started_at"])
     return part
 
@@ -141,7 +140,7 @@ def finish(batch: Batch, status: str, **fields: Any) -> bool:
         # Parts before their batch, as everywhere: so nobody waits for each other.
         BatchPart.objects.filter(batch=batch.pk).delete()
         ended = Batch.objects.filter(pk=batch.pk, status__in=BATCH_UNFINISHED).update(
-            status=status, finished_at=timezone.now(), **fields
+            status=status, finished_at=clock.now(), **fields
         )
         if ended:
             transaction.on_commit(partial(finished, batch.pk), robust=True)

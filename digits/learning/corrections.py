@@ -2,13 +2,13 @@
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
 from digits.accounts.owners import Owner
 from digits.learning import runs, trust
 from digits.models import Correction, Digit, Upload
 from digits.models.uploads import Verdict
 from digits.monitoring import tallies
+from digits.queue import clock
 from digits.uploads.lines import corrected_reading
 
 
@@ -25,7 +25,7 @@ def correct(
     with transaction.atomic():
         # The last correction wins.
         Upload.objects.select_for_update().only("pk").get(pk=digit.upload_id)
-        now = timezone.now()
+        now = clock.now()
         digit.corrections.filter(is_current=True).update(is_current=False)
         correction = Correction.objects.create(
             digit=digit,

@@ -8,11 +8,11 @@ from typing import TypedDict
 
 import numpy as np
 from django.conf import settings
-from django.utils import timezone
 
 from digits.learning import trust, used
 from digits.models import Correction, Digit, TrainingRun
 from digits.models.training import RunStatus
+from digits.queue import clock
 from worker.files.datasets import Dataset
 
 HELD_OUT = 10  # one correction in so many is kept for judging
@@ -69,7 +69,7 @@ def collect() -> Corrections:
     Which tenth is held out depends on the pixels alone. A version is judged by the word of staff
     and of whom staff trusts; of what others said, that tenth is neither learned nor judged by.
     """
-    until = timezone.now()
+    until = clock.now()
     labels = Correction.objects.filter(is_current=True)
     rows = labels.filter(trust__in=settings.TRAIN_ON).order_by("digit")
     kept: dict[bool, list[tuple[bytes, int]]] = {True: [], False: []}

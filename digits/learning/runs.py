@@ -7,20 +7,18 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, Subquery
-from django.utils import timezone
 
 from digits.audit.actors import on_behalf_of
 from digits.audit.trail import record
 from digits.models import Correction, ModelVersion, TrainingEvent, TrainingRun
 from digits.models.audit import Act
 from digits.models.training import Origin, RunStatus
-from digits.queue import leases, wake_ups
+from digits.queue import clock, leases, wake_ups
 from worker.metrics import Epoch
 from worker.training.recipes import Recipe
 
 logger = logging.getLogger(__name__)
 TASK = "digits.train"
-WAKE_UP_SECONDS = 60  # then a wake-up is worth nothing: the sweeper has sent others
 
 
 class AlreadyRunning(Exception):
@@ -94,13 +92,13 @@ def ask_if_enough_is_new() -> None:
 
 def wake_up() -> bool:
     """Wake the train worker. Without Redis, the sweeper wakes it later."""
-    return wake_ups.send(TASK, force=True, expires=WAKE_UP_SECONDS)
+    return wake_ups.send(TASK, force=True)
 
 
 def claim() -> TrainingRun | None:
     """Claim the queued run under a new lease; return None if there is none."""
     queued = TrainingRun.objects.filter(status=RunStatus.QUEUED)
-    return next(iter(leases.claim(queued, started_at=timezone.now())), None)
+    return next(iter(leases.claim(queued, started_at=clock.now())), None)
 
 
 def update(run: TrainingRun, **fields: Any) -> bool:
@@ -130,7 +128,7 @@ def finish(run: TrainingRun, status: str, text: str, **fields: Any) -> bool:
 
 def cancel(run: TrainingRun) -> bool:
     """Cancel an unfinished run: a queued one at once; a running one ends within seconds."""
-    now = timezone.now()
+    now = clock.now()
     waiting = TrainingRun.objects.filter(pk=run.pk, status=RunStatus.QUEUED)
     running = TrainingRun.objects.filter(pk=run.pk, status=RunStatus.RUNNING)
     with transaction.atomic():

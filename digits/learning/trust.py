@@ -8,13 +8,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from digits.audit.trail import record
 from digits.learning import runs
 from digits.models import Correction, TrustedAccount
 from digits.models.audit import Act
 from digits.models.corrections import Trust
+from digits.queue import clock
 
 # Others' word is learned from if TRAIN_ON says so, but no version is judged by it.
 JUDGES = (Trust.STAFF, Trust.TRUSTED, Trust.EARLIER)
@@ -39,7 +39,7 @@ def give(user: User) -> None:
     with transaction.atomic():
         _, is_new = TrustedAccount.objects.get_or_create(user=user)
         said = Correction.objects.filter(user=user, trust__in=[Trust.ACCOUNT, Trust.EARLIER])
-        said.update(trust=Trust.TRUSTED, counts_since=timezone.now())
+        said.update(trust=Trust.TRUSTED, counts_since=clock.now())
         if is_new:
             record(Act.TRUST_GIVEN, f"account {user.pk} {user}")
             transaction.on_commit(runs.ask_if_enough_is_new, robust=True)

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.utils import timezone
 
 from digits.audit.trail import record
 from digits.learning import trust, used
 from digits.learning.corrections import update_verdict
 from digits.models import Correction, Digit, ModelVersion, Prediction, Upload
 from digits.models.audit import Act
+from digits.queue import clock
 
 AT_ONCE = 200  # digits, so that others who write wait little
 
@@ -44,7 +44,7 @@ def withdraw(user: User | None = None, visitor: str = "") -> Withdrawn:
         if user:
             trust.take(user)
         counted = mine.filter(withdrawn_at=None)
-        corrections = counted.update(withdrawn_at=timezone.now(), is_current=False)
+        corrections = counted.update(withdrawn_at=clock.now(), is_current=False)
         versions = used.mark(used.person(user.pk if user else None, visitor))
         event = (
             f"{corrections} corrections; marked: {', '.join(map(str, versions)) or 'no version'}"
@@ -70,12 +70,12 @@ def _put_back(keys: list[int]) -> int:
             correction = newest.get(digit.pk)
             label = correction.label if correction else None
             if digit.label != label:
-                digit.label, digit.labelled_at = label, timezone.now()
+                digit.label, digit.labelled_at = label, clock.now()
                 changed.append(digit)
         Digit.objects.bulk_update(changed, ["label", "labelled_at"])
         current = [one.pk for one in newest.values() if one.label is not None]
         again = Correction.objects.filter(pk__in=current, is_current=False)
-        again.update(is_current=True, counts_since=timezone.now())
+        again.update(is_current=True, counts_since=clock.now())
         free = [digit.pk for digit in changed if digit.label is None]
         Prediction.objects.filter(digit__in=free).update(to_review=True)
         others = [digit.pk for digit in changed if digit.label is not None]

@@ -13,6 +13,7 @@ from django.utils import timezone
 from digits.models.owned import OwnedQuerySet
 from digits.models.uploads import Source, dated_path
 from digits.models.usage import Charged
+from digits.queue import clock
 from digits.queue.leases import Leased
 from worker.files import plans
 
@@ -126,7 +127,7 @@ class Batch(Charged):
         """How long the batch has run or ran; None before it started."""
         if self.started_at is None:
             return None
-        return (self.finished_at or timezone.now()) - self.started_at
+        return (self.finished_at or clock.now()) - self.started_at
 
     def items_in_order(self) -> Iterator["BatchItem"]:
         """Yield the items in order, AT_ONCE per query, so that no query stays open."""

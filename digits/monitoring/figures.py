@@ -14,7 +14,6 @@ from typing import Any, NotRequired, TypedDict
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Min, Q, QuerySet
-from django.utils import timezone
 
 from digits.models import Activation, Batch, ModelVersion, Rereading, TrainingRun, Upload
 from digits.models.batches import BATCH_UNFINISHED, BatchStatus
@@ -23,7 +22,7 @@ from digits.models.training import RunStatus
 from digits.models.uploads import Status, Verdict
 from digits.monitoring import tallies
 from digits.pictures.charts import Bars, bars
-from digits.queue import heartbeats, redis
+from digits.queue import clock, heartbeats, redis
 
 HOURS = 24
 COUNTED = 1000  # uploads in an hour
@@ -106,7 +105,7 @@ class State(TypedDict):
 def state() -> State:
     """Return all figures of the dashboard and the admin's index."""
     return {
-        "now": timezone.now(),
+        "now": clock.now(),
         "hours": bars(uploads_by_hour()),
         "queues": queues(),
         "times": times(),
@@ -123,7 +122,7 @@ def uploads_by_hour() -> list[int]:
     They are counted up to COUNTED in an hour. Of more, their own numbers tell how many were sent;
     those that were deleted since are among them.
     """
-    now = timezone.now()
+    now = clock.now()
     edges = [now - timedelta(hours=ago) for ago in range(HOURS, -1, -1)]
     prepared = [connection.ops.adapt_datetimefield_value(edge) for edge in edges]
     hour = Upload.objects.filter(created_at__gt=now, created_at__lte=now)
@@ -163,7 +162,7 @@ def _queue(name: str, rows: QuerySet[Any], running: Q) -> Queue:
         "name": name,
         "waiting": found["waiting"],
         "running": found["running"],
-        "oldest": timezone.now() - oldest if oldest else None,
+        "oldest": clock.now() - oldest if oldest else None,
     }
 
 

@@ -8,11 +8,10 @@ from typing import TypedDict
 from django.conf import settings
 from django.db import DatabaseError
 from django.db.models import Max, Min
-from django.utils import timezone
 
 from digits.models import ModelVersion, Upload
 from digits.models.uploads import Status
-from digits.queue import heartbeats, redis
+from digits.queue import clock, heartbeats, redis
 
 STUCK_SECONDS = 60
 LATE_SECONDS = 10  # beyond three sweeps, after which a lease that ran out is still there
@@ -103,7 +102,7 @@ def _worker() -> Figures:
     unfinished = Upload.objects.filter(status__in=[Status.QUEUED, Status.RUNNING])
     waiting = unfinished.exclude(status=Status.DONE).aggregate(oldest=Min("created_at"))
     finished = Upload.objects.filter(finished_at__isnull=False).aggregate(last=Max("finished_at"))
-    since = timezone.now() - timedelta(seconds=3 * settings.SWEEP_SECONDS + LATE_SECONDS)
+    since = clock.now() - timedelta(seconds=3 * settings.SWEEP_SECONDS + LATE_SECONDS)
     if Upload.objects.in_state(Status.RUNNING).filter(lease_expires_at__lt=since).exists():
         raise NotWell("an upload's worker died, and no sweep has freed the upload: look at beat")
     oldest, last = _age(waiting["oldest"]), _age(finished["last"])
@@ -120,4 +119,4 @@ def _model() -> Figures:
 
 
 def _age(moment: datetime | None) -> float | None:
-    return None if moment is None else round((timezone.now() - moment).total_seconds(), 1)
+    return None if moment is None else round((clock.now() - moment).total_seconds(), 1)

@@ -20,9 +20,8 @@ from typing import Any, ClassVar, Generic, TypeVar
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import F
-from django.utils import timezone
 
-from digits.queue import statements
+from digits.queue import clock, statements
 
 logger = logging.getLogger(__name__)
 
@@ -179,7 +178,7 @@ def finish(*rows: Row, **fields: Any) -> int:
     Returns:
         How many were ended. For others the lease was lost, and nothing changed.
     """
-    return _let_go(held(*rows), **({"finished_at": timezone.now()} | fields))
+    return _let_go(held(*rows), **({"finished_at": clock.now()} | fields))
 
 
 class Finishing(Generic[Row]):
@@ -191,7 +190,7 @@ class Finishing(Generic[Row]):
     def __init__(self, ended: Mapping[Row, Mapping[str, Any]]) -> None:
         """Prepare the fields of each row; all have the same names."""
         self._ended = ended
-        over = {"finished_at": timezone.now(), "lease": None, "lease_expires_at": None}
+        over = {"finished_at": clock.now(), "lease": None, "lease_expires_at": None}
         if ended:
             changes = {row.pk: over | dict(fields) for row, fields in ended.items()}
             self._update = statements.Update(type(next(iter(ended))), changes)
@@ -259,7 +258,7 @@ def sweep(
         How many were freed, and how many were given up.
     """
     freed = given_up = 0
-    stuck = rows.filter(lease__isnull=False, lease_expires_at__lt=timezone.now())
+    stuck = rows.filter(lease__isnull=False, lease_expires_at__lt=clock.now())
     for row in stuck.order_by("pk"):
         if not _take_over(row):
             continue
@@ -278,7 +277,7 @@ def sweep(
 def _take_over(row: Leased) -> bool:
     """Hold a row whose lease ran out. False: its holder renewed, finished or released it first."""
     lease = new_lease()
-    if not held(row).filter(lease_expires_at__lt=timezone.now()).update(**lease):
+    if not held(row).filter(lease_expires_at__lt=clock.now()).update(**lease):
         return False
     row.lease = lease["lease"]
     return True
@@ -287,4 +286,4 @@ def _take_over(row: Leased) -> bool:
 def new_lease(seconds: float | None = None) -> dict[str, Any]:
     """Return the fields of a new lease, which runs so many seconds: else LEASE_SECONDS."""
     runs = timedelta(seconds=settings.LEASE_SECONDS if seconds is None else seconds)
-    return {"lease": uuid.uuid4(), "lease_expires_at": timezone.now() + runs}
+    return {"lease": uuid.uuid4(), "lease_expires_at": clock.now() + runs}

@@ -25,12 +25,11 @@ def send(task: str, *, force: bool = False, others: bool = False, **options: Any
     """Wake the workers because rows are waiting.
 
     A worker that listens hears of it at once. Else a Celery message is sent, and one pending
-    message of a task serves all rows.
+    message of a task serves all rows. None is sent where MOST_PENDING wait: nobody takes them.
 
     Args:
         task: the name of the Celery task that looks for such rows.
-        force: send a Celery message even where one is pending, or somebody listens; not where
-            MOST_PENDING are.
+        force: send a Celery message even where one is pending, or somebody listens.
         others: send one, even where somebody listens: those who do have enough to do.
         options: Celery's own, for the message.
 
@@ -41,9 +40,8 @@ def send(task: str, *, force: bool = False, others: bool = False, **options: Any
         client = redis.client()
         if not force and not others and client.publish(_channel(task), ""):
             return True
-        if force and is_backlogged(task):
-            return True
-        if client.set(_pending(task), 1, nx=not force, ex=PENDING_SECONDS):
+        is_first = client.set(_pending(task), 1, nx=not force, ex=PENDING_SECONDS)
+        if is_first and not is_backlogged(task):
             current_app.send_task(task, retry=False, **options)
     except (redis.RedisError, OperationalError, OSError) as error:
         logger.warning("Redis is down, %s waits in the database: %s", task, error)
@@ -56,8 +54,17 @@ def is_backlogged(task: str) -> bool:
 
     Another would help nobody: each of them makes a worker look at all rows.
     """
+    return waiting(task) >= MOST_PENDING
+
+
+def waiting(task: str) -> int:
+    """Return how many messages wait in a task's queue.
+
+    Raises:
+        RedisError: Redis is down.
+    """
     queue = current_app.conf.task_routes[task]["queue"]
-    return redis.client().llen(queue) >= MOST_PENDING
+    return int(redis.client().llen(queue))
 
 
 class Listening:

@@ -12,12 +12,11 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Count, Max, QuerySet
-from django.utils import timezone
 
 from digits import quotas
 from digits.models import Upload
 from digits.models.uploads import Status
-from digits.queue import leases, notifications, wake_ups
+from digits.queue import clock, leases, notifications, wake_ups
 from digits.quotas import NotTaken
 
 logger = logging.getLogger(__name__)
@@ -62,7 +61,7 @@ def claim_large() -> list[Upload]:
 
 def _claim(rows: Callable[[], QuerySet[Upload]], limit: int) -> list[Upload]:
     loaded = ("file", "is_large", "turn")
-    return leases.claim_at_once(rows, limit, loaded, started_at=timezone.now())
+    return leases.claim_at_once(rows, limit, loaded, started_at=clock.now())
 
 
 def _queued() -> QuerySet[Upload]:

@@ -3,8 +3,10 @@
 import json
 import threading
 import time
+from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db import transaction
 
 from digits.queue import wake_ups
@@ -154,5 +156,29 @@ def test_sweeps_do_not_pile_up_without_a_worker(redis, tmp_path):
     entry = scheduler.schedule["sweep"]
     for _ in range(100):
         scheduler.apply_async(entry, advance=False)
-    assert redis.llen("maintenance") == wake_ups.MOST_PENDING
+    assert redis.llen("maintenance") == 1
     scheduler.close()
+
+
+def test_a_sweep_never_expires_by_a_clock(redis, tmp_path):
+    scheduler = Scheduler(app=app, schedule_filename=str(tmp_path / "schedule"))
+    scheduler.apply_async(scheduler.schedule["sweep"], advance=False)
+    (message,) = redis.lrange("maintenance", 0, -1)
+    assert json.loads(message)["headers"]["expires"] is None
+    scheduler.close()
+
+
+def test_sweeps_go_on_when_the_clock_is_set_back(redis, tmp_path):
+    scheduler = Scheduler(app=app, schedule_filename=str(tmp_path / "schedule"))
+    entry = scheduler.schedule["sweep"]
+    entry.last_run_at = entry.default_now() + timedelta(minutes=5)
+    assert scheduler.tick() <= settings.SWEEP_SECONDS
+    assert entry.last_run_at <= entry.default_now()
+    scheduler.close()
+
+
+def test_messages_do_not_pile_up_without_a_worker(redis):
+    for _ in range(100):
+        redis.delete(f"{wake_ups.PENDING}:{TASK}")  # it has run out
+        wake_ups.send(TASK)
+    assert len(messages(redis)) == wake_ups.MOST_PENDING
