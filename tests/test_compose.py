@@ -172,13 +172,13 @@ def test_it_calls_a_reader_healthy_that_has_loaded_a_model(redis, signs, code):
     assert check("classify") == code
 
 
-@pytest.mark.parametrize(("waiting", "code"), [(0, 0), (3, 0), (12, 1)])
-def test_it_calls_a_trainer_unhealthy_that_takes_no_sweeps(redis, waiting, code):
-    from digits.tasks import sweep
+@pytest.mark.parametrize(("seconds", "code"), [(None, 1), (0, 0), (60, 0), (120, 1)])
+def test_it_calls_a_trainer_unhealthy_that_does_no_sweeps(redis, seconds, code):
+    from digits.queue import heartbeats
 
-    for _ in range(waiting):
-        sweep.delay()
-    assert redis.llen("maintenance") == waiting
+    if seconds is not None:
+        heartbeats.note_sweep()
+        redis.incrbyfloat(heartbeats.SWEPT, -seconds)
     assert check("trainer") == code
 
 

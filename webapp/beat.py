@@ -17,7 +17,7 @@ class Scheduler(PersistentScheduler):
 
     def apply_async(self, entry: Any, *args: Any, **options: Any) -> Any:
         with contextlib.suppress(redis.RedisError):
-            if wake_ups.waiting(entry.task):
+            if wake_ups.is_waiting(entry.task):
                 return None
         return super().apply_async(entry, *args, **options)
 

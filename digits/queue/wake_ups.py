@@ -4,6 +4,7 @@ A worker that has nothing to do listens for a moment before its task ends, so th
 not wait for another Celery message.
 """
 
+import json
 import logging
 import time
 from typing import Any, Self
@@ -17,7 +18,7 @@ from digits.queue import redis
 logger = logging.getLogger(__name__)
 PENDING = "digits:wake-up-pending"
 PENDING_SECONDS = 5
-MOST_PENDING = 8  # messages of one queue: two for each task that it serves
+MOST_MESSAGES = 100  # of one queue, which has one of each task, or what an earlier version sent
 LISTENING = "digits:wake-up"
 
 
@@ -25,7 +26,7 @@ def send(task: str, *, force: bool = False, others: bool = False, **options: Any
     """Wake the workers because rows are waiting.
 
     A worker that listens hears of it at once. Else a Celery message is sent, and one pending
-    message of a task serves all rows. None is sent where MOST_PENDING wait: nobody takes them.
+    message of a task serves all rows. None is sent while one waits still.
 
     Args:
         task: the name of the Celery task that looks for such rows.
@@ -41,7 +42,7 @@ def send(task: str, *, force: bool = False, others: bool = False, **options: Any
         if not force and not others and client.publish(_channel(task), ""):
             return True
         is_first = client.set(_pending(task), 1, nx=not force, ex=PENDING_SECONDS)
-        if is_first and not is_backlogged(task):
+        if is_first and not is_waiting(task):
             current_app.send_task(task, retry=False, **options)
     except (redis.RedisError, OperationalError, OSError) as error:
         logger.warning("Redis is down, %s waits in the database: %s", task, error)
@@ -49,22 +50,21 @@ def send(task: str, *, force: bool = False, others: bool = False, **options: Any
     return True
 
 
-def is_backlogged(task: str) -> bool:
-    """Return whether so many messages wait in a task's queue that no worker seems to take them.
+def is_waiting(task: str) -> bool:
+    """Return whether a message of a task waits still, so that no worker was free to take it.
 
-    Another would help nobody: each of them makes a worker look at all rows.
-    """
-    return waiting(task) >= MOST_PENDING
-
-
-def waiting(task: str) -> int:
-    """Return how many messages wait in a task's queue.
+    Another would help nobody, and hold up those of other tasks behind it.
 
     Raises:
         RedisError: Redis is down.
     """
     queue = current_app.conf.task_routes[task]["queue"]
-    return int(redis.client().llen(queue))
+    messages = redis.client().lrange(queue, 0, MOST_MESSAGES - 1)
+    return len(messages) == MOST_MESSAGES or task in map(_task_of, messages)
+
+
+def _task_of(message: str | bytes) -> str:
+    return str(json.loads(message)["headers"]["task"])
 
 
 class Listening:

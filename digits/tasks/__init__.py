@@ -26,6 +26,7 @@ from digits.versions import activations
 logger = logging.getLogger(__name__)
 SLICE_SECONDS = 2  # then another wake-up follows, so that a worker can stop between two
 LARGE_SECONDS = 1  # between two large uploads while many small ones come
+UPLOADS_SECONDS = 1  # then a bulk job goes on, though uploads wait still
 LINGER_SECONDS = 0.3  # a worker waits so long for the next upload before it ends its task
 TIME_LIMIT = 300  # a hung process is replaced, and its uploads are read by the next
 SWEPT = (
@@ -48,6 +49,7 @@ READING = {"acks_late": True, "reject_on_worker_lost": True, "time_limit": TIME_
 def classify() -> None:
     """Read the queued uploads batch by batch, and wait a moment for more."""
     wake_ups.received(queue.TASK)
+    activate_first()
     deadline = time.monotonic() + SLICE_SECONDS
     with wake_ups.Listening(queue.TASK) as more:
         pace, finished, is_woken, looked_at = Pace(), 0, True, time.monotonic()
@@ -82,6 +84,12 @@ def activate() -> None:
     work_on_activations()
 
 
+def activate_first() -> None:
+    """Try the versions that are to become active now: their message may wait behind others."""
+    if activations.are_waiting():
+        work_on_activations()
+
+
 @shared_task(name=runs.TASK)
 def train() -> None:
     """Train the queued run in a process of its own."""
@@ -107,6 +115,7 @@ def read_again() -> None:
 def read_batches() -> None:
     """Read the parts of bulk jobs one by one; new uploads are read between their rows."""
     wake_ups.received(parts.TASK)
+    activate_first()
     deadline = time.monotonic() + SLICE_SECONDS
     part = parts.claim()
     if part and parts.waiting().exists():
@@ -131,10 +140,17 @@ def read_batches() -> None:
 
 
 def read_uploads() -> None:
-    """Read all uploads that are queued now; an error is theirs alone, and is logged."""
+    """Read the uploads that are queued now, for UPLOADS_SECONDS and the batch under way.
+
+    Where there are more, another message reads on. An error is theirs alone, and is logged.
+    """
+    deadline = time.monotonic() + UPLOADS_SECONDS
     try:
         while uploads := queue.claim():
             work_on_uploads(uploads)
+            if time.monotonic() > deadline:
+                wake_ups.send(queue.TASK, others=True)
+                return
     except Exception:
         logger.exception("uploads could not be read")
 

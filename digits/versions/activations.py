@@ -78,6 +78,11 @@ def progress() -> Progress:
     return Progress(waiting, recent[0] if recent else None)
 
 
+def are_waiting() -> bool:
+    """Return whether any waits that nobody holds."""
+    return Activation.objects.filter(status=QUEUED, lease__isnull=True).exists()
+
+
 def claim() -> Activation | None:
     """Claim the oldest waiting activation under a lease.
 
@@ -112,7 +117,7 @@ def refuse(activation: Activation, reason: str) -> bool:
 def sweep() -> None:
     """Refuse activations that were tried too often, and wake the workers for waiting ones."""
     leases.sweep(Activation.objects.filter(status=QUEUED), _give_up)
-    if Activation.objects.filter(status=QUEUED, lease__isnull=True).exists():
+    if are_waiting():
         wake_ups.send(TASK, force=True)
 
 
