@@ -27,7 +27,7 @@ WEB = _by(r"manage\.py serve")
 WORKER = _by("--hostname=classify@", first=True)
 READER = _by("--hostname=classify@", children=True)
 TRAIN = _by("--hostname=train@")
-BEAT = _by("celery .*beat")
+BEAT = _by("webapp beat")
 REDIS = _by("valkey-server")
 BESIDE = _by("--hostname=beside")
 

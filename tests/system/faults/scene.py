@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -69,6 +70,7 @@ class Scene:
         assert len(self.pictures) > 0.8 * (SMALL + LARGE)
         cut = large[0][1][: len(large[0][1]) // 2]
         self.pictures.append(Picture(cut, error="cut off or damaged"))
+        eventually(lambda: re.search(r"train@\S+ ready", self.site.log()), 60)  # it starts last
 
     def token_of(self, name: str) -> dict[str, str]:
         """Return the header with a new token of an account, which is made where it is missing."""
