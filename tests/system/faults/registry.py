@@ -32,11 +32,11 @@ from tests.system.faults.processes import (
 )
 from tests.system.faults.scene import Fault, nothing, together
 
-TERM, INT = signal.SIGTERM, signal.SIGINT
+TERM = signal.SIGTERM
 SQLITE, POSTGRESQL = ("sqlite",), ("postgresql",)
 DISK_FULL = {"home": "small disks", "needs": cannot_mount}
-LIBFIU = {"home": "libfiu", "needs": without_libfiu, "seconds": 5}
-STRACE = {"needs": calls.without_strace, "seconds": 5}
+LIBFIU = {"home": "libfiu", "needs": without_libfiu, "seconds": 5, "on": SQLITE}
+STRACE = {"needs": calls.without_strace, "seconds": 5, "on": SQLITE}
 CLOCKS = {"needs": without_faketime, "seconds": 5}
 
 PLAIN = (
@@ -93,7 +93,7 @@ PLAIN = (
     Fault("connections to PostgreSQL cut", databases.connections_cut, on=POSTGRESQL),
 )
 MODELS = tuple(
-    Fault(f"model's file {how}, reader killed", people.model_spoiled(spoil), seconds=8)
+    Fault(f"model's file {how}, reader killed", people.model_spoiled(spoil), seconds=8, on=SQLITE)
     for how, spoil in {
         "deleted": Path.unlink,
         "damaged": people.damage,
@@ -145,11 +145,11 @@ DISKS = (
     Fault("`media/` read-only for 5 s", disks.read_only_media, seconds=5, **DISK_FULL),
 )
 OF_WEB = {
-    "write": ("posix/io/rw/write", ("sqlite", "postgresql")),
-    "pwrite": ("posix/io/rw/pwrite", ("sqlite",)),
-    "fsync": ("posix/io/sync/fsync", ("sqlite", "postgresql")),
-    "fdatasync": ("posix/io/sync/fdatasync", ("sqlite",)),
-    "open": ("posix/io/oc/open", ("sqlite", "postgresql")),
+    "write": "posix/io/rw/write",
+    "pwrite": "posix/io/rw/pwrite",
+    "fsync": "posix/io/sync/fsync",
+    "fdatasync": "posix/io/sync/fdatasync",
+    "open": "posix/io/oc/open",
 }
 OF_READER = {
     "write": "write,pwrite64",
@@ -158,8 +158,8 @@ OF_READER = {
 }
 CALLS = (
     *(
-        Fault(f"web: {name} fails ({code})", calls.of_web(call, error), on=on, **LIBFIU)
-        for name, (call, on) in OF_WEB.items()
+        Fault(f"web: {name} fails ({code})", calls.of_web(call, error), **LIBFIU)
+        for name, call in OF_WEB.items()
         for code, error in {"ENOSPC": ENOSPC, "EIO": EIO}.items()
     ),
     *(

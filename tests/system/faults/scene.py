@@ -22,7 +22,7 @@ from tests.system.faults.driver import Driver, Picture, Sender
 from tests.system.faults.judge import Job, Verdict
 from worker.files.datasets import load_mnist
 
-ROWS = 4000  # of the batch that is read while a fault is done: about three seconds' work
+ROWS = 2000  # of the batch that is read while a fault is done: one to two seconds' work
 CALM_SECONDS = 1.0  # before a fault, and after it is mended
 LONGEST_RECOVERY = 120.0
 SMALL, LARGE = 24, 6  # pictures: those in the database, and those on the disk

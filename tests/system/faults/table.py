@@ -76,5 +76,6 @@ def machine() -> str:
     kernel = platform.release().split("-")[0]
     return (
         f"{os.cpu_count()} cores ({', '.join(sorted(kinds))}), {memory:.0f} GB,"
-        f" {platform.system()} {kernel}, {date.today():%-d %B %Y}"
+        f" {platform.system()} {kernel}, {date.today():%-d %B %Y};"
+        f" {os.getloadavg()[2]:.0f} processes wanted a core on average (15 minutes, these included)"
     )
