@@ -13,8 +13,6 @@ from tests.site import Site
 from tests.system.faults.scene import Scene
 
 DATA_MB, MEDIA_MB = 500, 60
-FIU = Path("/usr/lib/fiu")
-FIU_LIBRARIES = (FIU / "fiu_run_preload.so", FIU / "fiu_posix_preload.so")
 
 
 @contextlib.contextmanager
@@ -46,18 +44,6 @@ def small_disks(server: Postgres | None) -> Iterator[Scene]:
 
 
 @contextlib.contextmanager
-def with_libfiu(server: Postgres | None) -> Iterator[Scene]:
-    """An installation whose calls of the C library libfiu can let fail."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = {
-            "LD_PRELOAD": ":".join(map(str, FIU_LIBRARIES)),
-            "FIU_CTRL_FIFO": f"{folder}/fiu",
-        }
-        with _running(Path(folder), server, settings) as found:
-            yield found
-
-
-@contextlib.contextmanager
 def _running(folder: Path, server: Postgres | None, settings: dict) -> Iterator[Scene]:
     if server:
         server.empty()
@@ -83,7 +69,6 @@ HOMES: dict[str, Callable[[Postgres | None], AbstractContextManager[Scene]]] = {
     "plain": plain,
     "small disk": small_disk,
     "small disks": small_disks,
-    "libfiu": with_libfiu,
 }
 
 
@@ -94,8 +79,3 @@ def cannot_mount() -> str:
             return ""
     except (OSError, subprocess.CalledProcessError):
         return "nothing may be mounted here" if os.getuid() == 0 else "only root may mount"
-
-
-def without_libfiu() -> str:
-    there = all(library.exists() for library in FIU_LIBRARIES)
-    return "" if there else "Debian's fiu-utils is not installed"

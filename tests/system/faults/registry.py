@@ -9,7 +9,7 @@ from errno import EIO, ENOSPC
 from pathlib import Path
 
 from tests.system.faults import calls, databases, disks, people, processes, redises
-from tests.system.faults.homes import cannot_mount, without_libfiu
+from tests.system.faults.homes import cannot_mount
 from tests.system.faults.machines import (
     alone,
     web_beside,
@@ -35,7 +35,6 @@ from tests.system.faults.scene import Fault, nothing, together
 TERM = signal.SIGTERM
 SQLITE, POSTGRESQL = ("sqlite",), ("postgresql",)
 DISK_FULL = {"home": "small disks", "needs": cannot_mount}
-LIBFIU = {"home": "libfiu", "needs": without_libfiu, "seconds": 5, "on": SQLITE}
 STRACE = {"needs": calls.without_strace, "seconds": 5, "on": SQLITE}
 CLOCKS = {"needs": without_faketime, "seconds": 5}
 
@@ -144,29 +143,15 @@ DISKS = (
     Fault("300 KB free in `media/` for 5 s", disks.full("media", 300_000), seconds=5, **DISK_FULL),
     Fault("`media/` read-only for 5 s", disks.read_only_media, seconds=5, **DISK_FULL),
 )
-OF_WEB = {
-    "write": "posix/io/rw/write",
-    "pwrite": "posix/io/rw/pwrite",
-    "fsync": "posix/io/sync/fsync",
-    "fdatasync": "posix/io/sync/fdatasync",
-    "open": "posix/io/oc/open",
-}
-OF_READER = {
-    "write": "write,pwrite64",
-    "fsync": "fsync,fdatasync",
-    "open": "openat",
-}
-CALLS = (
-    *(
-        Fault(f"web: {name} fails ({code})", calls.of_web(call, error), **LIBFIU)
-        for name, call in OF_WEB.items()
-        for code, error in {"ENOSPC": ENOSPC, "EIO": EIO}.items()
-    ),
-    *(
-        Fault(f"reader: {name} fails ({code})", calls.of_reader(call, error), **STRACE)
-        for name, call in OF_READER.items()
-        for code, error in {"ENOSPC": ENOSPC, "EIO": EIO}.items()
-    ),
+CALLS = tuple(
+    Fault(f"{name}: {call} fails ({code})", calls.failing(who, names, error), **STRACE)
+    for name, who in {"web": WEB, "reader": READER}.items()
+    for call, names in {
+        "write": "write,pwrite64",
+        "fsync": "fsync,fdatasync",
+        "open": "openat",
+    }.items()
+    for code, error in {"ENOSPC": ENOSPC, "EIO": EIO}.items()
 )
 FAULTS = (*PLAIN, *MODELS, *SEVERAL, *DISKS, *CALLS)
 SHORT = (

@@ -46,7 +46,6 @@ class Scene:
     server: Postgres | None = None
     url: str = ""
     pictures: list[Picture] = field(default_factory=list)
-    sent: list = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
     _runs: int = 0
 
