@@ -20,6 +20,7 @@ from worker.files.datasets import load_mnist
 # By processor time; what else drives a running site comes next, and all other files last.
 LONGEST = (
     "system/test_learning.py",
+    "faults/test_faults.py",
     "system/test_failures.py",
     "management/test_commands.py",
     "images/test_scenes.py",

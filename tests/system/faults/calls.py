@@ -1,7 +1,7 @@
 """System calls that fail, by strace.
 
-libfiu was tried: its remote control answers by the very calls that are to fail, and a forked process
-such as the reader has none.
+libfiu was tried: its remote control answers by the very calls that are to fail, and a process that
+was forked, such as the reader, has none.
 """
 
 import contextlib
