@@ -296,6 +296,16 @@ def test_a_token_that_has_ended_gets_nowhere(world, kind):
     assert {world.ask(row, sender) for row in TABLES["api"]} == {"401"}
 
 
+@pytest.mark.parametrize("who", ["other", "superuser"])
+def test_what_is_no_operation_is_a_method_that_is_not_allowed(world, who):
+    paths = {row.split()[1] for row in TABLES["api"]}
+    methods = ("POST", "PUT", "PATCH", "DELETE")
+    none = {f"{method} {path}" for path in paths for method in methods} - set(TABLES["api"])
+    answers = {row: world.ask(row, world.senders[who]) for row in none}
+    allowed = {"405"} if who == "superuser" else {"405", "403"}
+    assert {row: found for row, found in answers.items() if found not in allowed} == {}
+
+
 # The check itself is checked
 
 
