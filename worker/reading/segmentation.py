@@ -40,6 +40,9 @@ MOST_PARTS = 1500  # of an image, so that the time for a picture full of noise i
 # Of the cuts of a shape: 15 digits that all touch have fewer. A band of 800 x 10 pixels had 10,800,
 # and took five seconds.
 MOST_PAIRS = 4000
+# Width to height of a shape that may be cut: 15 digits that all touch have at most 15. The search for
+# cuts takes with the square of it, and took seven seconds for a few rules across a photo.
+LONGEST = 30.0
 
 # How much a reading by other pieces counts: factors of its probability.
 CUT_ALONE = 0.06  # for each cut of a shape that stands alone (a letter?); 0.1 and 0.2 before
@@ -216,6 +219,8 @@ def cut_parts(
         each part that may be a digit, where it starts and ends, and the part. The whole shape is
         not among them.
     """
+    if shape.width > LONGEST * shape.height:
+        return 1, []
     cuts = find_cuts(shape.ink, most)
     ends = [np.zeros((1, shape.height), int), cuts, np.full((1, shape.height), shape.width)]
     edges = np.concatenate(ends)
