@@ -211,6 +211,8 @@ def _continues(line: list[Piece], digit: Piece) -> bool:
     if len(line) < 3 or digit.x - last.right > last.side:
         return False
     x, y = np.array([(p.x + p.width / 2, p.y + p.height / 2) for p in (*line[-3:], digit)]).T
+    if np.ptp(x[:3]) < 1:  # they stand above each other
+        return False
     slope, start = np.polyfit(x[:3], y[:3], 1)
     straight = np.abs(y[:3] - start - slope * x[:3]).max() <= ASTRAY * last.side
     return bool(straight and abs(y[3] - start - slope * x[3]) <= ASTRAY * last.side)

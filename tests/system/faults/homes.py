@@ -45,6 +45,7 @@ def small_disks(server: Postgres | None) -> Iterator[Scene]:
 
 @contextlib.contextmanager
 def _running(folder: Path, server: Postgres | None, settings: dict) -> Iterator[Scene]:
+    settings = {"KEEP_ORIGINALS": 1} | settings  # files are told apart by their metadata
     if server:
         server.empty()
         settings = settings | {"DATABASE_URL": server.url}
