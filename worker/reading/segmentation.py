@@ -40,8 +40,8 @@ MOST_PARTS = 1500  # of an image, so that the time for a picture full of noise i
 # Of the cuts of a shape: 15 digits that all touch have fewer. A band of 800 x 10 pixels had 10,800,
 # and took five seconds.
 MOST_PAIRS = 4000
-# Width to height of a shape that may be cut: 15 digits that all touch have at most 15. The search for
-# cuts takes with the square of it, and took seven seconds for a few rules across a photo.
+# Width to height of a shape that may be cut: 15 digits that all touch have at most 15. The time
+# for the search grows with its square; a few rules across a photo took seven seconds.
 LONGEST = 30.0
 
 # How much a reading by other pieces counts: factors of its probability.
