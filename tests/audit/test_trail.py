@@ -41,7 +41,9 @@ def sign_in(client, name="ada", password=PASSWORD, address=LONG_ADDRESS):
 
 
 def acts() -> list[str]:
-    return list(AuditEvent.objects.order_by("pk").values_list("act", flat=True))
+    """What was recorded, but for what migrations did."""
+    events = AuditEvent.objects.exclude(act=Act.RIGHTS_CHANGED, account=None)
+    return list(events.order_by("pk").values_list("act", flat=True))
 
 
 def last(act: Act) -> AuditEvent:
@@ -308,7 +310,7 @@ def test_by_default_everything_is_kept(event):
     at = timezone.now() - timedelta(days=9999)
     AuditEvent.objects.create(act=Act.EXPORTED, name="ada", created_at=at)
     assert trail.remove_old() == 0
-    assert AuditEvent.objects.count() == 2
+    assert AuditEvent.objects.filter(act=Act.EXPORTED).count() == 2
 
 
 @pytest.mark.django_db(transaction=True)

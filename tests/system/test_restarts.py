@@ -96,6 +96,7 @@ class Watch(threading.Thread):
 
 def test_a_rolling_restart_under_load_fails_no_request(own_site, seven):
     site = own_site
+    eventually(lambda: all(map(site.processes, Watch.KINDS)))  # some start a little later
     before = {kind: set(site.processes(kind)) for kind in Watch.KINDS}
     count = sum(map(len, before.values()))
     assert count == 5  # the classify worker and its reader are two

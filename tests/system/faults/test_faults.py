@@ -9,7 +9,10 @@ from tests.system.faults.registry import FAULTS, SHORT
 from tests.system.faults.scene import Fault, Scene
 from tests.system.faults.table import cells
 
-SETTINGS = {"LEASE_SECONDS": 5}  # what a killed process held is free again sooner
+SETTINGS = {
+    "LEASE_SECONDS": 5,  # what a killed process held is free again sooner
+    "KEEP_ORIGINALS": 1,  # files are told apart by their metadata
+}
 BY_NAME = {fault.name: fault for fault in FAULTS}
 PLANTED = """
 from digits.models import Batch, BatchItem, SmallFile, Upload
