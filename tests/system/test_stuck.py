@@ -51,13 +51,18 @@ def replaced(site: Site, kind: str, old: int):
     return lambda: site.processes(kind).keys() - {old}
 
 
+def have_begun(site):
+    """Wait until those that start last have begun to work: one orders a sweep, another does it."""
+    eventually(lambda: all(map(site.processes, KINDS)))
+    before = swept_at(site)
+    eventually(lambda: swept_at(site) != before)
+
+
 def test_stopped_processes_are_replaced_within_a_minute(own_site, seven):
     """One of each kind at once: web server, a process that reads, train worker, beat."""
     site = own_site
-    # Those that start last have begun to work: beat has ordered a sweep, the train worker did it.
-    eventually(lambda: swept_at(site))
+    have_begun(site)
     reader = site.reader()
-    eventually(lambda: all(map(site.processes, KINDS)))  # some start a little later
     stopped = {kind: next(iter(site.processes(kind))) for kind in KINDS}
     for pid in (reader, *stopped.values()):
         os.kill(pid, signal.SIGSTOP)
@@ -97,8 +102,7 @@ def test_a_reader_that_hangs_at_work_is_replaced_and_its_uploads_are_read(tmp_pa
 
 def test_nobody_is_replaced_while_redis_hangs_or_is_away(tmp_path, seven):
     with Site(tmp_path / "data", STUCK_SECONDS=15) as site:
-        eventually(lambda: swept_at(site))
-        eventually(lambda: all(map(site.processes, KINDS)))
+        have_begun(site)
         before = site.processes("manage.py serve|celery")
         (redis,) = site.processes("valkey-server")
         os.kill(redis, signal.SIGSTOP)
