@@ -21,9 +21,9 @@ def test_templates_ask_for_rights_that_there_are():
     assert [one for one in sorted(ASKED) if one[1] not in ACTS] == []
 
 
-def test_templates_ask_for_nothing_else_than_staff_for_the_link_to_the_admin():
+def test_templates_ask_for_staff_only_for_the_link_to_the_admin_and_for_whose_word_counts():
     asking = {path.name for path in TEMPLATES.rglob("*.html") if "is_staff" in path.read_text()}
-    assert asking == {"base.html", "dashboard.html"}
+    assert asking == {"base.html", "dashboard.html", "review.html"}
 
 
 @pytest.mark.parametrize("name", ACTS)
