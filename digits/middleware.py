@@ -52,7 +52,6 @@ def signed_in(get_response: View) -> View:
     """
 
     def middleware(request: OwnedRequest) -> HttpResponseBase:
-        request.address = request.META.get("REMOTE_ADDR", "")
         if request.user.is_authenticated and sign_ins.is_idle(request.session):
             logout(request)
             messages.info(request, "You were signed out, since you were away for long.")
@@ -81,12 +80,18 @@ def owner(get_response: View) -> View:
 
     def middleware(request: OwnedRequest) -> HttpResponseBase:
         user = request.user if request.user.is_authenticated else None
-        address = request.META.get("REMOTE_ADDR", "")
+        address = _address(request)
         request.owner = Owner(user, request.session, address)
         with acting(as_actor(user, address)):
             return get_response(request)
 
     return middleware
+
+
+def _address(request: HttpRequest) -> str:
+    """Return the client's address, as webapp.asgi has found it."""
+    address: str = request.META.get("REMOTE_ADDR", "")
+    return address
 
 
 def by_https(get_response: View) -> View:
@@ -124,7 +129,7 @@ def for_programs(get_response: View) -> View:
 
     def before(request: OwnedRequest) -> HttpResponseBase | None:
         request.user = AnonymousUser()
-        request.owner = Owner(None, None, request.META.get("REMOTE_ADDR", ""))
+        request.owner = Owner(None, None, _address(request))
         return (
             security.process_request(request)
             or _without_https(request)
@@ -138,15 +143,17 @@ def for_programs(get_response: View) -> View:
         return security.process_response(request, guarded)
 
     async def in_loop(request: OwnedRequest) -> HttpResponseBase:
-        refused = before(request)
-        return after(request, refused or await cast(Any, get_response(request)))
+        with acting(as_actor(None, _address(request))):
+            refused = before(request)
+            return after(request, refused or await cast(Any, get_response(request)))
 
     if iscoroutinefunction(get_response):
         return cast(View, in_loop)
 
     def middleware(request: OwnedRequest) -> HttpResponseBase:
-        refused = before(request)
-        return after(request, refused or get_response(request))
+        with acting(as_actor(None, _address(request))):
+            refused = before(request)
+            return after(request, refused or get_response(request))
 
     return middleware
 

@@ -13,6 +13,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from digits import connections
 from digits.models import Upload
 from tests.api.clients import UPLOADS
+from tests.factories import make_upload
 from webapp import asgi, wsgi
 from webapp.asgi import CHUNK, ROOM_FOR_FORM, Application, application, in_chunks
 
@@ -351,3 +352,18 @@ def test_a_request_with_two_lengths_hides_no_other_request():
     with served() as connection:
         connection.sendall(head + b"Content-Length: 6\r\n\r\n" + hidden)
         assert all_of(connection).startswith(b"HTTP/1.1 400 ")
+
+
+def test_the_audit_trail_knows_where_a_program_with_a_token_is(redis, django_user_model):
+    from digits.accounts import tokens
+    from digits.models import AuditEvent
+    from digits.models.audit import Act
+
+    ann = django_user_model.objects.create(username="ann")
+    _, secret = tokens.make(ann, "test")
+    upload = make_upload(user=ann)
+    headers = {"authorization": f"Bearer {secret}"}
+    path = f"{UPLOADS}{upload.pk}/"
+    assert answer(piece(), method="DELETE", path=path, headers=headers)[0] == 204
+    event = AuditEvent.objects.filter(act=Act.UPLOAD_DELETED).latest("pk")
+    assert (event.name, event.address) == ("ann", "127.0.0.1")

@@ -122,7 +122,6 @@ class OwnedRequest(HttpRequest):
     """A request with the attributes that the middleware sets."""
 
     owner: Owner
-    address: str
     htmx: HtmxDetails
 
 

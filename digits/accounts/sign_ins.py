@@ -64,7 +64,7 @@ def _update(request: HttpRequest, user: User) -> None:
     fields = {
         "auth_hash": user.get_session_auth_hash(),
         "browser": browser(request.headers.get("User-Agent", "")),
-        "address": shortened(getattr(request, "address", "")),
+        "address": shortened(request.META.get("REMOTE_ADDR", "")),
         "last_seen_at": timezone.now(),
     }
     row = user.sign_ins.filter(pk=session.get(ROW, 0))
