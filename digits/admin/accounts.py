@@ -11,7 +11,7 @@ from django.db.models import ManyToManyField, Model, Q, QuerySet
 from django.http import HttpRequest
 
 from digits.accounts.permissions import ROLES, TRUST, has
-from digits.admin.base import Cascades
+from digits.admin.base import Cascades, YesOrNo
 from digits.learning import trust
 from digits.learning.withdrawal import withdraw
 
@@ -19,19 +19,10 @@ admin.site.unregister(User)
 SUPERUSERS_ALONE = ("is_superuser", "user_permissions")  # fields that only they may change
 
 
-class Trusted(admin.SimpleListFilter):
+class Trusted(YesOrNo):
     title = "trusted"
     parameter_name = "trusted"
-
-    def lookups(
-        self, request: HttpRequest, model_admin: "admin.ModelAdmin[User]"
-    ) -> list[tuple[str, str]]:
-        return [("yes", "Yes"), ("no", "No")]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
-        if self.value() not in ("yes", "no"):
-            return queryset
-        return queryset.filter(trusted__isnull=self.value() == "no")
+    condition = Q(trusted__isnull=False)
 
 
 @admin.register(User)

@@ -6,7 +6,7 @@ from typing import Any, Self, cast
 from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import cached_property
@@ -24,6 +24,24 @@ from digits.models import (
     TrainingRun,
     Upload,
 )
+
+
+class YesOrNo(admin.SimpleListFilter):
+    """A filter by a condition, which holds for "yes" and does not for "no"."""
+
+    condition: Q
+    answers = (("yes", "Yes"), ("no", "No"))
+
+    def lookups(
+        self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]"
+    ) -> list[tuple[str, str]]:
+        return list(self.answers)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() not in ("yes", "no"):
+            return queryset
+        return queryset.filter(self.condition if self.value() == "yes" else ~self.condition)
+
 
 COUNTED = 1000  # then "more than": counting on would look at every row
 

@@ -23,6 +23,7 @@ from digits.admin.base import (
     ShowsPixels,
     ShowsVersions,
     SureAdmin,
+    YesOrNo,
     link,
     thumbnail,
 )
@@ -82,31 +83,20 @@ class Value(admin.SimpleListFilter):
         return queryset.filter(value=None if value == str(NOT_A_DIGIT) else value)
 
 
-class Corrected(admin.SimpleListFilter):
-    """A filter by whether rows are labelled; `labelled` is the condition for that."""
+class Corrected(YesOrNo):
+    """A filter by whether rows are labelled."""
 
     title = "true label"
     parameter_name = "corrected"
-
-    def lookups(
-        self, request: HttpRequest, model_admin: "admin.ModelAdmin[Any]"
-    ) -> list[tuple[str, str]]:
-        return [("yes", "corrected or confirmed"), ("no", "not corrected")]
-
-    labelled: Q
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        if self.value() not in ("yes", "no"):
-            return queryset
-        return queryset.filter(self.labelled if self.value() == "yes" else ~self.labelled)
+    answers = (("yes", "corrected or confirmed"), ("no", "not corrected"))
 
 
 class CorrectedDigit(Corrected):
-    labelled = Q(label__isnull=False)
+    condition = Q(label__isnull=False)
 
 
 class CorrectedUpload(Corrected):
-    labelled = ~Q(verdict="")
+    condition = ~Q(verdict="")
 
 
 class DigitInline(ShowsPixels, ShowsVersions, Inline):
