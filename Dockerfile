@@ -5,7 +5,8 @@ FROM python:3.11-slim
 ARG TENSORFLOW_EXTRA=""
 
 WORKDIR /app
-ENV PYTHONUNBUFFERED=1 DATA_DIR=/data HOST=0.0.0.0
+# A process that native code ends says in the log where it was.
+ENV PYTHONFAULTHANDLER=1 PYTHONUNBUFFERED=1 DATA_DIR=/data HOST=0.0.0.0
 
 # A named volume takes its owner from the folder in the image.
 RUN useradd --create-home --uid 1000 digits && install --directory --owner=digits /data

@@ -21,6 +21,8 @@ LONG_LIFE = 60  # a process that ran for so many seconds is restarted at once
 STOP_SECONDS = 9.0
 HASTY_SECONDS = 1.0  # for each stage, once it was told to stop twice
 STUCK_SECONDS = 30.0  # and a few for the next start: a stuck process is replaced within a minute
+# Whatever native code ends writes to the log where it was.
+OF_ALL = {"PYTHONFAULTHANDLER": "1"}
 START_SECONDS = 300.0  # for one that takes over from another: it may convert a model first
 
 
@@ -72,7 +74,7 @@ class Service:
         try:
             self.process = subprocess.Popen(
                 self.command,
-                env=os.environ | environment,
+                env=os.environ | OF_ALL | environment,
                 pass_fds=pass_fds,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which ends all

@@ -23,6 +23,8 @@ if kind == "slow to end":
     signal.signal(signal.SIGTERM, lambda *_: (time.sleep(seconds), sys.exit()))
 if kind == "fails at once":
     sys.exit(3)
+if kind == "crashes":
+    os.kill(os.getpid(), signal.SIGSEGV)
 if kind == "with a child" and os.fork() == 0:
     os.nice(1)
 while True:
@@ -138,6 +140,15 @@ def test_one_that_cannot_start_does_not_take_over(program):
         assert ours.restarted == [["one ended (exit status 3)"]]
         assert pid_of(ours) == old
         os.kill(old, 0)
+
+
+def test_what_crashes_says_where(program, capfd):
+    service = program("one", "crashes")
+    service.start()
+    assert service.process.wait(timeout=10) == -signal.SIGSEGV
+    said = capfd.readouterr().err
+    assert "Segmentation fault" in said
+    assert f'"{service.command[1]}", line 11 in <module>' in said
 
 
 def test_the_stages_end_one_after_the_other(program):
