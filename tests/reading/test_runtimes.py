@@ -1,11 +1,14 @@
 """OpenVINO and Keras compute the same; a converted model is kept."""
 
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from tests.models import noisy_model
+from tests.site import ROOT
 from worker.reading import openvino_models
 from worker.reading.bundle import BUNDLED_MODEL, VERIFIER, ModelError
 from worker.reading.devices import DeviceError, pin, runtime
@@ -31,6 +34,27 @@ def test_both_verify_the_same():
     parts = np.random.default_rng(1).integers(0, 256, (99, *PART), np.uint8)
     own, other = OpenVINONetwork(VERIFIER, PART), KerasNetwork(load_verifier(VERIFIER))
     assert np.abs(own(parts) - other(parts)).max() < CLOSE
+
+
+FREED = """
+import os, signal
+from worker.reading.engine import Engine
+came = []
+signal.signal(signal.SIGURG, lambda *_: came.append(1))
+stays = Engine()
+for _ in range(3):
+    other = Engine()
+    del other
+    os.kill(os.getpid(), signal.SIGURG)
+print(len(came))
+"""
+
+
+def test_a_process_takes_signals_after_an_engine_was_freed():
+    done = subprocess.run(
+        [sys.executable, "-c", FREED], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3\n", "")
 
 
 def test_the_engine_says_what_computes_it(monkeypatch):

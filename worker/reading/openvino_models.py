@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +55,7 @@ class _Compiled:
         Raises:
             RuntimeError: they are damaged.
         """
-        core = openvino.Core()
+        core = _core()
         self._compiled = {
             size: core.compile_model(
                 converted / f"{prefix}{size}.xml",
@@ -88,6 +88,19 @@ class _Compiled:
             # Tensors that stay save the wrapper's look at each input.
             requests[size] = one, one.get_input_tensor().data, one.get_output_tensor().data
         return requests[size]
+
+
+@cache
+def _core() -> openvino.Core:
+    """Return the one Core of this process, which is never freed.
+
+    Each Core gives its thread a stack for signal handlers, and frees it with itself. After a second
+    one was freed the thread could be left with memory that is none, and the next signal ended the
+    process.
+
+    Source: https://github.com/openvinotoolkit/openvino/pull/11894
+    """
+    return openvino.Core()
 
 
 @lru_cache(1024)
