@@ -1,9 +1,14 @@
 """The reading that follows from the probabilities of the model."""
 
+import gc
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from worker.reading.reading import decide
+from tests.pictures import png
+from worker.reading.engine import Engine
+from worker.reading.reading import decide, read_images
 
 
 @pytest.mark.parametrize(
@@ -21,3 +26,22 @@ def test_a_digit_is_read_if_it_is_likelier_than_not_a_digit(digit, other, value,
     probabilities[4], probabilities[10] = digit, other
     read = decide(probabilities)
     assert read == (value, pytest.approx(confidence, abs=1e-6))
+
+
+def pictures_in_memory() -> int:
+    return sum(isinstance(one, Image.Image) for one in gc.get_objects())
+
+
+def test_a_file_that_cannot_be_read_leaves_no_picture_in_memory():
+    engine = Engine()
+    damaged = png(np.random.default_rng(1).integers(0, 256, (900, 900), np.uint8))[:300_000]
+    gc.collect()
+    gc.disable()
+    try:
+        before = pictures_in_memory()
+        readings = read_images(engine, [damaged] * 3)
+        assert "cut off" in str(readings[0].error)
+        del readings
+        assert pictures_in_memory() == before
+    finally:
+        gc.enable()

@@ -141,7 +141,8 @@ def _look(data: bytes, max_pixels: int) -> _Look | ImageError:
         picture = decode(data, max_pixels)
         return _Look(picture, find_ink(to_grey(picture.image)))
     except ImageError as error:
-        return error
+        # Its traceback would keep the picture until the garbage collector runs.
+        return ImageError(str(error))
 
 
 def _candidates(page: Page, read: Iterator[Probabilities]) -> list[list[Candidate]]:
