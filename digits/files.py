@@ -1,5 +1,6 @@
 """Stored files: where they lie, how they reach the disk, and that they go with their rows."""
 
+import contextlib
 import errno
 import os
 import re
@@ -105,7 +106,8 @@ class SyncedFiles(FileSystemStorage):
             self._sync(Path(self.path(saved)))
         except OSError:
             if not was_there:
-                begun.unlink(missing_ok=True)
+                with contextlib.suppress(OSError):  # the disk may take no change at all
+                    begun.unlink(missing_ok=True)
             raise
         return saved
 

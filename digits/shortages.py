@@ -1,4 +1,4 @@
-"""What a site may lack for a while: room on its disk, or its database's attention.
+"""What a site may lack for a while: its disk, or room there, or its database's attention.
 
 That is said to whoever sent the request, with the status of HTTP for it, and is no "error of ours".
 """
@@ -12,7 +12,12 @@ from django.conf import settings
 from django.db import OperationalError, connection
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+NO_DISK = (errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
+NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 DISK_FULL = "53100"  # PostgreSQL's code
+# Of SQLite, whose errors have no code here.
+FULL_WORDS = ("disk is full",)
+DISK_WORDS = ("disk I/O error", "readonly database", "unable to open database file")
 
 
 class NoRoom(OSError):
@@ -46,6 +51,19 @@ FULL = Shortage(
     " Try again later, or tell whoever looks after the site.",
     300,
 )
+FAILING = Shortage(
+    503,
+    "The disk fails",
+    "This site cannot use its disk at the moment. Nothing was stored. Try again later, or tell"
+    " whoever looks after the site.",
+    60,
+)
+CROWDED = Shortage(
+    503,
+    "The site is busy",
+    "This site has too much to do at the moment. Nothing was stored. Try again in a moment.",
+    5,
+)
 BUSY = Shortage(
     503,
     "The site is busy",
@@ -56,18 +74,36 @@ BUSY = Shortage(
 
 def shortage_of(error: BaseException | None) -> Shortage | None:
     """Return what an error comes from, if the site lacks something; else None."""
-    for one in _chain(error):
-        if isinstance(one, OSError) and one.errno in NO_ROOM:
-            return FULL
-        if getattr(one, "sqlstate", None) == DISK_FULL or "disk is full" in str(one):
-            return FULL
-    return BUSY if any(map(_is_of_a_busy_database, _chain(error))) else None
+    chain = list(_chain(error))
+    for of_what in (_of_the_system, _of_the_disk_of_the_database, _of_the_database):
+        for one in chain:
+            if found := of_what(one):
+                return found
+    return None
 
 
-def _is_of_a_busy_database(error: BaseException) -> bool:
-    """Return whether a lock or a connection was not got; SQLite calls other errors so, too."""
+def _of_the_system(error: BaseException) -> Shortage | None:
+    if isinstance(error, OSError):
+        for numbers, shortage in ((NO_ROOM, FULL), (NO_DISK, FAILING), (NO_DESCRIPTOR, CROWDED)):
+            if error.errno in numbers:
+                return shortage
+    return None
+
+
+def _of_the_disk_of_the_database(error: BaseException) -> Shortage | None:
+    text = str(error)
+    if getattr(error, "sqlstate", None) == DISK_FULL or any(word in text for word in FULL_WORDS):
+        return FULL
+    if connection.vendor == "sqlite" and any(word in text for word in DISK_WORDS):
+        return FAILING
+    return None
+
+
+def _of_the_database(error: BaseException) -> Shortage | None:
+    """Return BUSY if a lock or a connection was not got; SQLite calls other errors so, too."""
     is_operational = isinstance(error, OperationalError)
-    return is_operational and (connection.vendor != "sqlite" or "locked" in str(error))
+    is_busy = is_operational and (connection.vendor != "sqlite" or "locked" in str(error))
+    return BUSY if is_busy else None
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -27,10 +27,10 @@ class FullStorage(FileSystemStorage):
 
 
 class BrokenStorage(FileSystemStorage):
-    """Reads as ever, and fails when it is to write."""
+    """Reads as ever, and has a defect when it is to write."""
 
     def _save(self, name, content):
-        raise OSError(errno.EIO, os.strerror(errno.EIO), name)
+        raise RuntimeError(f"an error in the storage of {name}")
 
 
 class RemoteStorage(Storage):

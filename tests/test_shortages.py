@@ -1,7 +1,9 @@
 """A full disk and a database that does not answer in time are told, and nothing is kept."""
 
 import errno
+import os
 import sqlite3
+import subprocess
 from contextlib import contextmanager
 
 import pytest
@@ -10,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError, connection
 
 from digits.models import Batch, Upload
-from digits.shortages import FULL, shortage_of
+from digits.shortages import CROWDED, FAILING, FULL, shortage_of
 from digits.sqlite import base
 from tests.bulks import kaggle_csv
 from tests.pictures import noisy_page
@@ -46,6 +48,16 @@ def database_locked(monkeypatch):
         other.execute("ROLLBACK")
         other.close()
         connection.close()
+
+
+@contextmanager
+def read_only(folder):
+    """A file system in a folder that may only be read."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "digits", str(folder)], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
 
 
 def file(data: bytes) -> SimpleUploadedFile:
@@ -106,10 +118,47 @@ def test_a_database_that_is_locked_is_told_to_programs(monkeypatch, seven):
     assert Upload.objects.count() == 1
 
 
-@pytest.mark.parametrize("error", [ValueError("x"), OSError(5, "x"), OperationalError("no table")])
+@pytest.mark.parametrize(
+    "error", [ValueError("x"), FileNotFoundError(2, "x"), OperationalError("no table")]
+)
 def test_other_errors_are_no_shortage(error):
     if connection.vendor == "sqlite" or not isinstance(error, OperationalError):
         assert shortage_of(error) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "shortage"),
+    [
+        (OSError(errno.EROFS, "x"), FAILING),
+        (OSError(errno.EIO, "x"), FAILING),
+        (PermissionError(errno.EACCES, "x"), FAILING),
+        (OSError(errno.EMFILE, "x"), CROWDED),
+    ],
+)
+def test_a_disk_that_fails_and_a_lack_of_descriptors_are_told_apart(error, shortage):
+    assert shortage_of(error) is shortage
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["disk I/O error", "attempt to write a readonly database", "unable to open database file"],
+)
+def test_a_disk_that_fails_is_told_where_the_database_lies_on_it(text):
+    if connection.vendor == "sqlite":
+        assert shortage_of(OperationalError(text)) is FAILING
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a file system needs root")
+def test_a_folder_that_takes_no_change_is_told_and_comes_back(client, settings, tmp_path, mnist):
+    client.raise_request_exception = False
+    settings.MEDIA_ROOT = tmp_path
+    page = noisy_page(mnist)
+    with read_only(tmp_path):
+        refused = client.post("/", {"file": file(page)})
+        assert (refused.status_code, refused["Retry-After"]) == (503, "60")
+        assert "cannot use its disk" in refused.content.decode()
+        assert Upload.objects.count() == 0
+    assert client.post("/", {"file": file(page)}).status_code == 302
 
 
 def test_an_error_that_was_made_of_another_comes_from_it():
