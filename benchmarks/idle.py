@@ -22,7 +22,7 @@ def measure() -> dict:
     # What was converted before is not there, as on a new machine.
     with tempfile.TemporaryDirectory() as folder:
         # The product's own defaults, where the tests' sites look more often.
-        defaults = {"LEASE_SECONDS": 60, "SWEEP_SECONDS": 10}
+        defaults = {"LEASE_SECONDS": 40, "SWEEP_SECONDS": 10}
         converted = {"CONVERTED_DIR": f"{folder}/converted"}
         site = Site(Path(folder) / "site", **defaults, **converted)
         try:

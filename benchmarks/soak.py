@@ -103,7 +103,7 @@ def measure(seconds: float, settle: float) -> dict:
     """Return what was seen; settle: the seconds after which nothing grows any more."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        Site(Path(folder) / "site", LEASE_SECONDS=60, SWEEP_SECONDS=10) as site,
+        Site(Path(folder) / "site", LEASE_SECONDS=40, SWEEP_SECONDS=10) as site,
     ):
         samples: dict[tuple[int, str], list[tuple[float, float, int, int]]] = defaultdict(list)
         with Load(site) as load:

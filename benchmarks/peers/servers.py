@@ -97,7 +97,7 @@ def running(name: str, python: Path, bodies: Bodies) -> Iterator[Running]:
 @contextlib.contextmanager
 def _product(folder: Path) -> Iterator[Running]:
     """Run `manage.py up` with the product's own leases and sweeps, and not those of tests."""
-    with Site(folder / "data", LEASE_SECONDS=60, SWEEP_SECONDS=10) as site:
+    with Site(folder / "data", LEASE_SECONDS=40, SWEEP_SECONDS=10) as site:
         yield Running(
             f"{site.url}/mnist/classify", stored=lambda: json.loads(site.query(COUNT_UPLOADS))
         )
