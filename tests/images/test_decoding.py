@@ -2,6 +2,8 @@
 
 import io
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.pictures import encoded
+from tests.site import ROOT
 from worker.images.decoding import (
     MAX_SIDE,
     PNG_DEPTHS,
@@ -84,6 +87,56 @@ def test_it_refuses_a_bomb_before_decoding_it():
 def test_it_refuses_a_webp_bomb_before_a_canvas_is_made(chunk):
     body = b"WEBP" + chunk + bytes(20)
     with pytest.raises(ImageError, match="16383 x 16383"):
+        read_header(b"RIFF" + struct.pack("<I", len(body)) + body)
+
+
+MEMORY = """
+import io, sys
+from PIL import Image
+from worker.images.decoding import decode
+def megabytes(name):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(name)) / 1024
+file = io.BytesIO()
+kind, mode, width, height = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+options = {"lossless": True, "method": 0} if kind == "WEBP" else {}
+Image.new(mode, (width, height), 1).save(file, kind, **options)
+before = megabytes("VmRSS")
+with open("/proc/self/clear_refs", "w") as refs:
+    refs.write("5")
+picture = decode(file.getvalue())
+assert (picture.width, picture.height) == (width, height)
+print(megabytes("VmHWM") - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "size"),
+    [
+        ("WEBP", "RGBA", (5000, 3750)),
+        ("PNG", "RGBA", (8000, 7500)),
+        ("PNG", "P", (8000, 7500)),
+        ("GIF", "P", (8000, 7500)),
+        ("TIFF", "F", (8000, 7500)),
+        ("BMP", "RGB", (8000, 7500)),
+    ],
+)
+def test_the_largest_images_take_some_300_mb(kind, mode, size):
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, kind, mode, *map(str, size)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
+
+    assert float(done.stdout) < 315
+
+
+def test_fewer_pixels_are_the_limit_of_a_format_that_takes_more_memory():
+    size = struct.pack("<I", 10) + b"\x2f" + (4999 | 4000 << 14).to_bytes(4, "little")
+    body = b"WEBPVP8L" + size + bytes(20)
+    with pytest.raises(ImageError, match="20 megapixels, and 19 are the limit for WebP"):
         read_header(b"RIFF" + struct.pack("<I", len(body)) + body)
 
 

@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 from worker.arrays import Floats, Pixels
 from worker.images import structure
 from worker.images.errors import ImageError
-from worker.images.formats import NAMES, PILLOW_NAMES
+from worker.images.formats import NAMES, OF_PILLOW, PILLOW_NAMES
 
 MAX_PIXELS = 60_000_000
 MAX_SIDE = 2048  # a larger image is read at this size: strokes stay many pixels wide
@@ -25,7 +25,7 @@ PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (
 ENOUGH = 1434  # 0.7 of MAX_SIDE
 
 TILE = 1024  # pixels: the side of what is scaled at a time
-STRIP = 512  # rows that are reduced at a time
+STRIP = 128  # rows that are reduced at a time
 
 # The header's size is checked against max_pixels before anything is decoded, so Pillow's own limit,
 # which only warns at first, is never the one that decides.
@@ -44,13 +44,17 @@ class Header:
 def read_header(data: bytes, max_pixels: int = MAX_PIXELS) -> Header:
     """Check an image by its header alone; no pixel is decoded.
 
+    Args:
+        data: the content of an image file.
+        max_pixels: of formats that take more memory than others, fewer are the limit.
+
     Raises:
         ImageError: the data is empty, is not an image of a known format, or has too many pixels.
     """
     size = _png_size(data)
     if size:
         structure.check(data)
-        _check_size(*size, max_pixels)
+        _check_size("PNG", *size, max_pixels)
         return Header("PNG", *size)
     with _open(data, max_pixels) as image:
         return Header(image.format or "", image.width, image.height)
@@ -107,6 +111,7 @@ def _decode(image: Image.Image) -> Picture:
     small = _reduced(_eight_bits(image))
     if small is not image:
         image.close()  # so that its memory serves for what comes next
+    small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
     return Picture(_on_paper(small), width, height)
 
 
@@ -116,16 +121,14 @@ def _may_be_turned(image: Image.Image) -> bool:
 
 
 def _reduced(image: Image.Image) -> Image.Image:
+    """Return an image of less than twice MAX_SIDE, whose pixels can be averaged."""
     if max(image.size) <= MAX_SIDE:
         return image
     # Between the levels of a palette there are no others.
     mode = {"1": "L", "P": "RGBA", "PA": "RGBA"}.get(image.mode, image.mode)
     if (factor := max(image.size) // MAX_SIDE) > 1:
-        image = _reduced_by(factor, image, mode)
-    elif image.mode != mode:
-        image = image.convert(mode)
-    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
-    return image
+        return _reduced_by(factor, image, mode)
+    return image if image.mode == mode else image.convert(mode)
 
 
 def _reduced_by(factor: int, image: Image.Image, mode: str) -> Image.Image:
@@ -155,22 +158,25 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     structure.check(data)
     size = _webp_size(data)
     if size:
-        _check_size(*size, max_pixels)
+        _check_size("WEBP", *size, max_pixels)
     try:
         image = Image.open(io.BytesIO(data), formats=PILLOW_NAMES)
     except Exception as error:  # UnidentifiedImageError, or what a damaged header makes of it
         raise ImageError(f"The file is not an image that can be read ({NAMES}).") from error
-    _check_size(image.width, image.height, max_pixels)
+    _check_size(str(image.format), image.width, image.height, max_pixels)
     return image
 
 
-def _check_size(width: int, height: int, max_pixels: int) -> None:
+def _check_size(kind: str, width: int, height: int, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise ImageError("The image has no pixels.")
-    if width * height > max_pixels:
+    known = OF_PILLOW.get(kind)  # some JPEGs are of a kind of their own, MPO
+    most = max_pixels / known.weight if known else max_pixels
+    if width * height > most:
+        of_kind = f" for {known.name}" if known and known.weight > 1 else ""
         raise ImageError(
             f"The image is too large: {width} x {height} pixels are"
-            f" {width * height / 1e6:.0f} megapixels, and {max_pixels / 1e6:.0f} are the limit."
+            f" {width * height / 1e6:.0f} megapixels, and {most / 1e6:.0f} are the limit{of_kind}."
         )
 
 

@@ -14,22 +14,25 @@ class ImageFormat:
     pillow: its name in Pillow, which opens it.
     name: its name as people know it.
     suffixes: of its files, where browsers do not count them among images.
+    weight: the memory that a pixel takes to decode, where it is more than five bytes, by that.
     """
 
     pillow: str
     name: str
     suffixes: tuple[str, ...] = ()
+    weight: float = 1.0
 
 
 FORMATS = (
     ImageFormat("PNG", "PNG"),
     ImageFormat("JPEG", "JPEG"),
-    ImageFormat("WEBP", "WebP"),
+    ImageFormat("WEBP", "WebP", weight=3.2),  # two canvases and two copies
     ImageFormat("GIF", "GIF"),
     ImageFormat("BMP", "BMP"),
     ImageFormat("TIFF", "TIFF"),
-    ImageFormat("HEIF", "HEIC", (".heic", ".heif")),
+    ImageFormat("HEIF", "HEIC", (".heic", ".heif"), weight=1.2),
 )
+OF_PILLOW = {one.pillow: one for one in FORMATS}
 PILLOW_NAMES = tuple(one.pillow for one in FORMATS)
 *_others, _last = (one.name for one in FORMATS)
 NAMES = f"{', '.join(_others)} or {_last}"
