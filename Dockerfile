@@ -1,8 +1,8 @@
 # One image for every service; docker-compose.yml gives each its command.
 FROM python:3.11-slim
 
-# TENSORFLOW_EXTRA=[and-cuda] adds NVIDIA's libraries (some 3 GB) to the same TensorFlow.
-ARG TENSORFLOW_EXTRA=""
+# requirements-gpu.txt adds NVIDIA's libraries (some 3 GB) to the same TensorFlow.
+ARG REQUIREMENTS=requirements.txt
 
 WORKDIR /app
 # A process that native code ends says in the log where it was.
@@ -13,10 +13,9 @@ RUN useradd --create-home --uid 1000 digits && install --directory --owner=digit
 VOLUME /data
 
 # A layer of its own: a change of the code does not install everything again.
-COPY requirements.txt .
-RUN sed "s/^tensorflow==/tensorflow${TENSORFLOW_EXTRA}==/" requirements.txt > /tmp/pins.txt \
-    && pip install --no-cache-dir --disable-pip-version-check -r /tmp/pins.txt \
-    && rm /tmp/pins.txt
+COPY ${REQUIREMENTS} requirements.txt
+RUN pip install --no-cache-dir --disable-pip-version-check --require-hashes --only-binary=:all: \
+    -r requirements.txt
 
 COPY manage.py ./
 COPY worker worker

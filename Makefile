@@ -2,12 +2,14 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+# Nothing is installed but files whose hashes are listed; a wheel runs no code while it is installed.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
+WHEELS := --only-binary=:all:
 
 # Without bytecode files TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check leases faults fuzz fuzz-coverage train verifier evaluate screenshots clean
+.PHONY: run test check leases faults fuzz fuzz-coverage train verifier evaluate screenshots pins clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up
@@ -41,7 +43,7 @@ fuzz-coverage: $(VENV)/.installed-dev
 # Faults done to running installations, on SQLite and PostgreSQL: some forty minutes. libfaketime is
 # compiled here; where that fails, the faults of clocks are left out, and the table says so.
 faults: $(VENV)/.installed-dev
-	-@$(PIP) libfaketime==3.0.1
+	-@$(PIP) --no-build-isolation -r requirements-faults.txt
 	$(BIN)/python -m tests.system.faults --page docs/faults.md $(ARGS)
 
 check: $(VENV)/.installed-dev
@@ -72,6 +74,19 @@ evaluate: $(VENV)/.installed-dev
 screenshots: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.screenshots var/screenshots
 
+# Versions and hashes of what the .in files name go into the .txt files. A version that is there stays,
+# unless UPGRADE="django pillow" names it; UPGRADE=all takes the newest of everything.
+UPGRADE ?=
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make pins" \
+	$(if $(filter all,$(UPGRADE)),--upgrade,$(addprefix --upgrade-package=,$(UPGRADE)))
+
+pins: $(VENV)/.installed-dev
+	$(COMPILE) requirements.in --output-file requirements.txt
+	$(COMPILE) requirements-gpu.in --output-file requirements-gpu.txt
+	$(COMPILE) requirements-dev.in --output-file requirements-dev.txt
+	$(COMPILE) requirements-faults.in --output-file requirements-faults.txt
+
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache
 
@@ -81,10 +96,10 @@ $(BIN)/python:
 
 $(VENV)/.installed: requirements.txt | $(BIN)/python
 	@echo "Installing what requirements.txt names (once, a few minutes)"
-	@$(PIP) -r requirements.txt
+	@$(PIP) $(WHEELS) -r requirements.txt
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	@echo "Installing what requirements-dev.txt names"
-	@$(PIP) -r requirements-dev.txt
+	@$(PIP) $(WHEELS) -r requirements-dev.txt
 	@touch $@
