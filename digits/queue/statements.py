@@ -72,7 +72,7 @@ class NewRows:
         columns = ", ".join(quote(str(field.column)) for field in self._fields)
         places = ", ".join([f"({', '.join(['%s'] * len(self._fields))})"] * count)
         table, key = quote(meta.db_table), quote(str(meta.pk.column))
-        return f"INSERT INTO {table} ({columns}) VALUES {places} RETURNING {key}"
+        return f"INSERT INTO {table} ({columns}) VALUES {places} RETURNING {key}"  # noqa: S608 # quoted names
 
 
 class Insert(Generic[Row]):
@@ -125,7 +125,7 @@ class Update:
             return
         quote = connection.ops.quote_name
         columns = ", ".join(f"{quote(str(field.column))} = %s" for field in self._fields)
-        statement = f"UPDATE {quote(self._table)} SET {columns} WHERE {quote(self._key)} = %s"
+        statement = f"UPDATE {quote(self._table)} SET {columns} WHERE {quote(self._key)} = %s"  # noqa: S608 # quoted names
         with connection.cursor() as cursor:
             cursor.executemany(statement, [self._values[key] for key in keys])
 
@@ -145,7 +145,7 @@ def select(
     places = ", ".join(["%s"] * len(values))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT {columns} FROM {quote(meta.db_table)}"
+            f"SELECT {columns} FROM {quote(meta.db_table)}"  # noqa: S608 # quoted names
             f" WHERE {quote(str(own[name].column))} IN ({places}){end}",
             prepared([own[name]] * len(values), values),
         )

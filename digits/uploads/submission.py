@@ -195,7 +195,7 @@ def _store(group: Sequence[_Sent]) -> None:
             one.upload.usage_id = usage.get(one.upload.sender)
         small = [one for one in group if one.content is not None]
         if small:
-            assert isinstance(default_storage, files.Files), "only this storage has small files"
+            assert isinstance(default_storage, files.Files), "only this storage has small files"  # noqa: S101
             names = default_storage.save_all(
                 [(upload_path(one.upload, one.upload.name), one.content or b"") for one in small]
             )

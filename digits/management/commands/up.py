@@ -231,13 +231,18 @@ def only_one(path: Path) -> Iterator[None]:
 
 
 def address() -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.HOST, settings.HOST)
+    host = _own_host()
     return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{settings.PORT}/"
 
 
+def _own_host() -> str:
+    """Return the address by which this machine asks the web server."""
+    listening: str = settings.HOST
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(listening, listening)  # noqa: S104 # replaced
+
+
 def _answers(path: str) -> bool:
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.HOST, settings.HOST)
-    connection = http.client.HTTPConnection(host, settings.PORT, timeout=10)
+    connection = http.client.HTTPConnection(_own_host(), settings.PORT, timeout=10)
     try:
         connection.request("GET", path, headers={"Host": f"localhost:{settings.PORT}"})
         return connection.getresponse().status == 200
