@@ -9,7 +9,8 @@ WHEELS := --only-binary=:all:
 # Without bytecode files TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test check leases faults fuzz fuzz-coverage train verifier evaluate screenshots pins clean
+.PHONY: run test check leases faults fuzz fuzz-coverage train verifier evaluate screenshots pins \
+	audit sbom clean
 
 run: $(VENV)/.installed
 	@exec $(BIN)/python manage.py up
@@ -87,6 +88,23 @@ pins: $(VENV)/.installed-dev
 	$(COMPILE) requirements-gpu.in --output-file requirements-gpu.txt
 	$(COMPILE) requirements-dev.in --output-file requirements-dev.txt
 	$(COMPILE) requirements-faults.in --output-file requirements-faults.txt
+
+# Known vulnerabilities of what is pinned; PyPI's database is asked, or AUDIT="--osv ADDRESS". The file for
+# GPUs holds all of requirements.txt.
+AUDIT ?=
+
+audit: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.pins $(AUDIT) \
+		requirements-gpu.txt requirements-dev.txt requirements-faults.txt
+
+# A bill of materials (CycloneDX) of what requirements.txt pins; the same pins give the same file.
+SBOM ?= var/sbom.json
+
+sbom: $(VENV)/.installed-dev
+	@mkdir -p $(dir $(SBOM))
+	@$(BIN)/python -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml \
+		--output-reproducible --output-format JSON --output-file $(SBOM) requirements.txt
+	@echo "$(SBOM)"
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .mypy_cache .import_linter_cache

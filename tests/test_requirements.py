@@ -1,6 +1,7 @@
 """The requirement files: what is installed is pinned, with hashes, and is what the code imports."""
 
 import ast
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -150,6 +153,32 @@ def test_the_code_imports_only_what_an_in_file_names(folders, files):
         name for name in foreign if not direct & {canonicalize_name(one) for one in packages[name]}
     }
     assert indirect == set()
+
+
+def test_the_bill_of_materials_lists_each_pin_with_its_hashes(tmp_path):
+    for name in ("one.json", "two.json"):
+        words = ["--old-file=.venv/.installed-dev", "sbom", f"SBOM={tmp_path / name}"]
+        subprocess.run(["make", "--silent", *words], cwd=ROOT, check=True)
+    text = (tmp_path / "one.json").read_text()
+    assert text == (tmp_path / "two.json").read_text()
+    bill = json.loads(text)
+    assert (
+        JsonStrictValidator(SchemaVersion.from_version(bill["specVersion"])).validate_str(text)
+        is None
+    )
+    assert bill["metadata"]["component"]["name"] == "digits"
+    listed = {one["name"]: one for one in bill["components"]}
+    there = pins(compiled("requirements"))
+    assert {name: one["version"] for name, one in listed.items()} == {
+        name: version(pin) for name, pin in there.items()
+    }
+    hashes = {
+        one["content"]
+        for component in listed.values()
+        for reference in component["externalReferences"]
+        for one in reference["hashes"]
+    }
+    assert hashes == set(re.findall(r"sha256:(\w+)", compiled("requirements")))
 
 
 def sources(path: Path) -> list[Path]:
