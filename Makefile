@@ -2,9 +2,9 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-# Nothing is installed but files whose hashes are listed; a wheel runs no code while it is installed.
-PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
-WHEELS := --only-binary=:all:
+# Nothing is installed but wheels whose hashes are listed; none runs code while it is installed.
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet \
+	--require-hashes --only-binary=:all:
 
 # Without bytecode files TensorFlow takes three times as long to import.
 unexport PYTHONDONTWRITEBYTECODE
@@ -41,10 +41,10 @@ fuzz-coverage: $(VENV)/.installed-dev
 	@set -e; for reader in $(READERS); do \
 		echo "$$reader"; $(BIN)/python -m tests.fuzz.guided $$reader $(SECONDS); done
 
-# Faults done to running installations, on SQLite and PostgreSQL: some forty minutes. libfaketime is
-# compiled here; where that fails, the faults of clocks are left out, and the table says so.
+# Faults done to running installations, on SQLite and PostgreSQL: some forty minutes. Where
+# libfaketime cannot be installed, the faults of clocks are left out, and the table says so.
 faults: $(VENV)/.installed-dev
-	-@$(PIP) --no-build-isolation -r requirements-faults.txt
+	-@$(PIP) -r requirements-faults.txt
 	$(BIN)/python -m tests.system.faults --page docs/faults.md $(ARGS)
 
 check: $(VENV)/.installed-dev
@@ -115,10 +115,10 @@ $(BIN)/python:
 
 $(VENV)/.installed: requirements.txt | $(BIN)/python
 	@echo "Installing what requirements.txt names (once, a few minutes)"
-	@$(PIP) $(WHEELS) -r requirements.txt
+	@$(PIP) -r requirements.txt
 	@touch $@
 
 $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 	@echo "Installing what requirements-dev.txt names"
-	@$(PIP) $(WHEELS) -r requirements-dev.txt
+	@$(PIP) -r requirements-dev.txt
 	@touch $@
