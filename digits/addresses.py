@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 
@@ -20,6 +21,7 @@ FORWARDED = b"x-forwarded-for"
 OF_PROXIES = b"x-forwarded-"  # how all headers begin that tell what a proxy was asked
 IPV6_PREFIX = 64  # bits: a household or a server has at least so much
 KEPT = 4096
+HERE = ("localhost", "127.0.0.1", "::1")
 
 
 @lru_cache(KEPT)
@@ -68,6 +70,15 @@ def network_of(address: str) -> str:
 def network_of_request(request: HttpRequest) -> str:
     """Return the place that a request came from, as network_of."""
     return network_of(request.META.get("REMOTE_ADDR", ""))
+
+
+def is_confidential(url: str) -> bool:
+    """Return whether nobody on the way reads what is sent to a URL: by TLS, or on this machine."""
+    try:
+        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
+    except ValueError:
+        return False
+    return bool(host) and (scheme == "https" or (scheme == "http" and host in HERE))
 
 
 def as_sent(scope: dict[str, Any]) -> dict[str, Any]:

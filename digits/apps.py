@@ -1,5 +1,7 @@
+from importlib import import_module
+
 from django.apps import AppConfig
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db.models.signals import post_delete, post_migrate
 
@@ -9,8 +11,10 @@ class DigitsConfig(AppConfig):
     verbose_name = "Digits"
 
     def ready(self) -> None:
+        from allauth.mfa.signals import authenticator_used
+
         from digits import files, quotas
-        from digits.accounts import accounts, roles, sign_ins
+        from digits.accounts import accounts, roles, second_factor, sign_ins
         from digits.audit import guard, signals
         from digits.models import Batch, ModelVersion, Upload
         from digits.monitoring import tallies
@@ -24,6 +28,7 @@ class DigitsConfig(AppConfig):
         user_logged_in.connect(sign_ins.begin)
         user_logged_out.connect(sign_ins.end)
         user_login_failed.connect(accounts.count_wrong_password)
+        authenticator_used.connect(second_factor.note_use)
         signals.connect()
         for model in (Upload, Batch, ModelVersion):
             post_delete.connect(files.delete_files_of, sender=model)
@@ -32,7 +37,14 @@ class DigitsConfig(AppConfig):
             post_delete.connect(quotas.give_back, sender=charged)
 
 
-class DigitsAdminConfig(AdminConfig):
-    """Django's admin with an index of its own."""
+class DigitsAdminConfig(SimpleAdminConfig):
+    """Django's admin with an index of its own, and with no pages but those of digits.admin.
+
+    Those of allauth would show the secrets of second factors.
+    """
 
     default_site = "digits.admin_site.Site"
+
+    def ready(self) -> None:
+        super().ready()
+        import_module("digits.admin")

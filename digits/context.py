@@ -16,6 +16,8 @@ def version(request: HttpRequest) -> dict[str, Any]:
         "digits_version": digits.__version__,
         "source_url": settings.SOURCE_URL,
         "sign_up": settings.SIGN_UP,
+        "second_factor": settings.SECOND_FACTOR != "off",
+        "other_server": settings.OIDC_NAME if settings.OIDC_ISSUER else "",
     }
 
 

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.contrib.auth import SESSION_KEY, logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.views import redirect_to_login
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.clickjacking import XFrameOptionsMiddleware
@@ -20,8 +21,9 @@ from django.utils.decorators import sync_and_async_middleware
 from django_htmx.http import HttpResponseClientRedirect
 
 from digits import rates
-from digits.accounts import sign_ins
+from digits.accounts import second_factor, sign_ins
 from digits.accounts.owners import OwnedRequest, Owner
+from digits.accounts.permissions import Forbidden
 from digits.addresses import network_of
 from digits.audit.actors import acting, as_actor
 from digits.views import errors
@@ -184,7 +186,8 @@ class SignInFirst(LoginRequiredMiddleware):
         return super().handle_no_permission(request, view_func)
 
 
-SIGN_IN = ("login", "admin:login")
+SIGN_IN = ("login", "admin:login", "mfa_authenticate")
+CONFIRM = ("account_reauthenticate", "mfa_reauthenticate")
 SIGN_OUT = ("logout", "admin:logout")
 
 
@@ -207,9 +210,45 @@ def throttled(get_response: View) -> View:
         seconds = rates.FORMS.count(request.owner.sender)
         if name == "sign-up":
             seconds = max(seconds, rates.SIGN_UPS.count(place))
-        elif name in SIGN_IN:
+        elif name in (*SIGN_IN, *CONFIRM):
             seconds = max(seconds, rates.WRONG_PASSWORDS.look(place))
         return errors.too_many(request, seconds) if seconds else None
+
+    middleware.process_view = process_view  # type: ignore[attr-defined]  # Django looks for it
+    return middleware
+
+
+# Where staff may go that has no second factor yet and must have one.
+ON_THE_WAY = (
+    *(*SIGN_IN, *SIGN_OUT, *CONFIRM, "mfa_index", "mfa_activate_totp", "password"),
+    *("health-live", "health-ready", "favicon", "oidc-begin", "oidc-callback"),
+)
+
+
+def with_second_factor(get_response: View) -> View:
+    """Lead staff to the second factor that SECOND_FACTOR=staff asks for, before anything else.
+
+    A program with a token is not asked: a token is made by whoever had one.
+    """
+
+    def middleware(request: OwnedRequest) -> HttpResponseBase:
+        return get_response(request)
+
+    def process_view(
+        request: OwnedRequest, view: View, arguments: Any, words: Any
+    ) -> HttpResponseBase | None:
+        user = request.owner.user
+        name = request.resolver_match.view_name if request.resolver_match else ""
+        if user is None or name in ON_THE_WAY or "Authorization" in request.headers:
+            return None
+        if not second_factor.is_missing(request.session, user):
+            return None
+        if name.startswith("api:"):
+            return errors.forbidden(request, Forbidden("Staff needs a second factor here."))
+        leads_to = "mfa_reauthenticate" if second_factor.is_on(user) else "mfa_index"
+        if request.htmx:
+            return HttpResponseClientRedirect(resolve_url(leads_to))
+        return redirect_to_login(request.get_full_path(), resolve_url(leads_to))
 
     middleware.process_view = process_view  # type: ignore[attr-defined]  # Django looks for it
     return middleware

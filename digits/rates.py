@@ -48,6 +48,7 @@ BY_ADDRESS = Rate("requests", "API_ANONYMOUS_RATE")
 FORMS = Rate("forms", "FORM_RATE")
 SIGN_UPS = Rate("sign-ups", "SIGN_UP_RATE")
 WRONG_PASSWORDS = Rate("wrong-passwords", "WRONG_PASSWORD_RATE")
+WRONG_CODES = Rate("wrong-codes", "WRONG_CODE_RATE")
 
 
 def _count(key: str, times: int, seconds: int) -> int:

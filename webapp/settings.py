@@ -4,11 +4,12 @@ import logging
 import os
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from webapp.local import own_hosts, private_folder, redis_socket, secret_key
-from webapp.values import bounds, env, networks, number, rate
+from webapp.values import bounds, env, issuer, networks, number, one_of, rate
 from worker.reading.devices import ENGINES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -139,6 +140,10 @@ INSTALLED_APPS = [
     "django_htmx",
     "axes",
     "drf_spectacular",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
 ]
 MIDDLEWARE = [
     "digits.middleware.guarded",  # static files and redirects to HTTPS, too
@@ -156,6 +161,8 @@ MIDDLEWARE = [
     "digits.middleware.owner",
     "digits.middleware.throttled",
     "digits.middleware.SignInFirst",
+    "digits.middleware.with_second_factor",
+    "allauth.account.middleware.AccountMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 # For programs, whose requests have no cookies: see webapp.asgi.
@@ -232,6 +239,7 @@ AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code"]  # in what it logs and keeps
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "index"
 LOGOUT_REDIRECT_URL = "index"
@@ -250,6 +258,31 @@ AUTH_PASSWORD_VALIDATORS.append({"NAME": "digits.audit.signals.RecordedPasswords
 AUDIT_DAYS = number("AUDIT_DAYS", 0, 0, 36_500)
 
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="")
+
+# A second factor, with allauth's parts: see docs/decisions/second-factor.md
+SECOND_FACTOR = one_of("SECOND_FACTOR", ("off", "optional", "staff"), "optional")
+WRONG_CODE_RATE = (10, 3600)  # of one account, from wherever they come
+MFA_ADAPTER = "digits.accounts.adapters.SecondFactors"
+MFA_TOTP_TOLERANCE = 1  # steps of 30 seconds that a telephone's clock may be off
+MFA_FORMS = {
+    "authenticate": "digits.accounts.codes.SignInForm",
+    "reauthenticate": "digits.accounts.codes.ConfirmForm",
+    "activate_totp": "digits.accounts.codes.ActivateForm",
+}
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # no mail is sent, and no address is asked for
+ACCOUNT_ADAPTER = "digits.accounts.adapters.Accounts"
+ACCOUNT_EMAIL_VERIFICATION = SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_SIGNUP_FIELDS = ["username*"]
+ACCOUNT_RATE_LIMITS = False  # wrong codes and passwords are counted with all others
+
+# Signing in by another server, with OpenID Connect: see digits/accounts/oidc.py
+OIDC_ISSUER = issuer("OIDC_ISSUER")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", default="")
+OIDC_NAME = env.str("OIDC_NAME", default="") or urlsplit(OIDC_ISSUER).hostname or ""
+if bool(OIDC_ISSUER) != bool(OIDC_CLIENT_ID):
+    raise ImproperlyConfigured("expected OIDC_ISSUER and OIDC_CLIENT_ID to be set both or neither")
+SOCIALACCOUNT_ADAPTER = "digits.accounts.adapters.OtherServers"
 
 # The API: see digits/api/
 REST_FRAMEWORK = {

@@ -5,6 +5,8 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from digits.addresses import is_confidential
+
 env = environ.Env()
 SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 
@@ -21,6 +23,35 @@ def number(name: str, default: int, low: int, high: int) -> int:
             f'expected {name} to be a number from {low} to {high}, received "{text}"'
         )
     return int(text)
+
+
+def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
+    """Return one of some words from the environment.
+
+    Raises:
+        ImproperlyConfigured: it is another word.
+    """
+    text: str = env.str(name, default=default)
+    if text not in choices:
+        raise ImproperlyConfigured(
+            f'expected {name} to be one of {", ".join(choices)}, received "{text}"'
+        )
+    return text
+
+
+def issuer(name: str) -> str:
+    """Return the address of a server of OpenID Connect from the environment; "" where it has none.
+
+    Raises:
+        ImproperlyConfigured: it is no address, or others could read what is sent there.
+    """
+    text: str = env.str(name, default="")
+    if text and not is_confidential(text):
+        raise ImproperlyConfigured(
+            f"expected {name} to be an address with https:// (http:// on this machine alone), "
+            f'received "{text}"'
+        )
+    return text
 
 
 def rate(name: str, default: str) -> tuple[int, int]:

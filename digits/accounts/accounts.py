@@ -14,6 +14,8 @@ from digits.accounts.owners import VISITOR
 from digits.addresses import network_of_request
 from digits.models import Batch, Upload
 
+BACKEND = "django.contrib.auth.backends.ModelBackend"  # of whoever signs in without a password
+
 
 class LastAdmin(Exception):
     """The account is the only one that administers the site."""

@@ -18,6 +18,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from digits.accounts.permissions import Forbidden
 from digits.models import SignIn
 
 ROW, SEEN, BEGUN = "sign_in", "seen_at", "signed_in_at"  # of a session
@@ -38,6 +39,16 @@ def is_over(session: SessionBase) -> bool:
     begun = session.get(BEGUN)
     limit = settings.SESSION_DAYS * 86400
     return bool(limit and begun is not None and time.time() - begun > limit)
+
+
+def must_be_new(session: SessionBase, seconds: float) -> None:
+    """Do nothing where somebody signed in to a session less than so many seconds ago.
+
+    Raises:
+        Forbidden: it was longer ago.
+    """
+    if time.time() - session.get(BEGUN, 0) > seconds:
+        raise Forbidden("This needs a new sign-in: sign out, and sign in once more.")
 
 
 def begin(sender: type[User], request: HttpRequest, user: User, **_: Any) -> None:

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from typing import Any, cast
 
+from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
 from django.contrib.auth.models import Group, Permission, User
-from django.db.models import ManyToManyField, Model, Q, QuerySet
+from django.db.models import Exists, ManyToManyField, Model, OuterRef, Q, QuerySet
 from django.http import HttpRequest
 
+from digits.accounts import second_factor
 from digits.accounts.permissions import ROLES, TRUST, has
 from digits.admin.base import Cascades, YesOrNo
 from digits.learning import trust
@@ -33,10 +35,20 @@ class AccountAdmin(Cascades, UserAdmin):  # type: ignore[type-arg]  # it takes n
     An account with more, as a superuser's, is not theirs to change: they could set its password.
     """
 
-    list_display = ["username", "email", "is_staff", "is_superuser", "is_trusted", "last_login"]
+    list_display = [
+        *("username", "email", "is_staff", "is_superuser", "is_trusted", "has_second_factor"),
+        "last_login",
+    ]
     list_filter = ["is_staff", "is_superuser", "is_active", "groups", Trusted]
     list_select_related = ["trusted"]
-    actions = ["trust_them", "trust_them_no_more", "withdraw_corrections"]
+    actions = [
+        *("trust_them", "trust_them_no_more", "withdraw_corrections", "remove_second_factors"),
+    ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        secrets = Authenticator.objects.filter(user=OuterRef("pk"), type=second_factor.TOTP)
+        users: QuerySet[User] = super().get_queryset(request)
+        return users.annotate(with_code=Exists(secrets))
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         allowed = super().has_change_permission(request, obj)
@@ -82,6 +94,21 @@ class AccountAdmin(Cascades, UserAdmin):  # type: ignore[type-arg]  # it takes n
     @admin.display(description="trusted", boolean=True)
     def is_trusted(self, user: User) -> bool:
         return hasattr(user, "trusted")
+
+    @admin.display(description="second factor", boolean=True)
+    def has_second_factor(self, user: User) -> bool:
+        return bool(user.with_code)  # type: ignore[attr-defined]  # it is annotated
+
+    @admin.action(description="Remove their second factors", permissions=["change"])
+    def remove_second_factors(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        for user in users:
+            if not self.has_change_permission(request, user):
+                text, level = f"{user} has more rights than you may give.", messages.ERROR
+            elif second_factor.remove(user):
+                text, level = f"The second factor of {user} is removed.", messages.SUCCESS
+            else:
+                text, level = f"{user} has no second factor.", messages.INFO
+            self.message_user(request, text, level)
 
     @admin.action(description="Trust their corrections", permissions=["trust"])
     def trust_them(self, request: HttpRequest, users: QuerySet[User]) -> None:

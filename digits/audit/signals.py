@@ -3,6 +3,9 @@
 import logging
 from typing import Any
 
+from allauth.account.internal.flows.login import get_authentication_records
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_used
 from axes.signals import user_locked_out
 from django.conf import settings
 from django.contrib.auth import signals as auth
@@ -19,6 +22,11 @@ from digits.models.audit import Act
 
 logger = logging.getLogger(__name__)
 OF_ACCOUNTS = ("username", "is_active", "is_staff", "is_superuser")
+OF_FACTORS = {
+    (Authenticator.Type.TOTP, True): Act.SECOND_FACTOR_ON,
+    (Authenticator.Type.TOTP, False): Act.SECOND_FACTOR_OFF,
+    (Authenticator.Type.RECOVERY_CODES, True): Act.RECOVERY_CODES_MADE,
+}
 DELETED = {
     Upload: Act.UPLOAD_DELETED,
     Batch: Act.BATCH_DELETED,
@@ -55,14 +63,24 @@ def connect() -> None:
         post_save.connect(made, sender=model)
     for model in DELETED:
         post_delete.connect(deleted, sender=model)
+    post_save.connect(factor_made, sender=Authenticator)
+    post_delete.connect(factor_removed, sender=Authenticator)
+    authenticator_used.connect(factor_used)
     for through in (User.groups, User.user_permissions, Group.permissions):
         m2m_changed.connect(rights_changed, sender=through.through)
 
 
-def signed_in(sender: Any, user: User, **_: Any) -> None:
+def signed_in(sender: Any, user: User, request: HttpRequest, **_: Any) -> None:
     who = as_actor(user, actor().address)
-    record(Act.SIGNED_IN, by=who)
+    record(Act.SIGNED_IN, detail=_how(user, request), by=who)
     logger.info("%r signed in from %s", in_one_line(who.name, 150), who.address)
+
+
+def _how(user: User, request: HttpRequest) -> str:
+    """Return by what somebody signed in, where that is more than a password."""
+    used = {one["method"] for one in get_authentication_records(request, user)}
+    by_server = [f"by {settings.OIDC_NAME}"] if "socialaccount" in used else []
+    return " ".join([*by_server, *(["with a code"] if "mfa" in used else [])])
 
 
 def signed_out(sender: Any, user: User | None, **_: Any) -> None:
@@ -71,11 +89,15 @@ def signed_out(sender: Any, user: User | None, **_: Any) -> None:
 
 
 def failed(
-    sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any
+    sender: Any,
+    credentials: dict[str, Any],
+    request: HttpRequest | None = None,
+    detail: str = "",
+    **_: Any,
 ) -> None:
-    """Record a wrong name or password, but not while it is locked out: that is recorded."""
+    """Record a wrong name, password or code, but not while it is locked out: that is recorded."""
     if not getattr(request, "axes_locked_out", False):
-        _record_unknown(Act.SIGN_IN_FAILED, _unknown(credentials.get("username")))
+        _record_unknown(Act.SIGN_IN_FAILED, _unknown(credentials.get("username")), detail)
 
 
 def locked_out(sender: Any, username: str | None, **_: Any) -> None:
@@ -96,8 +118,8 @@ def _unknown(name: str | None) -> Actor:
     return Actor(None, in_one_line(name or "", 150), actor().address)
 
 
-def _record_unknown(act: Act, who: Actor) -> None:
-    record(act, by=who)
+def _record_unknown(act: Act, who: Actor, detail: str = "") -> None:
+    record(act, detail=detail, by=who)
     logger.warning("%s: %r from %s", act.label, who.name, who.address)
 
 
@@ -108,6 +130,24 @@ def made(instance: Model, created: bool, raw: bool = False, **_: Any) -> None:
 
 def deleted(instance: Model, **_: Any) -> None:
     record(DELETED[type(instance)], _named(instance), _told(instance))
+
+
+def factor_made(instance: Authenticator, created: bool, raw: bool = False, **_: Any) -> None:
+    act = OF_FACTORS.get((instance.type, True))
+    if created and act and not raw:
+        record(act, _named(instance.user))
+
+
+def factor_removed(instance: Authenticator, **_: Any) -> None:
+    act = OF_FACTORS.get((instance.type, False))
+    if act:
+        record(act, _named(instance.user))
+
+
+def factor_used(sender: Any, authenticator: Authenticator, user: User, **_: Any) -> None:
+    """Record that a recovery code was used: then there is one less, and perhaps no telephone."""
+    if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+        record(Act.RECOVERY_CODE_USED, _named(user), by=as_actor(user, actor().address))
 
 
 def account_changes(instance: User, raw: bool = False, update_fields: Any = None, **_: Any) -> None:

@@ -19,7 +19,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from digits.accounts import accounts, sign_ins, tokens
+from digits.accounts import accounts, second_factor, sign_ins, tokens
+from digits.accounts.adapters import CONFIRM_SECONDS
 from digits.accounts.owners import OwnedRequest, SignedInRequest
 from digits.accounts.permissions import ROLES
 from digits.formats import number_up_to
@@ -27,7 +28,6 @@ from digits.models import Upload
 
 COUNTED = 1000  # uploads of an account
 SHOWN = 50  # sign-ins of an account
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def _password(label: str, **attributes: str) -> forms.CharField:
@@ -75,13 +75,15 @@ class NameForm(forms.ModelForm):  # type: ignore[type-arg]  # it takes none at r
 
 
 class ConfirmForm(forms.Form):
-    """The password of an account, to confirm what cannot be undone."""
+    """The password of an account, if it has one, to confirm what cannot be undone."""
 
     password = _password("Password")
 
     def __init__(self, user: User, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.user = user
+        if not user.has_usable_password():
+            del self.fields["password"]
 
     def clean_password(self) -> str:
         return _check(self.user, self.cleaned_data["password"])
@@ -110,7 +112,7 @@ def sign_up(request: OwnedRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         user = form.save()
         messages.success(request, f"Welcome, {user}.")
-        login(request, user, backend=BACKEND)
+        login(request, user, backend=accounts.BACKEND)
         return redirect(_next(request))
     context = {"form": form, "next": _next(request)}
     status = 400 if form.errors else 200
@@ -147,6 +149,7 @@ def _account(request: SignedInRequest, status: int, **forms_of: Any) -> HttpResp
         "uploads": number_up_to(mine[: COUNTED + 1].count(), COUNTED),
         "roles": request.user.groups.filter(name__in=ROLES).order_by("name"),
         "tokens": request.user.tokens.count(),
+        "has_second_factor": second_factor.is_on(request.user),
         "sign_ins": sign_ins.of(request.user)[:SHOWN],
         "this_one": request.session.get(sign_ins.ROW),
     }
@@ -159,7 +162,7 @@ def _account(request: SignedInRequest, status: int, **forms_of: Any) -> HttpResp
 def sign_out_elsewhere(request: SignedInRequest) -> HttpResponse:
     """End all other sessions of the account, whose password is asked for."""
     form = ConfirmForm(request.user, request.POST)
-    if request.user.has_usable_password() and not form.is_valid():
+    if not form.is_valid():
         return _account(request, 400, end_form=form)
     sign_ins.end_others(request, request.user, form.data.get("password", ""))
     messages.success(request, "You are signed out everywhere but here.")
@@ -171,8 +174,10 @@ def sign_out_elsewhere(request: SignedInRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: SignedInRequest) -> HttpResponse:
     """Ask for the password, then delete the account with its uploads."""
-    form = ConfirmForm(request.user, request.POST or None)
-    if request.method == "POST" and form.is_valid():
+    if not request.user.has_usable_password():
+        sign_ins.must_be_new(request.session, CONFIRM_SECONDS)
+    form = ConfirmForm(request.user, request.POST if request.method == "POST" else None)
+    if form.is_valid():
         try:
             accounts.delete(request.user)
         except accounts.LastAdmin:

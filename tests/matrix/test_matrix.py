@@ -128,6 +128,8 @@ BODIES = {
         "new_password1": "another-password",
         "new_password2": "another-password",
     },
+    "POST /account/confirm/": {"password": PASSWORD},
+    "POST /account/second-factor/on/": {"code": "123456"},
     "POST /account/sign-out": {"password": PASSWORD},
     "POST /account/delete/": {"password": PASSWORD},
     "POST /account/tokens/": {"name": "new", "scopes": "read", "days": "30"},
