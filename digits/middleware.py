@@ -239,9 +239,9 @@ def with_second_factor(get_response: View) -> View:
     ) -> HttpResponseBase | None:
         user = request.owner.user
         name = request.resolver_match.view_name if request.resolver_match else ""
-        if user is None or name in ON_THE_WAY or "Authorization" in request.headers:
+        if user is None or not second_factor.is_missing(request.session, user):
             return None
-        if not second_factor.is_missing(request.session, user):
+        if name in ON_THE_WAY or "Authorization" in request.headers:
             return None
         if name.startswith("api:"):
             return errors.forbidden(request, Forbidden("Staff needs a second factor here."))

@@ -21,7 +21,7 @@ class Telephone:
     """The app, with the key that a page showed."""
 
     def __init__(self, page: str):
-        self.key = re.search(r'class="key">([A-Z2-7 ]+)<', page)[1].replace(" ", "")
+        self.key = re.search(r'class="app-key">([A-Z2-7 ]+)<', page)[1].replace(" ", "")
 
     def code(self, later: float = 0) -> str:
         """Return the code that it shows now, or so many seconds later."""

@@ -41,6 +41,7 @@ class Provider(ThreadingHTTPServer):
         self.key, self.signs_with = new_key(), None
         self.person = {"sub": "person-1", "preferred_username": "grace", "name": "Grace Hopper"}
         self.claims, self.told, self.discovered, self.asked = {}, {}, {}, []
+        self.algorithm = "RS256"
         self.refuses, self.has_id_token, self.codes, self.tokens = "", True, {}, {}
 
     def configuration(self) -> dict:
@@ -98,7 +99,8 @@ class Provider(ThreadingHTTPServer):
             "nonce": begun.get("nonce"),
         }
         said = {name: value for name, value in (truth | self.claims).items() if value is not None}
-        return jwt.encode(said, self.signs_with or self.key, "RS256", headers={"kid": "one"})
+        key = None if self.algorithm == "none" else self.signs_with or self.key
+        return jwt.encode(said, key, self.algorithm, headers={"kid": "one"})
 
 
 class Handler(BaseHTTPRequestHandler):

@@ -6,6 +6,7 @@ added here, and nowhere else.
 
 import json
 import re
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from playwright.sync_api import expect
 
 from benchmarks import scenes
 from tests.bulks import kaggle_csv
+from tests.codes import Telephone
 from tests.models import noisy_model
 from tests.pictures import in_lines, mnist_png, on_paper, png
 from tests.site import ADMIN_PASSWORD, Site, eventually
@@ -23,6 +25,8 @@ from worker.evaluation.judging import judge
 from worker.files.datasets import Dataset, load_mnist
 from worker.reading.engine import Engine
 
+CAREFUL = "a password of somebody careful"
+FACTOR = "/account/second-factor/"
 SEVEN = [(0.35, 0.3), (0.5, 0.29), (0.62, 0.3), (0.55, 0.5), (0.5, 0.65), (0.46, 0.8)]
 
 
@@ -52,12 +56,54 @@ def _ask_to_delete(page):
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def _show_the_key(page):
+    """Make an account, and go to where its second factor is switched on."""
+    page.context.clear_cookies()
+    page.goto("/accounts/signup/")
+    page.locator("#id_username").fill(name := f"careful-{secrets.token_hex(4)}")
+    for field in ("#id_password1", "#id_password2"):
+        page.locator(field).fill(CAREFUL)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_text(f"Welcome, {name}.")).to_be_visible()
+    page.goto("/account/second-factor/on/")
+    page.get_by_label("Password").fill(CAREFUL)
+    page.get_by_role("button", name="Go on").click()
+    expect(page.get_by_alt_text("QR code")).to_be_visible()
+    return name
+
+
+def _show_the_codes(page):
+    name = _show_the_key(page)
+    page.get_by_label("Code").fill(Telephone(page.content()).code())
+    page.get_by_role("button", name="Switch it on").click()
+    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    return name
+
+
+def _with_codes(path: str) -> Callable:
+    def go(page):
+        _show_the_codes(page)
+        page.goto(path)
+
+    return go
+
+
+def _ask_for_a_code(page):
+    name = _show_the_codes(page)
+    page.context.clear_cookies()
+    page.goto("/accounts/login/")
+    page.get_by_label("User name").fill(name)
+    page.get_by_label("Password").fill(CAREFUL)
+    page.locator("main").get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_label("Code")).to_be_visible()
+
+
 @dataclass(frozen=True)
 class Page:
     """One page to look at.
 
     path: its address; names in braces are those that `fill` returns.
-    by: "staff", or "visitor" for whoever is not signed in.
+    by: "staff", "visitor" for whoever is not signed in, or "new" for whoever makes an account.
     act: what is done on it first.
     ours: False for pages that another program draws, as Django's admin.
     """
@@ -98,6 +144,14 @@ PAGES = [
     Page("bulk-delete", "/batches/{batch}/delete"),
     Page("dashboard", "/dashboard/"),
     Page("account", "/account/"),
+    Page("second-factor", "/account/second-factor/"),
+    Page("confirm", "/account/second-factor/on/"),
+    Page("second-factor-key", "/accounts/signup/", by="new", act=_show_the_key),
+    Page("recovery-codes", "/accounts/signup/", by="new", act=_show_the_codes),
+    Page("second-factor-on", "/accounts/signup/", "new", _with_codes(FACTOR)),
+    Page("second-factor-off", "/accounts/signup/", "new", _with_codes(f"{FACTOR}off/")),
+    Page("new-recovery-codes", "/accounts/signup/", "new", _with_codes(f"{FACTOR}codes/new/")),
+    Page("code", "/accounts/signup/", by="new", act=_ask_for_a_code),
     Page("password", "/account/password/"),
     Page("delete-account", "/account/delete/"),
     Page("sign-up", "/accounts/signup/", by="visitor"),
@@ -208,13 +262,14 @@ def _send_bulk(visitor, mnist) -> int:
 
 
 def contexts(browser, site: Site, **options) -> dict:
-    """A browser session of staff and one of a visitor, by the names that pages use."""
-    found = {by: browser.new_context(base_url=site.url, **options) for by in ("staff", "visitor")}
+    """A browser session of staff and two of visitors, by the names that pages use."""
+    names = ("staff", "visitor", "new")
+    found = {by: browser.new_context(base_url=site.url, **options) for by in names}
     page = found["staff"].new_page()
     page.goto("/accounts/login/")
     page.get_by_label("User name").fill("admin")
     page.get_by_label("Password").fill(ADMIN_PASSWORD)
-    page.locator("main").get_by_role("button", name="Sign in").click()
+    page.locator("main").get_by_role("button", name="Sign in", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Read")
     page.close()
     return found

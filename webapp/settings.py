@@ -271,6 +271,7 @@ MFA_FORMS = {
 }
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # no mail is sent, and no address is asked for
 ACCOUNT_ADAPTER = "digits.accounts.adapters.Accounts"
+ACCOUNT_FORMS = {"reauthenticate": "digits.accounts.codes.PasswordForm"}
 ACCOUNT_EMAIL_VERIFICATION = SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SIGNUP_FIELDS = ["username*"]
 ACCOUNT_RATE_LIMITS = False  # wrong codes and passwords are counted with all others

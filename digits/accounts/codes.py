@@ -3,6 +3,7 @@
 from math import ceil
 from typing import Any
 
+from allauth.account.forms import ReauthenticateForm as ReauthenticateByPasswordForm
 from allauth.core import context
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, BaseAuthenticateForm, ReauthenticateForm
@@ -66,6 +67,16 @@ class SignInForm(OnceEach, AuthenticateForm):
 
 class ConfirmForm(OnceEach, ReauthenticateForm):
     """A code, before something that whoever finds an open browser must not do."""
+
+
+class PasswordForm(ReauthenticateByPasswordForm):
+    """The password, before the same; it is taken exactly, spaces and all."""
+
+    password = forms.CharField(
+        label="Password",
+        strip=False,
+        widget=forms.PasswordInput({"autocomplete": "current-password", "autofocus": True}),
+    )
 
 
 class ActivateForm(ActivateTOTPForm):

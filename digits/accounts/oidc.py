@@ -10,6 +10,7 @@ import logging
 import secrets
 from typing import Any
 
+import jwt
 from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.base.constants import AuthProcess
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
@@ -25,7 +26,23 @@ from digits.addresses import is_confidential
 logger = logging.getLogger(__name__)
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri")
 # What a server raises that does not answer, or not as the standard says.
-WRONG = (OAuth2Error, OSError, AttributeError, KeyError, TypeError, ValueError)
+WRONG = (
+    *(OAuth2Error, OSError, jwt.PyJWTError),
+    *(AttributeError, KeyError, TypeError, ValueError),
+)
+# What OpenID Connect has for signatures with a key that nobody shares.
+ALGORITHMS = (
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+)
 
 
 class Server(OpenIDConnectOAuth2Adapter):
@@ -49,6 +66,12 @@ class Server(OpenIDConnectOAuth2Adapter):
         return request.build_absolute_uri(reverse("oidc-callback"))
 
     def complete_login(self, request: HttpRequest, app: SocialApp, token: Any, **words: Any) -> Any:
+        id_token = words["response"].get("id_token")
+        if not id_token:
+            raise OAuth2Error("expected an ID token, received none")
+        algorithm = jwt.get_unverified_header(id_token)["alg"]
+        if algorithm not in ALGORITHMS:
+            raise OAuth2Error(f"expected a signature by one of {ALGORITHMS}, received {algorithm}")
         self.did_fetch_access_token = False  # allauth checks signatures of other tokens alone
         return super().complete_login(request, app, token, **words)
 
@@ -72,8 +95,6 @@ class Provider(OpenIDConnectProvider):
         return {}
 
     def sociallogin_from_response(self, request: HttpRequest, response: dict[str, Any]) -> Any:
-        if "id_token" not in response:
-            raise OAuth2Error("expected an ID token, received none")
         if response["userinfo"]["sub"] != response["id_token"]["sub"]:
             raise OAuth2Error("the ID token and the answer about its person are of two people")
         login = super().sociallogin_from_response(request, response)

@@ -226,6 +226,12 @@ def test_a_token_with_another_signature_is_refused(provider, client):
     assert refused(provider, client)
 
 
+@pytest.mark.parametrize(("algorithm", "key"), [("none", None), ("HS256", "x" * 32)])
+def test_a_token_without_a_signature_of_the_server_is_refused(provider, client, algorithm, key):
+    provider.algorithm, provider.signs_with = algorithm, key
+    assert refused(provider, client)
+
+
 def test_no_token_is_refused(provider, client):
     provider.has_id_token = False
     assert refused(provider, client)

@@ -50,6 +50,8 @@ def test_a_password_with_spaces_around_it_is_taken_by_each_form(client):
     old = {"old_password": " a long password "}
     new = {"new_password1": " another one! ", "new_password2": " another one! "}
     assert client.post("/account/password/", old | new).status_code == 302
+    assert client.post("/account/confirm/", {"password": "another one!"}).status_code == 400
+    assert client.post("/account/confirm/", {"password": " another one! "}).status_code == 302
     assert client.post("/account/delete/", {"password": "another one!"}).status_code == 400
     assert client.post("/account/delete/", {"password": " another one! "}).status_code == 302
     assert not User.objects.exists()

@@ -7,6 +7,7 @@ from io import StringIO
 
 import pytest
 from allauth.mfa.models import Authenticator
+from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -286,6 +287,39 @@ def test_new_recovery_codes_end_the_old_ones(ada):
         other = Client()
         give_password(other)
         assert other.post(CODE, {"code": code}).status_code == status
+
+
+def test_its_page_leads_to_signing_out_elsewhere(ada):
+    before = Client()
+    give_password(before)
+    client, _ = set_up()
+    page = client.get("/account/second-factor/").content.decode()
+    assert 'href="/account/#sign-ins-title"' in page
+    assert is_signed_in(before)
+    client.post("/account/sign-out", {"password": PASSWORD})
+    assert is_signed_in(client)
+    assert not is_signed_in(before)
+
+
+def test_a_new_password_leaves_it_on(ada):
+    set_up()
+    admin = Client()
+    admin.force_login(User.objects.create_superuser("root"))
+    fields = {"usable_password": "true", "password1": "another-one!", "password2": "another-one!"}
+    assert admin.post(f"/admin/auth/user/{ada.pk}/password/", fields).status_code == 302
+    client = Client()
+    answer = client.post("/accounts/login/", {"username": "ada", "password": "another-one!"})
+    assert answer.url == CODE
+
+
+def test_what_is_kept_of_wrong_tries_has_no_code(ada):
+    set_up()
+    client = Client()
+    give_password(client)
+    client.post(CODE, {"code": "1234 5670"})
+    (attempt,) = AccessAttempt.objects.all()
+    assert "code" in attempt.post_data
+    assert "1234" not in attempt.post_data
 
 
 def test_switching_it_on_and_off_asks_who_it_is(ada, monkeypatch):
