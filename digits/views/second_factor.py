@@ -13,7 +13,8 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import User
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.views import View
 from django.views.decorators.cache import never_cache
@@ -57,6 +58,11 @@ class SwitchOn(Refusing, ActivateTOTPView):
     """Show the secret as a QR code, and take the first code that the app makes of it."""
 
     template_name = "digits/second_factor_on.html"
+
+    def dispatch(self, request: HttpRequest, *arguments: Any, **words: Any) -> HttpResponseBase:
+        if second_factor.is_on(cast(User, request.user)):  # the button was pressed twice, perhaps
+            return redirect("mfa_index")
+        return cast(HttpResponseBase, super().dispatch(request, *arguments, **words))
 
     def form_valid(self, form: Form) -> HttpResponse:
         answer: HttpResponse = super().form_valid(form)

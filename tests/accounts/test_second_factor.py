@@ -372,6 +372,12 @@ def test_a_wrong_first_code_switches_nothing_on(ada):
     assert Authenticator.objects.count() == 0
 
 
+def test_whoever_presses_the_button_twice_does_not_switch_it_off(ada):
+    client, telephone = set_up()
+    assert client.post(ON, {"code": telephone.code()}).url == "/account/second-factor/"
+    assert second_factor.is_on(ada)
+
+
 def test_all_of_it_is_in_the_audit_trail(ada):
     client, _ = set_up()
     client.post("/account/second-factor/codes/new/")
