@@ -53,6 +53,13 @@ def test_csv_and_idx_have_the_same_readings_in_any_order_of_their_parts(engine, 
     assert all(len(item.probabilities) == 10 for item in table)
 
 
+def test_blank_lines_that_the_plan_took_are_no_error_of_a_part(engine, mnist):
+    *most, last = kaggle_csv(mnist, 300).splitlines(keepends=True)
+    items = read_all(engine, b"".join([*most, b"\n" * 10_200, last]))
+    assert len(items) == 300
+    assert not any(item.error for item in items)
+
+
 def test_images_of_a_zip_are_read_the_whole_way(engine, mnist):
     files = {"b/seven.png": mnist_png(mnist, 0), "photo.png": png(on_paper(mnist.images[1]))}
     files |= {"text.png": b"words", "blank.png": png(on_paper(mnist.images[1], ink=230))}
