@@ -100,15 +100,17 @@ def test_redis_may_stop_and_come_back(own_site, mnist, seven):
     (redis,) = site.processes("valkey-server")
     supervisor = site.process.pid
     os.kill(supervisor, signal.SIGSTOP)  # else it starts Redis again at once
-    os.kill(redis, signal.SIGKILL)
-    page = visitor.send(seven, "down-0.png")
-    assert page.status_code == 200
-    assert "Waiting for a worker" in page.text
-    ready = requests.get(f"{site.url}/health/ready", timeout=10)
-    assert ready.status_code == 503
-    assert "redis" in ready.json()["failing"]
-    assert classify_later(site, seven) == 504
-    os.kill(supervisor, signal.SIGCONT)
+    try:
+        os.kill(redis, signal.SIGKILL)
+        page = visitor.send(seven, "down-0.png")
+        assert page.status_code == 200
+        assert "Waiting for a worker" in page.text
+        ready = requests.get(f"{site.url}/health/ready", timeout=10)
+        assert ready.status_code == 503
+        assert "redis" in ready.json()["failing"]
+        assert classify_later(site, seven) == 504
+    finally:
+        os.kill(supervisor, signal.SIGCONT)
     eventually(lambda: finished(site, "down") == 1, 30)
     restart_redis_while_idle(site)
     assert classify(site, mnist_png(mnist, 1)) == (200, "Predicted number for input image: 2")
