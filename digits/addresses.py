@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.http import url_has_allowed_host_and_scheme
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -79,6 +80,11 @@ def is_confidential(url: str) -> bool:
     except ValueError:
         return False
     return bool(host) and (scheme == "https" or (scheme == "http" and host in HERE))
+
+
+def is_of_this_site(request: HttpRequest, url: str | None) -> bool:
+    """Return whether a URL that came with a request leads to this site and no other."""
+    return bool(url_has_allowed_host_and_scheme(url, {request.get_host()}, request.is_secure()))
 
 
 def as_sent(scope: dict[str, Any]) -> dict[str, Any]:

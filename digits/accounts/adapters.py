@@ -16,10 +16,10 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from digits.accounts import sign_ins
 from digits.accounts.accounts import BACKEND
+from digits.addresses import is_of_this_site
 
 CONFIRM_SECONDS = 600.0  # so new a sign-in is as good as a password
 
@@ -41,9 +41,7 @@ class Accounts(DefaultAccountAdapter):
         return _back_to_sign_in(request, "This account is closed.")
 
     def is_safe_url(self, url: str | None) -> bool:
-        request: HttpRequest = context.request
-        host, secure = request.get_host(), request.is_secure()
-        return bool(url_has_allowed_host_and_scheme(url, {host}, secure))
+        return is_of_this_site(context.request, url)
 
     def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
         """Ask for a code where the account has a second factor, else for the password."""

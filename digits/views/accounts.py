@@ -15,7 +15,6 @@ from django.shortcuts import redirect, render
 from django.template.defaultfilters import pluralize
 from django.urls import reverse, reverse_lazy
 from django.utils.decorators import method_decorator
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -23,6 +22,7 @@ from digits.accounts import accounts, second_factor, sign_ins, tokens
 from digits.accounts.adapters import CONFIRM_SECONDS
 from digits.accounts.owners import OwnedRequest, SignedInRequest
 from digits.accounts.permissions import ROLES
+from digits.addresses import is_of_this_site
 from digits.formats import number_up_to
 from digits.models import Upload
 
@@ -122,8 +122,7 @@ def sign_up(request: OwnedRequest) -> HttpResponse:
 def _next(request: OwnedRequest) -> str:
     """Return the address to go to after signing up, which is always on this site."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
-    return wanted if safe else reverse(settings.LOGIN_REDIRECT_URL)
+    return wanted if is_of_this_site(request, wanted) else reverse(settings.LOGIN_REDIRECT_URL)
 
 
 @never_cache

@@ -8,12 +8,12 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from digits.accounts import second_factor
 from digits.accounts.owners import OwnedRequest
+from digits.addresses import is_of_this_site
 
 
 class SignIn(auth.LoginView):
@@ -70,5 +70,4 @@ def come_back(request: OwnedRequest) -> HttpResponse:
 
 def _next(request: OwnedRequest) -> str:
     wanted = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(wanted, {request.get_host()}, request.is_secure())
-    return wanted if safe else ""
+    return wanted if is_of_this_site(request, wanted) else ""
