@@ -16,7 +16,6 @@ NO_DISK = (errno.EIO, errno.EROFS, errno.EACCES, errno.EPERM)
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 DISK_FULL = "53100"  # PostgreSQL's code
 # Of SQLite, whose errors have no code here.
-FULL_WORDS = ("disk is full",)
 DISK_WORDS = ("disk I/O error", "readonly database", "unable to open database file")
 
 
@@ -92,7 +91,7 @@ def _of_the_system(error: BaseException) -> Shortage | None:
 
 def _of_the_disk_of_the_database(error: BaseException) -> Shortage | None:
     text = str(error)
-    if getattr(error, "sqlstate", None) == DISK_FULL or any(word in text for word in FULL_WORDS):
+    if getattr(error, "sqlstate", None) == DISK_FULL or "disk is full" in text:
         return FULL
     if connection.vendor == "sqlite" and any(word in text for word in DISK_WORDS):
         return FAILING

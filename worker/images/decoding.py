@@ -170,10 +170,10 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
 def _check_size(kind: str, width: int, height: int, max_pixels: int) -> None:
     if width < 1 or height < 1:
         raise ImageError("The image has no pixels.")
-    known = OF_PILLOW.get(kind)  # some JPEGs are of a kind of their own, MPO
-    most = max_pixels / known.weight if known else max_pixels
+    known = OF_PILLOW.get(kind, OF_PILLOW["JPEG"])  # some JPEGs are of a kind of their own, MPO
+    most = max_pixels / known.weight
     if width * height > most:
-        of_kind = f" for {known.name}" if known and known.weight > 1 else ""
+        of_kind = f" for {known.name}" if known.weight > 1 else ""
         raise ImageError(
             f"The image is too large: {width} x {height} pixels are"
             f" {width * height / 1e6:.0f} megapixels, and {most / 1e6:.0f} are the limit{of_kind}."

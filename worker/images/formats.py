@@ -33,7 +33,7 @@ FORMATS = (
     ImageFormat("HEIF", "HEIC", (".heic", ".heif"), weight=1.2),
 )
 OF_PILLOW = {one.pillow: one for one in FORMATS}
-PILLOW_NAMES = tuple(one.pillow for one in FORMATS)
+PILLOW_NAMES = tuple(OF_PILLOW)
 *_others, _last = (one.name for one in FORMATS)
 NAMES = f"{', '.join(_others)} or {_last}"
 # What a file field of a page accepts.

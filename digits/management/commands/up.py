@@ -20,12 +20,12 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from digits.addresses import HERE
 from digits.connections import SOCKET, STOP_SECONDS
 from digits.management import restarts
 from digits.supervisor import CannotRun, Service, Supervisor
 
 BACKLOG = 2048  # connections that wait while the web server starts again
-LOCAL = ("127.0.0.1", "localhost", "::1")
 LATER = 3.0  # seconds after which what nobody waits for is started
 READ_SECONDS = 30.0  # for the batch that a worker has begun, or for the try of a version
 
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         while not _answers("/health/live"):
             time.sleep(0.2)
         self.log(f"open {address()} ; the admin is at {address()}admin/")
-        if settings.HOST not in LOCAL:
+        if settings.HOST not in HERE:
             names = ", ".join(dict.fromkeys(settings.ALLOWED_HOSTS))
             self.log(f"answers to {names}; add other names with ALLOWED_HOSTS")
         while not _answers("/health/ready"):
