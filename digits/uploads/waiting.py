@@ -22,7 +22,10 @@ LONGEST_WAIT = 30
 BRIEF_WAIT = 0.3
 LOOK_SECONDS = 1.0  # between two looks at the database
 LOOK_SECONDS_WITHOUT_REDIS = 0.2
-KNOWN = 10_000  # uploads that ended last: whoever comes to wait for them may have come late
+# The uploads that ended last are known, with their answers, for whoever comes late to wait for them:
+# some milliseconds late, as an upload is queued in the same request.
+KNOWN_SECONDS = 5.0
+KNOWN = 1000
 # Whoever waits holds a thread: beyond a brief wait, half of them stay free for everything else.
 _long_waits = threading.BoundedSemaphore(max(1, settings.WEB_THREADS // 2))
 
@@ -75,7 +78,7 @@ class _Waits:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._by_upload: dict[int, list[_Wait]] = {}
-        self._ended: OrderedDict[int, dict[str, Any]] = OrderedDict()
+        self._ended: OrderedDict[int, tuple[float, dict[str, Any]]] = OrderedDict()  # and when
         self.listener = Listener(FINISHED, self.on_finished, self.wake_all)
 
     def add(self, pk: int, wait: _Wait) -> None:
@@ -84,7 +87,7 @@ class _Waits:
         with self._lock:
             self._by_upload.setdefault(pk, []).append(wait)
             if pk in self._ended:
-                wait.ended = self._ended[pk]
+                _, wait.ended = self._ended[pk]
                 wait.wake()
 
     def remove(self, pk: int, wait: _Wait) -> None:
@@ -96,16 +99,25 @@ class _Waits:
 
     def on_finished(self, told: list[list[Any]]) -> None:
         """Wake those who wait for these uploads, each with its fields ANSWER."""
-        woken = []
+        woken, now = [], time.monotonic()
         with self._lock:
             for pk, *values in told:
-                ended = self._ended[pk] = dict(zip(ANSWER, values, strict=True))
+                ended = dict(zip(ANSWER, values, strict=True))
+                self._ended[pk] = now, ended
+                self._ended.move_to_end(pk)
                 for wait in self._by_upload.get(pk, ()):
                     wait.ended = ended
                     woken.append(wait)
-            while len(self._ended) > KNOWN:
-                self._ended.popitem(last=False)
+            self._forget(now - KNOWN_SECONDS)
         _wake(woken)
+
+    def _forget(self, before: float) -> None:
+        """Let go of answers from before a time, and of the oldest where they are too many."""
+        while self._ended:
+            at, _ = next(iter(self._ended.values()))
+            if at >= before and len(self._ended) <= KNOWN:
+                break
+            self._ended.popitem(last=False)
 
     def wake_all(self) -> None:
         """Let everybody look at the database: notifications may have been missed."""

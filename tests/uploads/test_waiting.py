@@ -67,6 +67,21 @@ def test_waiting_for_an_upload_that_is_deleted_meanwhile_says_so(redis):
         hold_until_finished(upload, 5)
 
 
+def test_answers_are_known_to_late_requests_only_for_some_seconds(monkeypatch):
+    clock = 1000.0
+    monkeypatch.setattr(waiting.time, "monotonic", lambda: clock)
+    waits, late = waiting._Waits(), waiting._Wait()
+    waits.listener.start = lambda: None  # what it would hear is told here
+    for pk in range(waiting.KNOWN + 5):
+        waits.on_finished([[pk, "done", str(pk), ""]])
+    assert list(waits._ended) == list(range(5, waiting.KNOWN + 5))
+    waits.add(5, late)
+    assert late.ended == {"status": "done", "reading": "5", "error": ""}
+    clock += waiting.KNOWN_SECONDS + 0.1
+    waits.on_finished([[9999, "done", "1", ""]])
+    assert list(waits._ended) == [9999]
+
+
 def test_half_of_the_threads_wait_long_and_the_others_briefly(redis, settings):
     upload = make_upload()
     settled = threading.Barrier(settings.WEB_THREADS)
