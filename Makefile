@@ -35,7 +35,7 @@ fuzz: $(VENV)/.installed-dev
 
 # The same guided by coverage, for so many seconds a reader.
 SECONDS ?= 3600
-READERS ?= png jpeg webp gif bmp tiff heic csv idx labels gzip zip datasets forms model
+READERS ?= images csv idx labels gzip zip datasets forms model
 
 fuzz-coverage: $(VENV)/.installed-dev
 	@set -e; for reader in $(READERS); do \

@@ -1,5 +1,7 @@
 """Look for inputs that run new lines of Python: python -m tests.fuzz.guided READER SECONDS.
 
+The reader "images" reads files of all its formats, as they come to one function.
+
 Atheris, a fuzzer guided by coverage, changes files with our mutations and with its own. It stops at
 the first fault, and writes the input to var/fuzz/. What it keeps of the comparisons it saw grows by
 up to 10 MB a second, so a process is ended after a round, and the next goes on with the corpus. It
@@ -49,13 +51,14 @@ def run(reader: str, seconds: int, seed: int) -> None:
         from tests.fuzz.child import FAULT, outcome
         from tests.fuzz.corpus import corpus
         from tests.fuzz.mutations import mutated
-        from tests.fuzz.readers import READERS
-    files = [one for one in corpus(reader) if len(one) < LONGEST]
+        from tests.fuzz.readers import IMAGES, READERS
+    kinds = IMAGES if reader == "images" else (reader,)
+    files = [one for kind in kinds for one in corpus(kind) if len(one) < LONGEST]
     for data in files:  # all is loaded, which takes longer than an input may
-        outcome(reader, data)
+        outcome(kinds[0], data)
 
     def read(data: bytes) -> None:
-        what, fault = outcome(reader, data)
+        what, fault = outcome(kinds[0], data)
         if what == FAULT:
             raise AssertionError(fault)
 
@@ -63,7 +66,7 @@ def run(reader: str, seconds: int, seed: int) -> None:
         rng = random.Random(seed)
         if rng.random() > OURS:
             return atheris.Mutate(data, most)
-        return mutated(data, rng.choice(files), rng, is_text=READERS[reader].is_text)[:most]
+        return mutated(data, rng.choice(files), rng, is_text=READERS[kinds[0]].is_text)[:most]
 
     words = [
         *(sys.argv[0], str(_seeds(reader, files)), f"-max_total_time={seconds}", f"-seed={seed}"),
