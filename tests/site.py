@@ -115,6 +115,8 @@ class Shell:
 class Site:
     """An installation on a folder; `with Site(folder) as site` starts and ends it."""
 
+    python = sys.executable
+
     def __init__(self, data_dir: Path, **settings):
         data_dir.mkdir(exist_ok=True)
         self.data_dir = data_dir
@@ -151,7 +153,7 @@ class Site:
         """Start it, and wait until it can read; within so many seconds where they are promised."""
         with open(self.log_path, "a") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up"],
+                [self.python, "manage.py", "up"],
                 cwd=ROOT,
                 env=environment(**self.settings),
                 stdout=log,

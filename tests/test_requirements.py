@@ -74,6 +74,12 @@ def unmet(wanted: list[Requirement], there: dict[str, Requirement]) -> list[str]
     ]
 
 
+def installed_names(name: str) -> list[str]:
+    """The packages of a compiled file that this machine's Python installs."""
+    found = pins(compiled(name)).items()
+    return [one for one, pin in found if pin.marker is None or pin.marker.evaluate()]
+
+
 def needs(name: str, extras: set[str]) -> list[Requirement]:
     """What an installed package asks for on this machine, with some of its extras."""
     found = [Requirement(line) for line in metadata.requires(name) or []]
@@ -110,12 +116,7 @@ def test_what_is_not_pinned_is_found():
 def test_what_those_need_is_pinned_too(name):
     there = pins(compiled("requirements")) | pins(compiled(name))
     extras = {canonicalize_name(one.name): one.extras for one in asked(name)}
-    installed = [
-        pin
-        for pin in pins(compiled(name))
-        if there[pin].marker is None or there[pin].marker.evaluate()
-    ]
-    wanted = [one for pin in installed for one in needs(pin, extras.get(pin, set()))]
+    wanted = [one for pin in installed_names(name) for one in needs(pin, extras.get(pin, set()))]
     assert len(wanted) > 50
     assert unmet(wanted, there) == []
 
