@@ -22,8 +22,8 @@ LONGEST_WAIT = 30
 BRIEF_WAIT = 0.3
 LOOK_SECONDS = 1.0  # between two looks at the database
 LOOK_SECONDS_WITHOUT_REDIS = 0.2
-# The uploads that ended last are known, with their answers, for whoever comes late to wait for them:
-# some milliseconds late, as an upload is queued in the same request.
+# The uploads that ended last are known, with their answers, for whoever comes late to wait, by
+# some milliseconds, as an upload is queued in the same request.
 KNOWN_SECONDS = 5.0
 KNOWN = 1000
 # Whoever waits holds a thread: beyond a brief wait, half of them stay free for everything else.

@@ -29,8 +29,8 @@ class Command(BaseCommand):
         )
         server.load()
         gc.freeze()
-        # What requests leave in cycles is freed early: at (20_000, 20, 20) the process grew by 7 MB in
-        # 6,000 uploads, and did not give it back.
+        # What requests leave in cycles is freed early. At (20_000, 20, 20) the process grew by 7 MB
+        # in 6,000 uploads, and did not give it back.
         gc.set_threshold(2_000, 20, 10)
         _allow_open_files(settings.MAX_CONNECTIONS + FILES)
         connections.Server(server).run(connections.inherited())
