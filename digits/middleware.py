@@ -12,7 +12,12 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.db import DatabaseError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponsePermanentRedirect,
+)
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
 from django.middleware.security import SecurityMiddleware
@@ -96,6 +101,21 @@ def _address(request: HttpRequest) -> str:
     return address
 
 
+class Slash(CommonMiddleware):
+    """Serves what is sent to an address without its last slash as if it had it.
+
+    Django redirects such requests with 301, after which clients ask for the page with GET: what
+    they sent was gone, and they were answered with 200. GET goes on to be redirected.
+    """
+
+    def process_request(self, request: HttpRequest) -> HttpResponsePermanentRedirect | None:
+        refused = super().process_request(request)
+        if request.method not in ("GET", "HEAD") and self.should_redirect_with_slash(request):
+            request.path += "/"
+            request.path_info += "/"
+        return refused
+
+
 def by_https(get_response: View) -> View:
     """Refuse what programs send by HTTP to a site with HTTPS.
 
@@ -126,7 +146,7 @@ def for_programs(get_response: View) -> View:
     A request belongs to nobody, until a token says whose it is. Of Django's own middleware it takes
     what looks at headers only, so that in an event loop none of it needs a thread.
     """
-    security, common = SecurityMiddleware(get_response), CommonMiddleware(get_response)
+    security, common = SecurityMiddleware(get_response), Slash(get_response)
     frames = XFrameOptionsMiddleware(get_response)
 
     def before(request: OwnedRequest) -> HttpResponseBase | None:

@@ -27,6 +27,7 @@ from digits.views import (
 urlpatterns = [
     # Programs come often, and addresses are tried in this order.
     path("mnist/classify", program.classify, name="mnist-classify"),
+    path("mnist/classify/", program.classify),
     path("api/", include("digits.api.urls")),
     path("", start.index, name="index"),
     path("favicon.ico", site.favicon, name="favicon"),

@@ -25,7 +25,7 @@ from digits.middleware import CONTENT_SECURITY_POLICY  # isort: skip
 from webapp.programs import Programs, Scope, Send, ShortWay  # isort: skip
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-IN_LOOP = ("/mnist/classify",)
+IN_LOOP = ("/mnist/classify", "/mnist/classify/")
 IN_MEMORY = 512 * 1024  # a larger body lies in a file meanwhile
 ROOM_FOR_FORM = 1024 * 1024
 CHUNK = 64 * 1024
@@ -80,16 +80,17 @@ class Application:
 
 
 def limit_of(path: str) -> int:
-    """Return how many bytes the body of a request to this path may have."""
+    """Return how many bytes the body of a request to this path may have, its last slash or not."""
     uploads, batches = settings.MAX_UPLOAD_BYTES, settings.MAX_BATCH_BYTES
+    in_base64 = uploads * 4 // 3
     largest = {
-        "/": max(uploads, batches),
-        "/mnist/classify": uploads,
-        "/api/v1/uploads/": uploads,
-        "/batches/": batches,
-        "/api/v1/batches/": batches,
+        "": max(uploads, batches),
+        "/mnist/classify": in_base64,
+        "/api/v1/uploads": in_base64,
+        "/batches": batches,
+        "/api/v1/batches": batches,
     }
-    return largest.get(path, 0) + ROOM_FOR_FORM
+    return largest.get(path.removesuffix("/"), 0) + ROOM_FOR_FORM
 
 
 async def read_body(scope: Scope, receive: Receive, body: BinaryIO) -> bool:

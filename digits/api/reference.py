@@ -124,7 +124,7 @@ def problem() -> str:
 
 
 def _operation(method: str, path: str, one: Schema, base: str) -> Operation:
-    ((media, content),) = one.get("requestBody", {}).get("content", {"": {}}).items()
+    media, content = _first_body(one)
     answers = [_answer(status, own) for status, own in one["responses"].items()]
     parameters = [_parameter(own) for own in one.get("parameters", [])]
     return Operation(
@@ -141,6 +141,12 @@ def _operation(method: str, path: str, one: Schema, base: str) -> Operation:
         problems=[own for own in answers if own.status >= "400"],
         curl=_curl(method.upper(), path, one, base),
     )
+
+
+def _first_body(one: Schema) -> tuple[str, Schema]:
+    """Return the media type that is shown of those in which a request may come; "": it has none."""
+    bodies: Schema = one.get("requestBody", {}).get("content", {"": {}})
+    return next(iter(bodies.items()))
 
 
 def _parameter(one: Schema) -> Field:
@@ -219,7 +225,8 @@ def _resolved(own: Schema) -> Schema:
 def _curl(method: str, path: str, one: Schema, base: str) -> str:
     """Return a command for the operation, with the required fields, or else the first, as body."""
     words = ['--header "Authorization: Bearer $TOKEN"']
-    for media, content in one.get("requestBody", {}).get("content", {}).items():
+    media, content = _first_body(one)
+    if content:
         words += _curl_body(media, content["schema"])
     if method not in ("GET", "POST") or (method == "POST" and len(words) == 1):
         words.insert(0, f"--request {method}")

@@ -68,9 +68,10 @@ def test_a_bad_file_is_refused_in_the_words_of_the_site(api, settings, data, rea
 
 
 def test_an_upload_without_a_file_and_one_that_is_no_form_are_refused(api):
-    body = problem(api.post(UPLOADS, {}, format="multipart"), 400)
-    assert body["errors"] == [{"field": "file", "message": "Choose an image first."}]
-    assert "json" in problem(api.post(UPLOADS, {"file": "x"}, format="json"), 415)["detail"]
+    (error,) = problem(api.post(UPLOADS, {}, format="multipart"), 400)["errors"]
+    assert error["field"] == "file"
+    assert "no image in what was sent" in error["message"]
+    assert "text/plain" in problem(api.post(UPLOADS, "x", content_type="text/plain"), 415)["detail"]
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,7 @@ CHOSEN = {"_selected_action": "{upload}", "action": "delete_selected", "post": "
 BODIES = {
     "POST /": {"file": "FILE"},
     "POST /mnist/classify": {"file": "FILE"},
+    "POST /mnist/classify/": {"file": "FILE"},
     "POST /examples/": {"example": "digit"},
     "POST /batches/": {"file": "CSV"},
     "POST /uploads/delete": {"upload": "{upload}", "sure": "yes"},

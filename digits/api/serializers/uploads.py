@@ -146,6 +146,12 @@ class UploadFileSerializer(serializers.Serializer):
     file = serializers.FileField(help_text=formats.NAMES)
 
 
+class UploadDataSerializer(serializers.Serializer):
+    file = serializers.CharField(
+        help_text=f"a data: URL, such as data:image/png;base64,iVBORw0...: {formats.NAMES}"
+    )
+
+
 class CorrectionSerializer(serializers.Serializer):
     """Either the true label of a digit, or the confirmation that it was read right."""
 

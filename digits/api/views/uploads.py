@@ -7,18 +7,23 @@ from django.db.models import Prefetch
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from digits.accounts.permissions import DELETE_UPLOADS
 from digits.api.errors import refuse
+from digits.api.parsers import OF_IMAGES, image_of
 from digits.api.queries import TopQuery, UploadQuery, UploadsQuery, checked
 from digits.api.retries import IDEMPOTENCY_KEY, once
 from digits.api.schema import LOCATION, problems
-from digits.api.serializers.uploads import UploadFileSerializer, UploadSerializer
+from digits.api.serializers.uploads import (
+    UploadDataSerializer,
+    UploadFileSerializer,
+    UploadSerializer,
+)
 from digits.forms import UploadForm
 from digits.models import Digit, Upload
 from digits.models.uploads import Source, UploadQuerySet
@@ -48,7 +53,7 @@ class WithDigits(generics.GenericAPIView):
 
 
 class Uploads(WithDigits, generics.ListAPIView):
-    parser_classes = [MultiPartParser]
+    parser_classes = OF_IMAGES
 
     def filter_queryset(self, queryset: UploadQuerySet) -> UploadQuerySet:
         query = checked(UploadsQuery, self.request)
@@ -69,7 +74,10 @@ class Uploads(WithDigits, generics.ListAPIView):
         operation_id="create_upload",
         summary="Send an image",
         parameters=[UploadQuery, IDEMPOTENCY_KEY, LOCATION],
-        request={"multipart/form-data": UploadFileSerializer},
+        request={
+            "multipart/form-data": UploadFileSerializer,
+            "application/json": UploadDataSerializer,
+        },
         responses={201: UploadSerializer, 202: UploadSerializer} | problems(409, 422),
     )
     def post(self, request: Request) -> Response:
@@ -77,9 +85,11 @@ class Uploads(WithDigits, generics.ListAPIView):
 
         Either way Location says where it is. An image that cannot be read has the status failed,
         and its error says why.
+
+        Instead of a form, the body may be the image itself, with a Content-Type such as image/png.
         """
         query = checked(UploadQuery, request)
-        form = UploadForm(None, request.FILES)
+        form = UploadForm(None, MultiValueDict({"file": [image_of(request)]}))
         if not form.is_valid():
             refuse(form)
         upload = _made(request, form)
