@@ -230,6 +230,7 @@ class Visitor:
     def __init__(self, site: Site, sign_in: bool):
         self.site = site
         self.session = requests.Session()
+        self.csrf_cookie = f"digits-{site.port}-csrf"
         if sign_in:
             login = f"{site.url}/accounts/login/"
             self.session.get(login, timeout=40)
@@ -237,7 +238,7 @@ class Visitor:
 
     def send(self, data: bytes, name: str = "digit.png", to: str = "/") -> requests.Response:
         """Send a file through a page's form; the answer is the page it leads to."""
-        if "csrftoken" not in self.session.cookies:
+        if self.csrf_cookie not in self.session.cookies:
             self.session.get(self.site.url, timeout=40)
         return self._post(self.site.url + to, {}, files={"file": (name, data)})
 
@@ -246,10 +247,15 @@ class Visitor:
 
     def post(self, path: str, **fields) -> requests.Response:
         """Send a form without a file, as a button does."""
-        if "csrftoken" not in self.session.cookies:
+        if self.csrf_cookie not in self.session.cookies:
             self.get("/")
         return self._post(self.site.url + path, fields)
 
+    @property
+    def token(self) -> dict[str, str]:
+        """The field with which a form of this visitor is taken, once a page was seen."""
+        return {"csrfmiddlewaretoken": self.session.cookies[self.csrf_cookie]}
+
     def _post(self, url: str, fields: dict, **options) -> requests.Response:
-        fields = fields | {"csrfmiddlewaretoken": self.session.cookies["csrftoken"]}
+        fields = fields | self.token
         return self.session.post(url, data=fields, timeout=40, **options)

@@ -273,7 +273,7 @@ def test_with_https_people_are_redirected_there(settings, monkeypatch, path):
 
 @pytest.mark.parametrize("path", [UPLOADS, CLASSIFY, "/api/v1/models/", f"{UPLOADS}1/"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-@pytest.mark.parametrize("headers", [{}, {"cookie": "csrftoken=x"}])
+@pytest.mark.parametrize("headers", [{}, {"cookie": "digits-8000-csrf=x"}])
 def test_with_https_programs_are_refused_by_http(settings, monkeypatch, path, method, headers):
     settings.SECURE_SSL_REDIRECT = True
     site = fresh_site(monkeypatch)
@@ -320,7 +320,7 @@ def test_the_api_answers_without_cookies_as_with_all_middleware(
 def test_a_request_with_cookies_gets_the_middleware_of_pages():
     environ = {"PATH_INFO": UPLOADS}
     assert wsgi.is_of_program(environ)
-    assert not wsgi.is_of_program({**environ, "HTTP_COOKIE": "sessionid=1"})
+    assert not wsgi.is_of_program({**environ, "HTTP_COOKIE": "digits-8000-session=1"})
     assert not wsgi.is_of_program({"PATH_INFO": "/uploads/"})
 
 

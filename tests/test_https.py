@@ -57,9 +57,9 @@ def told(tmp_path_factory) -> dict:
 
 def test_cookies_are_of_this_host_and_by_https_alone(told):
     assert told["cookies"] == {
-        "__Host-csrftoken": [True, "/", "", "Lax", ""],
-        "__Host-sessionid": [True, "/", "", "Lax", True],
-        "__Host-messages": [True, "/", "", "Lax", True],
+        "__Host-digits-8000-csrf": [True, "/", "", "Lax", ""],
+        "__Host-digits-8000-session": [True, "/", "", "Lax", True],
+        "__Host-digits-8000-messages": [True, "/", "", "Lax", True],
     }
 
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from webapp.local import own_hosts, private_folder, redis_socket, secret_key
-from webapp.values import bounds, env, issuer, networks, number, one_of, rate
+from webapp.values import bounds, env, issuer, networks, number, one_of, rate, word
 from worker.reading.devices import ENGINES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -18,6 +18,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = private_folder(Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve())
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = number("PORT", 8000, 1, 65535)
+SITE_NAME = word("SITE_NAME", str(PORT))
 REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{redis_socket(DATA_DIR)}"
 EMBEDDED_REDIS = not env.str("REDIS_URL", default="")
 
@@ -38,10 +39,16 @@ SESSION_DAYS = number("SESSION_DAYS", 30, 0, 365)  # NIST SP 800-63B, at its low
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 # Programs are not redirected, but refused: see digits.middleware.by_https.
 SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/v1/", r"^mnist/classify"]
-if HTTPS:
-    # Browsers take a cookie of such a name from this very host alone, and by HTTPS alone.
-    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
-    MESSAGE_STORAGE = "webapp.cookies.Messages"
+# Browsers send the cookies of a host to all sites there, whatever their ports: each has its names.
+# They take a cookie whose name begins so from this very host alone, and by HTTPS alone.
+_begin = f"{'__Host-' if HTTPS else ''}digits-{SITE_NAME}"
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_begin}-session", f"{_begin}-csrf"
+MESSAGES_COOKIE_NAME = f"{_begin}-messages"
+MESSAGE_STORAGE = "webapp.cookies.Messages"
+# What the first two were called before: see webapp.cookies.Sessions.
+EARLIER_COOKIE_NAMES = (
+    ("__Host-sessionid", "__Host-csrftoken") if HTTPS else ("sessionid", "csrftoken")
+)
 # With HTTPS a proxy is before the site: on this machine, or in a network of its own.
 NEAR = "127.0.0.0/8,::1,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,fc00::/7"
 TRUSTED_PROXIES = networks("TRUSTED_PROXIES", NEAR if HTTPS else "")
@@ -150,7 +157,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "digits.middleware.by_https",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "webapp.cookies.Sessions",
     "digits.middleware.Slash",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -1,5 +1,6 @@
 """Values of settings, as the environment gives them: read, checked, and refused with a reason."""
 
+import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import environ
@@ -35,6 +36,20 @@ def one_of(name: str, choices: tuple[str, ...], default: str) -> str:
     if text not in choices:
         raise ImproperlyConfigured(
             f'expected {name} to be one of {", ".join(choices)}, received "{text}"'
+        )
+    return text
+
+
+def word(name: str, default: str) -> str:
+    """Return a word of letters, digits, - and _ from the environment.
+
+    Raises:
+        ImproperlyConfigured: it is no such word.
+    """
+    text: str = env.str(name, default="") or default
+    if not re.fullmatch("[A-Za-z0-9_-]{1,60}", text):
+        raise ImproperlyConfigured(
+            f'expected {name} to be letters, digits, - and _, 60 at most, received "{text}"'
         )
     return text
 

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
 
@@ -15,20 +16,21 @@ def ada():
     return User.objects.create_user(**FIELDS)
 
 
-def signed_in(**cookies: str) -> Client:
+def signed_in(session: str = "") -> Client:
     client = Client()
-    client.cookies.load(cookies)
+    if session:
+        client.cookies[settings.SESSION_COOKIE_NAME] = session
     assert client.post("/accounts/login/", FIELDS).status_code == 302
     return client
 
 
 def key(client: Client) -> str:
-    return client.cookies["sessionid"].value
+    return client.cookies[settings.SESSION_COOKIE_NAME].value
 
 
 def is_signed_in(session: str) -> bool:
     client = Client()
-    client.cookies["sessionid"] = session
+    client.cookies[settings.SESSION_COOKIE_NAME] = session
     return client.get("/account/").status_code == 200
 
 
@@ -36,14 +38,14 @@ def test_a_session_has_a_long_random_name_that_scripts_do_not_see(ada):
     first, second = signed_in(), signed_in()
     assert key(first) != key(second)
     assert re.fullmatch("[a-z0-9]{32}", key(first))  # 165 bits
-    cookie = first.cookies["sessionid"]
+    cookie = first.cookies[settings.SESSION_COOKIE_NAME]
     assert (cookie["httponly"], cookie["samesite"]) == (True, "Lax")
     assert key(first) not in first.get("/account/").content.decode()
 
 
 def test_signing_in_begins_a_new_session_and_ends_the_one_before(ada):
     before = key(signed_in())
-    again = signed_in(sessionid=before)
+    again = signed_in(before)
     assert key(again) != before
     assert is_signed_in(key(again))
     assert not is_signed_in(before)
@@ -51,7 +53,7 @@ def test_signing_in_begins_a_new_session_and_ends_the_one_before(ada):
 
 def test_a_name_that_somebody_else_chose_is_not_taken_over(ada):
     chosen = "a" * 32
-    assert key(signed_in(sessionid=chosen)) != chosen
+    assert key(signed_in(chosen)) != chosen
     assert not is_signed_in(chosen)
 
 

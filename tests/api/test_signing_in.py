@@ -1,6 +1,7 @@
 """Who may use the API, and sees what."""
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client
 from rest_framework.test import APIClient
@@ -69,7 +70,7 @@ def test_a_browser_session_uses_the_api_with_the_sites_csrf_token(ann, seven):
     assert client.get(UPLOADS).status_code == 200
     assert "CSRF" in problem(send(client, seven), 403)["detail"]
     client.get("/")
-    token = {"X-CSRFToken": client.cookies["csrftoken"].value}
+    token = {"X-CSRFToken": client.cookies[settings.CSRF_COOKIE_NAME].value}
     assert send(client, seven, headers=token).status_code == 202
     assert Upload.objects.get().user == ann
 
@@ -77,7 +78,7 @@ def test_a_browser_session_uses_the_api_with_the_sites_csrf_token(ann, seven):
 def test_a_visitor_sees_in_the_api_what_the_browser_session_sent(seven):
     client = APIClient(enforce_csrf_checks=True)
     client.get("/")
-    token = {"X-CSRFToken": client.cookies["csrftoken"].value}
+    token = {"X-CSRFToken": client.cookies[settings.CSRF_COOKIE_NAME].value}
     place = send(client, seven, headers=token)["Location"]
     assert client.get(place).status_code == 200
     assert len(client.get(UPLOADS).json()["results"]) == 1

@@ -12,6 +12,7 @@ from functools import cached_property
 from http.cookies import SimpleCookie
 from pathlib import Path
 
+from django.conf import settings
 from django.db import transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
@@ -91,7 +92,7 @@ class Sender:
             session.update(self.session)
             session.save()
         if self.has_csrf:
-            client.cookies["csrftoken"] = SECRET
+            client.cookies[settings.CSRF_COOKIE_NAME] = SECRET
             client.defaults["HTTP_X_CSRFTOKEN"] = SECRET
         return client
 

@@ -78,7 +78,7 @@ def test_a_large_file_its_folders_and_then_the_row_are_synced_before_the_answer(
     visitor.get("/")
     with Traced(own_site, tmp_path / "trace") as traced:
         data = noisy_page(mnist)
-        token = {"csrfmiddlewaretoken": visitor.session.cookies["csrftoken"]}
+        token = visitor.token
         answer = visitor.session.post(
             own_site.url, data=token, files={"file": data}, allow_redirects=False, timeout=40
         )

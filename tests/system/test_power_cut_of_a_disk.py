@@ -74,7 +74,7 @@ class Senders:
     def _send(self, sender: int):
         visitor, number = self.site.visitor(), 0
         visitor.get("/")
-        token = {"csrfmiddlewaretoken": visitor.session.cookies["csrftoken"]}
+        token = visitor.token
         while not self._is_over.is_set():
             number += 1
             name = f"cut-{sender}-{number}.png"

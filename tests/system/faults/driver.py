@@ -163,13 +163,13 @@ class Sender:
 
     token: dict[str, str]
     cookies: dict[str, str]
+    form: dict[str, str]  # the field with which the session's forms are taken
 
     def request(self, way: str, name: str) -> tuple[str, dict]:
         """Return where an upload goes, and what its request has beside the file."""
         if way == "classify":
             return "/mnist/classify", {}
         if way == "form":
-            fields = {"csrfmiddlewaretoken": self.cookies["csrftoken"]}
-            return "/", {"cookies": self.cookies, "data": fields}
+            return "/", {"cookies": self.cookies, "data": self.form}
         key = {"Idempotency-Key": name} if way == "key" else {}
         return "/api/v1/uploads/", {"headers": self.token | key}

@@ -56,7 +56,7 @@ class Scene:
         self.table = kaggle_csv(dataset, ROWS, labels=True)
         self.truth = dataset.labels[:ROWS].tolist()
         visitor.send(mnist_png(dataset, 0))
-        self.sender = Sender(self.token_of("driver"), dict(visitor.session.cookies))
+        self.sender = Sender(self.token_of("driver"), dict(visitor.session.cookies), visitor.token)
         small = [(number, mnist_png(dataset, number)) for number in range(SMALL)]
         large = [(number, noisy_page(dataset, number)) for number in range(LARGE)]
         for number, data in [*small, *large]:
