@@ -3,12 +3,16 @@
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import FrameType
 
 from digits.signs import PIPE, SIGN
@@ -23,6 +27,10 @@ HASTY_SECONDS = 1.0  # for each stage, once it was told to stop twice
 STUCK_SECONDS = 30.0  # and a few for the next start: a stuck process is replaced within a minute
 # Whatever native code ends writes to the log where it was.
 OF_ALL = {"PYTHONFAULTHANDLER": "1"}
+LAST_LINES = 100  # of a service's log, among which the reason of its end is
+LONGEST_REASON = 300
+LINE_SIZE = 8192
+AN_ERROR = re.compile(r"(?i)\b(\w*error|\w*exception|fatal|refuse[sd]?|cannot|failed)\b")
 START_SECONDS = 300.0  # for one that takes over from another: it may convert a model first
 
 
@@ -41,6 +49,7 @@ class Service:
     signs: how many processes of it give signs of life (see digits.signs) once it does its work; 0:
         none, and nobody watches it.
     overlaps: another may run beside it, so that one takes over from the other.
+    log: the file that it writes its log to; None: its log is what it writes to stderr.
     """
 
     name: str
@@ -52,10 +61,14 @@ class Service:
     delay: float = 0.0
     signs: int = 0
     overlaps: bool = False
+    log: Path | None = None
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     pause: float = 0.0
     start_at: float = 0.0
+    deaths: int = 0  # one soon after the other
+    _heard: "_Heard | None" = None
+    _log_began: int = 0  # bytes of the log that are of earlier processes
     _pipe: int | None = None
     _silent: dict[int, float] = field(default_factory=dict)  # seconds since a process's last sign
     _looked_at: float = 0.0
@@ -65,6 +78,10 @@ class Service:
         self._silent.clear()
         environment, pass_fds = self.environment, self.pass_fds
         self._close_pipe()
+        with contextlib.suppress(OSError):
+            self._log_began = self.log.stat().st_size if self.log else 0
+        # Only what died before is listened to: whoever writes to a pipe depends on its reader.
+        self._heard = _Heard() if self.deaths and self.log is None else None
         if self.signs:
             self._pipe, theirs = os.pipe()
             os.set_blocking(self._pipe, False)
@@ -77,12 +94,28 @@ class Service:
                 env=os.environ | OF_ALL | environment,
                 pass_fds=pass_fds,
                 stdin=subprocess.DEVNULL,
+                stderr=self._heard.writing if self._heard else None,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which ends all
                 preexec_fn=die_with_parent,
             )
         finally:
             if self.signs:
                 os.close(theirs)
+            if self._heard:
+                self._heard.begin()
+
+    def why(self) -> str:
+        """Return the reason of its end from its log, once it has ended; empty: none is known."""
+        lines: Iterable[str] = ()
+        if self._heard:
+            lines = self._heard.lines()
+        elif self.log:
+            with contextlib.suppress(OSError), open(self.log, "rb") as file:
+                file.seek(max(self._log_began, file.seek(0, os.SEEK_END) - LAST_LINES * 200))
+                lines = file.read().decode(errors="replace").splitlines()
+        said = [line.strip() for line in lines if line.strip()]
+        errors = [line for line in said if AN_ERROR.search(line)]
+        return (errors or said or [""])[-1][:LONGEST_REASON]
 
     def _close_pipe(self) -> None:
         if self._pipe is not None:
@@ -147,6 +180,33 @@ class Service:
 
     def has_ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
+
+
+class _Heard:
+    """Passes on what a process writes to stderr, and keeps its last lines."""
+
+    def __init__(self) -> None:
+        self._reading, self.writing = os.pipe()
+        self._kept: deque[bytes] = deque(maxlen=LAST_LINES)
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+
+    def begin(self) -> None:
+        """Listen until nobody has `writing` any more; this process closes it."""
+        os.close(self.writing)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        with open(self._reading, "rb") as source:
+            while line := source.readline(LINE_SIZE):
+                self._kept.append(line)
+                with contextlib.suppress(OSError, ValueError):  # as on a full disk
+                    sys.stderr.buffer.write(line)
+                    sys.stderr.buffer.flush()
+
+    def lines(self) -> list[str]:
+        """Return the last lines, once the process has ended."""
+        self._thread.join(POLL_SECONDS)  # a child that outlives it may hold the pipe
+        return [line.decode(errors="replace") for line in list(self._kept)]
 
 
 class Supervisor:
@@ -228,8 +288,12 @@ class Supervisor:
             raise CannotRun(f"{service.name} refuses to start; its last line above says why")
         lived_long = now - service.started > LONG_LIFE
         service.pause = 1 if lived_long else min(max(1, service.pause * 2), LONGEST_PAUSE)
+        service.deaths = 1 if lived_long else service.deaths + 1
+        why = service.why() if service.deaths > 1 else ""
         service.start_at, service.process = now + service.pause, None
         self.log(f"{service.name} ended ({reason(code)}); it starts again in {service.pause:.0f} s")
+        if why:
+            self.log(f"{service.name} has ended {service.deaths} times; its log says why: {why}")
 
     def _kill_stuck(self, service: Service) -> None:
         """Kill the processes of a service that give no signs of life; others take their place."""
@@ -265,7 +329,7 @@ class Supervisor:
             Why the old one goes on; empty if the new one took over.
         """
         old = self.services[place]
-        new = replace(old, process=None, pause=0.0, _pipe=None, _silent={})
+        new = replace(old, process=None, pause=0.0, deaths=0, _heard=None, _pipe=None, _silent={})
         new.start()
         error = self._wait_for(new)
         if error or self.stops:

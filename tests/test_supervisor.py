@@ -25,6 +25,13 @@ if kind == "fails at once":
     sys.exit(3)
 if kind == "crashes":
     os.kill(os.getpid(), signal.SIGSEGV)
+if kind == "says why":
+    print("about to begin", file=sys.stderr)
+    raise LookupError("expected a table, received none")
+if kind == "writes a log":
+    with open(sys.argv[3], "a") as log:
+        log.write("Failed opening the socket: it is in use\\nbye\\n")
+    sys.exit(1)
 if kind == "with a child" and os.fork() == 0:
     os.nice(1)
 while True:
@@ -149,6 +156,31 @@ def test_what_crashes_says_where(program, capfd):
     said = capfd.readouterr().err
     assert "Segmentation fault" in said
     assert f'"{service.command[1]}", line 11 in <module>' in said
+
+
+def test_what_dies_twice_has_its_reason_named_from_what_it_wrote(program, capfd):
+    bad = program("bad", "says why")
+    with supervised(program("one")) as ours:
+        ours.services.append(bad)
+        wanted = (
+            "bad has ended 2 times; its log says why: LookupError: expected a table, received none"
+        )
+        eventually(lambda: wanted in ours.lines, 20)
+        assert not any("ended 1 times" in line for line in ours.lines)
+        said = capfd.readouterr().err
+    assert said.count("about to begin") >= 2  # nothing is kept from the common log
+    assert said.count("LookupError: expected a table, received none") >= 2
+
+
+def test_what_dies_twice_has_its_reason_named_from_its_own_log(program, tmp_path):
+    path = tmp_path / "bad.log"
+    path.write_text("an error of an earlier start\n")
+    bad = program("bad", "writes a log", log=path)
+    bad.command.append(str(path))
+    with supervised(program("one")) as ours:
+        ours.services.append(bad)
+        wanted = "bad has ended 2 times; its log says why: Failed opening the socket: it is in use"
+        eventually(lambda: wanted in ours.lines, 20)
 
 
 def test_the_stages_end_one_after_the_other(program):

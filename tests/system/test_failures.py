@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import time
@@ -302,8 +303,27 @@ def test_a_damaged_file_of_redis_from_an_earlier_version_stops_no_start(tmp_path
     (folder / "dump.rdb").write_bytes(b"REDIS0011" + bytes(100))
     with Site(tmp_path / "data") as site:
         assert classify(site, seven)[0] == 200
+        (said,) = [line for line in site.log().splitlines() if "Redis starts empty" in line]
+        assert all(name in said for name in ("appendonlydir", "dump.rdb"))
         (redis,) = site.processes("valkey-server")
         os.kill(redis, signal.SIGKILL)
         eventually(lambda: site.processes("valkey-server").keys() - {redis})
         eventually(lambda: classify(site, seven)[0] == 200)
         assert [path.name for path in folder.iterdir()] == ["redis.log"]
+
+
+def test_a_redis_that_cannot_start_has_its_reason_named_and_is_tried_again(tmp_path, seven):
+    """The reason is in a log of its own, where nobody looks."""
+    site = Site(tmp_path / "data")
+    in_the_way = site.data_dir / "redis.sock"
+    in_the_way.mkdir()
+    try:
+        with pytest.raises(AssertionError, match="not within"):
+            site.start(within=15)
+        why = r"digits: redis has ended \d times; its log says why: .*Failed opening Unix socket"
+        eventually(lambda: re.search(why, site.log()))
+        in_the_way.rmdir()
+        eventually(site.is_ready, 90)
+        assert classify(site, seven)[0] == 200
+    finally:
+        site.stop()

@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import http.client
 import io
+import logging
 import os
 import shutil
 import socket
@@ -25,6 +26,7 @@ from digits.connections import SOCKET, STOP_SECONDS
 from digits.management import restarts
 from digits.supervisor import CannotRun, Service, Supervisor
 
+logger = logging.getLogger(__name__)
 BACKLOG = 2048  # connections that wait while the web server starts again
 LATER = 3.0  # seconds after which what nobody waits for is started
 READ_SECONDS = 30.0  # for the batch that a worker has begun, or for the try of a version
@@ -128,7 +130,13 @@ def embedded_redis() -> Service:
 
     folder = settings.DATA_DIR / "redis"
     folder.mkdir(exist_ok=True)
-    forget_what_was_kept(folder)
+    if forgotten := forget_what_was_kept(folder):
+        logger.warning(
+            "%s of an earlier version deleted from %s: Redis starts empty, and the database says"
+            " what waits",
+            ", ".join(forgotten),
+            folder,
+        )
     options = {
         "port": "0",
         "unixsocket": settings.REDIS_URL.removeprefix("unix://"),
@@ -142,19 +150,25 @@ def embedded_redis() -> Service:
         "set-proc-title": "no",
     }
     words = [word for name, value in options.items() for word in (f"--{name}", value)]
-    return Service("redis", [str(get_binary_path()), *words], stage=2, stop_seconds=3.0)
+    command = [str(get_binary_path()), *words]
+    return Service("redis", command, stage=2, stop_seconds=3.0, log=folder / options["logfile"])
 
 
-def forget_what_was_kept(folder: Path) -> None:
+def forget_what_was_kept(folder: Path) -> list[str]:
     """Delete the data of Redis that an earlier version kept: a damaged file would stop the start.
 
     The rows in the database say what waits.
+
+    Returns:
+        The names of what was deleted.
     """
-    for path in folder.iterdir():
+    kept = [path for path in folder.iterdir() if path.is_dir() or path.suffix in (".aof", ".rdb")]
+    for path in kept:
         if path.is_dir():
             shutil.rmtree(path)
-        elif path.suffix in (".aof", ".rdb"):
+        else:
             path.unlink()
+    return [path.name for path in kept]
 
 
 def prepare() -> str:
