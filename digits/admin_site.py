@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm
 from django.contrib.auth.decorators import login_not_required
@@ -22,6 +23,7 @@ class Site(admin.AdminSite):
     site_header = "Digits"
     site_title = "Digits admin"
     index_title = "State of the system"
+    site_url = settings.URL_PREFIX
     login_form = AdminAuthenticationForm
     enable_nav_sidebar = False  # it leaves too little room to the lists, and moves them when loaded
 

@@ -1,9 +1,28 @@
 from importlib import import_module
+from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import SimpleAdminConfig
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.core import checks
 from django.db.models.signals import post_delete, post_migrate
+from django.urls import get_resolver
+
+
+def check_prefix(**_: Any) -> list[checks.CheckMessage]:
+    """Return an error where URL_PREFIX begins as an address of the site does.
+
+    A proxy that takes the prefix away could not be told from one that does not.
+    """
+    first = settings.URL_PREFIX.split("/")[1]
+    patterns = [pattern.pattern for pattern in get_resolver().url_patterns]
+    patterns += [pattern.pattern for pattern in get_resolver("digits.urls").url_patterns]
+    taken = {str(pattern).split("/")[0] for pattern in patterns} | {"static"}
+    if not first or first not in taken:
+        return []
+    message = f"URL_PREFIX may not begin with /{first}/, as addresses of the site do"
+    return [checks.Error(message, id="digits.E001")]
 
 
 class DigitsConfig(AppConfig):
@@ -11,6 +30,7 @@ class DigitsConfig(AppConfig):
     verbose_name = "Digits"
 
     def ready(self) -> None:
+        checks.register(check_prefix)
         from allauth.mfa.signals import authenticator_used
 
         from digits import files, quotas

@@ -130,7 +130,7 @@ def by_https(get_response: View) -> View:
 
 def _without_https(request: HttpRequest) -> HttpResponse | None:
     is_wrong = settings.SECURE_SSL_REDIRECT and not request.is_secure()
-    if not (is_wrong and request.path.startswith(OF_PROGRAMS)):
+    if not (is_wrong and request.path_info.startswith(OF_PROGRAMS)):
         return None
     return HttpResponse(
         "Send this by HTTPS. A token that came with it was readable on the way: make another.\n",

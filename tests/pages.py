@@ -203,7 +203,7 @@ def fill(site: Site, folder: Path) -> dict[str, int]:
         admin.post(f"/uploads/{numbers[name]}/again", version=2)
     digits = re.findall(r'id="digit-(\d+)"', admin.get(f"/uploads/{numbers['page']}/").text)
     for digit, label in zip(digits, ("1", "0", "10"), strict=False):
-        admin.post(f"/digits/{digit}/label", label=label)
+        admin.post(f"/digit/{digit}/label", label=label)
     _correct_as_a_stranger(site, mnist)
     return numbers
 
@@ -213,7 +213,7 @@ def _correct_as_a_stranger(site: Site, mnist):
     other = site.visitor()
     number = _send(other, png(on_paper(mnist.images[1])), "a stranger's.png")
     digit = re.search(r'id="digit-(\d+)"', other.get(f"/uploads/{number}/").text)[1]
-    other.post(f"/digits/{digit}/label", label="3")
+    other.post(f"/digit/{digit}/label", label="3")
 
 
 def _pictures(mnist) -> dict[str, bytes]:

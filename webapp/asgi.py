@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponsePermanentRedirect
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
@@ -52,7 +52,7 @@ class Application:
         if scope["type"] != "http":
             await self.pages(scope, receive, send)  # type: ignore[arg-type]  # its own types
             return
-        scope = addresses.as_sent(scope)
+        scope = addresses.as_sent(below_prefix(scope))
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             body = cast(BinaryIO, file)  # it reads and writes as one
             try:
@@ -62,7 +62,10 @@ class Application:
                 await self._refuse(refused, send)
 
     async def _answer(self, scope: Scope, body: BinaryIO, send: Send) -> None:
-        if scope["path"] in IN_LOOP:
+        if not scope["path"]:
+            response = HttpResponsePermanentRedirect(settings.URL_PREFIX, preserve_request=True)
+            await self.programs.send_response(response, send)
+        elif scope["path"] in IN_LOOP:
             if not await self.short_way.answer(scope, body, send):
                 learning = self.short_way.learning(scope, send)
                 await self.programs.answer(made_plain(scope, body), body, learning)
@@ -77,6 +80,19 @@ class Application:
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
         response.headers["X-Content-Type-Options"] = "nosniff"
         await self.programs.send_response(response, send)
+
+
+def below_prefix(scope: Scope) -> Scope:
+    """Return the scope of a request with its path below URL_PREFIX.
+
+    A proxy may pass the path on as it came, or without the prefix. What is asked for has the path
+    "" where it is the prefix without its last slash.
+    """
+    prefix, path = settings.URL_PREFIX[:-1], scope.get("path", "")
+    if not prefix or not (path == prefix or path.startswith(f"{prefix}/")):
+        return scope
+    below = path.removeprefix(prefix)
+    return scope | {"path": below, "raw_path": below.encode()}
 
 
 def limit_of(path: str) -> int:

@@ -5,11 +5,15 @@ from django.contrib.messages.storage.cookie import CookieStorage
 from django.contrib.messages.storage.fallback import FallbackStorage
 from django.contrib.messages.storage.session import SessionStorage
 from django.contrib.sessions.middleware import SessionMiddleware
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 
 
 class MessagesCookie(CookieStorage):
     cookie_name: str = settings.MESSAGES_COOKIE_NAME
+
+    def _update_cookie(self, encoded_data: str, response: HttpResponseBase) -> None:
+        super()._update_cookie(encoded_data, response)  # type: ignore[misc]  # the stubs lack it
+        response.cookies[self.cookie_name]["path"] = settings.SESSION_COOKIE_PATH
 
 
 class Messages(FallbackStorage):

@@ -37,7 +37,8 @@ class Programs(ASGIHandler):
 
     async def answer(self, scope: Scope, body: BinaryIO, send: Send) -> None:
         """Answer a request whose body is here; its views see to their connections themselves."""
-        request, refused = self.create_request(scope, body)
+        whole = f"{settings.FORCE_SCRIPT_NAME or ''}{scope['path']}"  # as Django's handler has it
+        request, refused = self.create_request(scope | {"path": whole}, body)
         response = await self.run_get_response(request) if request is not None else refused
         assert response is not None, "Django makes a request or else an answer"  # noqa: S101
         await self.send_response(response, send)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from webapp.local import own_hosts, private_folder, redis_socket, secret_key
-from webapp.values import bounds, env, issuer, networks, number, one_of, rate, word
+from webapp.values import bounds, env, issuer, networks, number, one_of, prefix, rate, word
 from worker.reading.devices import ENGINES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -18,6 +19,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = private_folder(Path(env.str("DATA_DIR", default=str(BASE_DIR / "var"))).resolve())
 HOST = env.str("HOST", default="127.0.0.1")
 PORT = number("PORT", 8000, 1, 65535)
+URL_PREFIX = prefix("URL_PREFIX")
 SITE_NAME = word("SITE_NAME", str(PORT))
 REDIS_URL = env.str("REDIS_URL", default="") or f"unix://{redis_socket(DATA_DIR)}"
 EMBEDDED_REDIS = not env.str("REDIS_URL", default="")
@@ -38,10 +40,15 @@ SESSION_IDLE_MINUTES = number("SESSION_IDLE_MINUTES", 20160, 0, 525600)
 SESSION_DAYS = number("SESSION_DAYS", 30, 0, 365)  # NIST SP 800-63B, at its lowest level
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 # Programs are not redirected, but refused: see digits.middleware.by_https.
-SECURE_REDIRECT_EXEMPT = [r"^health/", r"^api/v1/", r"^mnist/classify"]
+SECURE_REDIRECT_EXEMPT = [
+    f"^{re.escape(URL_PREFIX[1:])}{path}" for path in ("health/", "api/v1/", "mnist/classify")
+]
 # Browsers send the cookies of a host to all sites there, whatever their ports: each has its names.
-# They take a cookie whose name begins so from this very host alone, and by HTTPS alone.
-_begin = f"{'__Host-' if HTTPS else ''}digits-{SITE_NAME}"
+# They take a cookie whose name begins so by HTTPS alone, and with __Host- from this very host alone
+# and for all of its paths.
+_guard = ("__Host-" if URL_PREFIX == "/" else "__Secure-") if HTTPS else ""
+_begin = f"{_guard}digits-{SITE_NAME}"
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = URL_PREFIX
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{_begin}-session", f"{_begin}-csrf"
 MESSAGES_COOKIE_NAME = f"{_begin}-messages"
 MESSAGE_STORAGE = "webapp.cookies.Messages"
@@ -174,6 +181,7 @@ MIDDLEWARE = [
 ]
 # For programs, whose requests have no cookies: see webapp.asgi.
 PROGRAM_MIDDLEWARE = ["digits.middleware.for_programs"]
+FORCE_SCRIPT_NAME = URL_PREFIX.rstrip("/") or None
 ROOT_URLCONF = "webapp.urls"
 WSGI_APPLICATION = "webapp.wsgi.application"
 ASGI_APPLICATION = "webapp.asgi.application"
@@ -212,7 +220,7 @@ else:
 
 # Files
 MEDIA_ROOT = DATA_DIR / "media"
-STATIC_URL = "static/"
+STATIC_URL = f"{URL_PREFIX}static/"
 STATIC_ROOT = DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "digits.files.Files"},
@@ -322,6 +330,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "training-runs", "description": "Trainings of new models from corrections."},
     ],
     "VERSION": "1",
+    "SERVERS": [{"url": URL_PREFIX.rstrip("/")}] if FORCE_SCRIPT_NAME else [],
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
@@ -372,7 +381,8 @@ CELERY_BEAT_SCHEDULE = {
 
 def _not_health(record: logging.LogRecord) -> bool:
     """Return whether a log record is not about a request of a health check."""
-    return not getattr(getattr(record, "request", None), "path", "").startswith("/health/")
+    path: str = getattr(getattr(record, "request", None), "path_info", "")
+    return not path.startswith("/health/")
 
 
 LOGGING = {

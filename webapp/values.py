@@ -54,6 +54,20 @@ def word(name: str, default: str) -> str:
     return text
 
 
+def prefix(name: str) -> str:
+    """Return the path under which a site lies from the environment, with both slashes.
+
+    Raises:
+        ImproperlyConfigured: it is no such path.
+    """
+    text: str = env.str(name, default="") or "/"
+    if not re.fullmatch(r"/([A-Za-z0-9._~-]+/)*", text) or "/." in text:
+        raise ImproperlyConfigured(
+            f'expected {name} to be a path such as /digits/, with both slashes, received "{text}"'
+        )
+    return text
+
+
 def issuer(name: str) -> str:
     """Return the address of a server of OpenID Connect from the environment; "" where it has none.
 

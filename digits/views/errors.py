@@ -68,7 +68,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _is_for_programs(request: HttpRequest) -> bool:
-    return request.path.startswith("/api/")
+    return request.path_info.startswith("/api/")
 
 
 def _page(request: HttpRequest | None, status: int, title: str, message: str) -> HttpResponse:

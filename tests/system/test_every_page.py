@@ -13,7 +13,7 @@ from tests.site import Site
 MOST_BYTES = 150_000  # of a page without pictures that people sent
 FADED = """() => !document.getAnimations().some(one => one instanceof CSSTransition)"""
 WIDTH = 390  # pixels, as phones have
-PICTURES = re.compile(r"data:|blob:|.*(/preview|/digits/\d+\.png|/examples/\w+\.png)$")
+PICTURES = re.compile(r"data:|blob:|.*(/preview|/digit/\d+\.png|/examples/\w+\.png)$")
 # What moved without being asked to, as browsers measure it; 0.1 is called good.
 SHIFT = """() => new Promise((resolve) => {
     let sum = 0;

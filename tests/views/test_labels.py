@@ -31,7 +31,7 @@ def digit(upload):
 
 
 def send_label(client, digit, label, **options):
-    return client.post(f"/digits/{digit.pk}/label", {"label": label}, **options)
+    return client.post(f"/digit/{digit.pk}/label", {"label": label}, **options)
 
 
 def test_a_label_is_kept_with_who_gave_it(client, digit, ann):
@@ -90,13 +90,13 @@ def test_what_is_no_label_is_refused_with_what_was_expected(client, digit, label
 
 
 def test_a_form_without_a_label_is_refused(client, digit):
-    answer = client.post(f"/digits/{digit.pk}/label")
+    answer = client.post(f"/digit/{digit.pk}/label")
     assert answer.status_code == 400
     assert "received nothing" in answer.content.decode()
 
 
 def test_only_a_post_labels(client, digit):
-    assert client.get(f"/digits/{digit.pk}/label").status_code == 405
+    assert client.get(f"/digit/{digit.pk}/label").status_code == 405
 
 
 def test_nobody_labels_what_is_not_theirs_to_see(client, digit):

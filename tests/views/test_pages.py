@@ -144,10 +144,10 @@ def test_a_result_of_many_digits_takes_few_queries(
 def test_digit_pixels_are_a_png_that_browsers_keep(client, account, version):
     client.force_login(account)
     digit = make_reading(version, user=account).digits.get()
-    answer = client.get(f"/digits/{digit.pk}.png")
+    answer = client.get(f"/digit/{digit.pk}.png")
     assert answer.content.startswith(b"\x89PNG")
     assert "immutable" in answer["Cache-Control"]
-    assert Client().get(f"/digits/{digit.pk}.png").status_code == 404
+    assert Client().get(f"/digit/{digit.pk}.png").status_code == 404
 
 
 def test_an_original_is_only_ever_downloaded(client, account):

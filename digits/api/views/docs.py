@@ -2,6 +2,7 @@
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 from drf_spectacular.renderers import OpenApiJsonRenderer2, OpenApiYamlRenderer2
 from drf_spectacular.views import SpectacularAPIView
@@ -20,7 +21,7 @@ class Schema(SpectacularAPIView):
 
 @require_safe
 def docs(request: HttpRequest) -> HttpResponse:
-    base = request.build_absolute_uri("/")
+    base = request.build_absolute_uri(reverse("index"))
     context = {
         "base": base,
         "groups": reference.groups(base),

@@ -246,7 +246,7 @@ def only_one(path: Path) -> Iterator[None]:
 
 def address() -> str:
     host = _own_host()
-    return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{settings.PORT}/"
+    return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{settings.PORT}{settings.URL_PREFIX}"
 
 
 def _own_host() -> str:
