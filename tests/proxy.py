@@ -22,6 +22,7 @@ class Proxy(ThreadingHTTPServer):
     prefix: what lies elsewhere is answered with 404, and noted in `strays`.
     takes_away: the path is passed on without the prefix.
     tls: a folder for a certificate; None: plain HTTP.
+    host: what it says that it was asked for; empty: what it was asked for.
     """
 
     daemon_threads = True
@@ -31,6 +32,7 @@ class Proxy(ThreadingHTTPServer):
     ):
         super().__init__((HERE, 0), _Handler)
         self.upstream, self.prefix, self.takes_away = port, prefix, takes_away
+        self.host = ""
         self.strays: list[str] = []
         self.scheme = "https" if tls else "http"
         if tls:
@@ -73,6 +75,8 @@ class _Handler(BaseHTTPRequestHandler):
         client = self.client_address[0]
         headers["X-Forwarded-For"] = f"{came_by}, {client}" if came_by else client
         headers["X-Forwarded-Proto"] = self.server.scheme
+        if self.server.host:
+            headers["Host"] = self.server.host
         connection = http.client.HTTPConnection(HERE, self.server.upstream, timeout=60)
         try:
             connection.request(self.command, path, body, headers)

@@ -4,6 +4,10 @@
 import { sendImage, show } from "./sending.js";
 
 const READ_AFTER = 300; // milliseconds after the pen was lifted
+// Milliseconds for which a pen counts as near after its last event. Pens that do not hover tell
+// nothing between two strokes of a number, which follow each other within a second; and whoever
+// puts the pen away for a finger takes longer.
+const PEN_NEAR = 1500;
 const UNITS = 640; // the drawing area's width in the units of its points
 
 class Drawing {
@@ -15,6 +19,8 @@ class Drawing {
     this.strokes = [];
     this.sent = ""; // the number of the upload that this drawing is so far
     this.sending = null;
+    this.penSeen = -Infinity;
+    this.isRefused = false; // for now: the page is too old
     this.drawn = 0; // how many drawings were begun before
     this.reading = document.getElementById("reading");
     this.empty = this.reading.cloneNode(true);
@@ -39,8 +45,11 @@ class Drawing {
     const canvas = this.canvas;
     canvas.addEventListener("pointerdown", (event) => this.begin(event));
     canvas.addEventListener("pointermove", (event) => this.draw(event));
-    for (const end of ["pointerup", "pointercancel"]) {
-      canvas.addEventListener(end, (event) => this.end(event));
+    canvas.addEventListener("pointerup", (event) => this.end(event));
+    canvas.addEventListener("pointercancel", (event) => this.cancel(event));
+    // Also while it hovers beside the board, before the hand that holds it lies down.
+    for (const name of ["pointerover", "pointermove", "pointerdown", "pointerup"]) {
+      document.addEventListener(name, (event) => this.look(event), { capture: true });
     }
     this.section.querySelector("[data-undo]").addEventListener("click", () => this.undo());
     this.section.querySelector("[data-clear]").addEventListener("click", () => this.clear());
@@ -50,15 +59,32 @@ class Drawing {
       event.preventDefault();
       this.undo();
     });
+    // What was refused stays on the board, and is tried again by whoever comes back to the page,
+    // perhaps from signing in elsewhere.
+    window.addEventListener("focus", () => this.isRefused && this.readSoon());
     new ResizeObserver(() => this.fit()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
   }
 
+  look(event) {
+    if (event.pointerType === "pen") this.penSeen = performance.now();
+  }
+
+  get penIsNear() {
+    return this.pointerType === "pen" || performance.now() - this.penSeen < PEN_NEAR;
+  }
+
   begin(event) {
-    if (this.pointer !== undefined || event.button !== 0) return;
+    if (event.button !== 0) return;
+    if (event.pointerType === "touch" && this.penIsNear) return; // a palm
+    if (this.pointer !== undefined) {
+      if (event.pointerType !== "pen" || this.pointerType !== "touch") return;
+      this.strokes.pop(); // what the palm drew that lay down before the pen
+    }
     event.preventDefault();
     this.canvas.setPointerCapture(event.pointerId);
     this.pointer = event.pointerId;
+    this.pointerType = event.pointerType;
     clearTimeout(this.timer);
     const chosen = this.section.querySelector("[name=pen]:checked").value;
     const width = (Number(chosen) * UNITS) / Math.max(this.canvas.clientWidth, 480);
@@ -76,8 +102,17 @@ class Drawing {
 
   end(event) {
     if (event.pointerId !== this.pointer) return;
-    this.pointer = undefined;
+    this.pointer = this.pointerType = undefined;
     this.readSoon();
+  }
+
+  // The system takes a touch away: for a palm, once it has seen the pen, or for a gesture.
+  cancel(event) {
+    if (event.pointerId === this.pointer && event.pointerType === "touch" && this.penIsNear) {
+      this.strokes.pop();
+      this.paint();
+    }
+    this.end(event);
   }
 
   place(event) {
@@ -103,6 +138,7 @@ class Drawing {
   forget() {
     clearTimeout(this.timer);
     this.sent = "";
+    this.isRefused = false;
     this.drawn += 1;
     this.reading.replaceChildren(...this.empty.cloneNode(true).childNodes);
   }
@@ -119,10 +155,15 @@ class Drawing {
   ink(context, scale, colour) {
     context.setTransform(scale, 0, 0, scale, 0, 0);
     context.lineCap = context.lineJoin = "round";
-    context.strokeStyle = colour;
+    context.strokeStyle = context.fillStyle = colour;
     for (const { width, points } of this.strokes) {
       context.lineWidth = width;
       context.beginPath();
+      if (points.every(([x, y]) => x === points[0][0] && y === points[0][1])) {
+        context.arc(...points[0], width / 2, 0, 2 * Math.PI); // a tap is a dot
+        context.fill();
+        continue;
+      }
       context.moveTo(...points[0]);
       // Curves through the middles of the points are smooth where the pen was fast.
       for (let i = 1; i < points.length - 1; i++) {
@@ -130,7 +171,7 @@ class Drawing {
         const [nextX, nextY] = points[i + 1];
         context.quadraticCurveTo(x, y, (x + nextX) / 2, (y + nextY) / 2);
       }
-      context.lineTo(...points.at(-1)); // a dot, where the pen did not move
+      context.lineTo(...points.at(-1));
       context.stroke();
     }
     context.setTransform(1, 0, 0, 1, 0, 0);
@@ -150,8 +191,9 @@ class Drawing {
   async send(drawn) {
     const file = new File([this.png()], "drawing.png", { type: "image/png" });
     const fields = { source: "drawing", part: "panel", replaces: this.sent };
-    const html = await sendImage(file, fields);
+    const { html, isTooOld } = await sendImage(file, fields);
     if (drawn !== this.drawn) return; // it was cleared meanwhile
+    this.isRefused = isTooOld;
     show(this.reading, html);
     this.sent = this.reading.querySelector("[data-upload]")?.dataset.upload ?? "";
   }

@@ -8,6 +8,7 @@ const WAIT = 2; // seconds that the server may hold its answer until there is a 
 const FAILED = {
   0: "The site cannot be reached. Try once more in a moment.",
   403: "The page is too old. Load it again, then send once more.",
+  drawing: "The site refuses it. It stays on the board, and is sent again with the next stroke.",
   413: "The file is too large.",
   429: "Too much was sent from here. Try once more in a minute.",
   503: "The site is busy. Try once more in a moment.",
@@ -16,8 +17,30 @@ const FAILED = {
 
 const sendForm = document.querySelector("[data-drop]");
 
-// Send one image; resolves to the answer's HTML, which says why where it was refused.
-export function sendImage(file, fields, onProgress) {
+// Send one image; resolves to the answer's HTML, which says why where it was refused, and whether
+// that is because this page is too old. Whoever signed in in another tab has another CSRF token
+// since then: the image is sent once more with that of the page as it is now.
+export async function sendImage(file, fields, onProgress) {
+  let answer = await post(file, fields, onProgress);
+  if (answer.isTooOld && (await renewToken())) answer = await post(file, fields, onProgress);
+  return answer;
+}
+
+async function renewToken() {
+  try {
+    const answer = await fetch(location.pathname, { cache: "no-store" });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const token = page.querySelector("[name=csrfmiddlewaretoken]").value;
+    for (const field of document.querySelectorAll("[name=csrfmiddlewaretoken]")) {
+      field.value = token;
+    }
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function post(file, fields, onProgress) {
   const data = new FormData();
   data.append("file", file, file.name);
   for (const [name, value] of Object.entries(fields)) data.append(name, value);
@@ -32,7 +55,9 @@ export function sendImage(file, fields, onProgress) {
     request.addEventListener("loadend", () => {
       const { status, responseText } = request;
       const answered = [200, 400].includes(status) && !responseText.startsWith("<!doctype");
-      resolve(answered ? responseText : refusal(file.name, status));
+      const isTooOld = status === 403;
+      const reason = isTooOld && fields.source === "drawing" ? "drawing" : status;
+      resolve({ html: answered ? responseText : refusal(file.name, reason), isTooOld });
     });
     request.send(data);
   });
@@ -66,7 +91,8 @@ function progressIn(place, name) {
 async function sendFile(file, place, part) {
   const limit = Number(sendForm.dataset.maxBytes);
   if (file.size > limit) return show(place, refusal(file.name, 413));
-  show(place, await sendImage(file, { part }, progressIn(place, file.name)));
+  const { html } = await sendImage(file, { part }, progressIn(place, file.name));
+  show(place, html);
 }
 
 async function sendFiles(files) {
