@@ -246,7 +246,8 @@ def only_one(path: Path) -> Iterator[None]:
 
 def address() -> str:
     host = _own_host()
-    return f"http://{f'[{host}]' if ':' in host and '[' not in host else host}:{settings.PORT}{settings.URL_PREFIX}"
+    name = f"[{host}]" if ":" in host and "[" not in host else host
+    return f"http://{name}:{settings.PORT}{settings.URL_PREFIX}"
 
 
 def _own_host() -> str:
