@@ -15,7 +15,7 @@ import numpy as np
 from worker.arrays import Labels, Mask, Pixels
 from worker.files.datasets import Dataset, load_mnist
 from worker.files.exports import export_images
-from worker.files.tables import load_csv, open_plain, read_layout, rows
+from worker.files.tables import load_csv, open_table, rows
 from worker.reading.bundle import BUNDLED_MODEL, ModelError, write_model
 from worker.training.recipes import Recipe
 
@@ -212,9 +212,9 @@ class DigitClassifier:
 
 
 def _load_images(table: Path) -> Images:
-    with open_plain(table) as file:
-        layout = read_layout(file)
+    with open_table(table) as (file, layout):
         found = list(rows(file, layout))
     pixels = np.frombuffer(b"".join(row.pixels or b"" for row in found), np.uint8)
-    labels = np.array([row.label for row in found], np.uint8) if layout.has_labels else None
+    known = [row.label for row in found if row.label is not None]
+    labels = np.array(known, np.uint8) if known and len(known) == len(found) else None
     return Images(pixels.reshape(-1, 28, 28), labels)

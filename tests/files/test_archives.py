@@ -13,7 +13,7 @@ from tests.bulks import zip_of
 from worker.files import archives
 from worker.files.archives import ArchiveError, Limits
 
-SMALL = Limits(files=5, file_bytes=10_000, total_bytes=20_000, ratio=50)
+SMALL = Limits(files=5, file_bytes=10_000, total_bytes=20_000, ratio=50, ratio_from=0)
 
 
 def check(data: bytes, limits: Limits = SMALL) -> list[str]:
@@ -77,7 +77,7 @@ def test_it_refuses_an_archive_in_the_archive_whatever_its_name(inner):
 def test_it_refuses_a_bomb_before_unpacking_it():
     bomb = zip_of({f"{n}.bmp": bytes(50_000) for n in range(4)})
     with pytest.raises(ArchiveError, match=r"looks like a bomb: .* 50 times are the limit"):
-        check(bomb, Limits(ratio=50))
+        check(bomb, Limits(ratio=50, ratio_from=0))
     assert len(check(bomb, Limits(ratio=1000))) == 4
 
 
@@ -88,7 +88,7 @@ def test_it_counts_files_that_share_their_bytes_by_what_they_would_be_unpacked()
     entry, tail = bytes(data[start:end]), bytearray(data[end:])
     struct.pack_into("<HHI", tail, 8, 4, 4, 4 * len(entry))
     with pytest.raises(ArchiveError, match="looks like a bomb"):
-        check(bytes(data[:start]) + entry * 4 + bytes(tail), Limits(ratio=20))
+        check(bytes(data[:start]) + entry * 4 + bytes(tail), Limits(ratio=20, ratio_from=0))
 
 
 @pytest.mark.parametrize(
@@ -113,11 +113,29 @@ def test_it_refuses_a_directory_that_is_too_long_before_reading_it():
         check(bytes(data))
 
 
-def test_it_refuses_the_format_for_huge_archives():
+def as_zip64(data: bytes, directory_bytes: int | None = None) -> bytes:
+    """A ZIP with the records of the format for huge archives, as Info-ZIP writes them to a pipe."""
+    end = data.rfind(b"PK\x05\x06")
+    count, size, start = struct.unpack_from("<HII", data, end + 10)
+    given = size if directory_bytes is None else directory_bytes
+    record = struct.pack(
+        "<4sQHHIIQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, given, start
+    )
+    locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, end, 1)
+    return data[:end] + record + locator + data[end : end + 16] + b"\xff" * 4 + data[end + 20 :]
+
+
+def test_a_small_zip_in_the_format_for_huge_archives_is_read():
+    assert check(as_zip64(zip_of({"a.png": b"x", "b.png": b"y"}))) == ["a.png", "b.png"]
+
+
+def test_the_size_that_the_format_for_huge_archives_states_is_checked_first():
     data = zip_of({"a.png": b"x"})
+    with pytest.raises(ArchiveError, match="too many files: 5 are the limit"):
+        check(as_zip64(data, 1 << 40))
     end = data.rfind(b"PK\x05\x06")
     locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, 0, 1)
-    with pytest.raises(ArchiveError, match="more than 65,535 files"):
+    with pytest.raises(ArchiveError, match="cut off or damaged"):
         check(data[:end] + locator + data[end:])
 
 

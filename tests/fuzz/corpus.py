@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from tests import bombs
-from tests.bulks import idx, kaggle_csv, zip_of
+from tests.bulks import csv_of, idx, kaggle_csv, npy_of, npz_of, zip_of
 from tests.pictures import encoded, in_lines, on_paper, png
 from worker.files.datasets import Dataset, load_mnist
 from worker.reading.bundle import BUNDLED_MODEL
@@ -143,12 +143,51 @@ def _csvs() -> Files:
         *(b"", b"words", plain[:1000], b"\n" * 200_000, rows + b"\n" * 30_000),
         b"1," * 40_000,
         plain + b"0" * 200_000,
+        *_layouts(),
+    )
+
+
+def _layouts() -> Files:
+    """Tables of other layouts, each with a few rows."""
+    digits = mnist()
+    tables = [
+        csv_of(digits.images[:3], digits.labels[:3], label="last", delimiter=";"),
+        csv_of(digits.images[:3] / 255, digits.labels[:3], names=None, delimiter="\t"),
+        csv_of(255 - digits.images[:3], digits.labels[:3], index=True, ending="\r\n"),
+        csv_of(digits.images[:3].transpose(0, 2, 1), names=range(784), ending=",\n"),
+    ]
+    return (
+        *tables,
+        tables[0].decode().encode("utf-16"),
+        b"sep=;\n" + tables[0],
+        b"# x\n" + tables[2],
     )
 
 
 def _idxs() -> Files:
     images, labels = idx(mnist().images[:3]), idx(mnist().labels[:3])
-    return (images, labels, idx(np.zeros((2, 8, 8))), images[:-1], images[:12], b"\0\0\x08\x03")
+    floats = (
+        struct.pack(">4I", 0x0D03, 2, 28, 28) + (mnist().images[:2] / 255).astype(">f4").tobytes()
+    )
+    little = struct.pack("<4I", 0x0803, 2, 28, 28) + mnist().images[:2].tobytes()
+    return (
+        *(images, labels, idx(np.zeros((2, 8, 8))), images[:-1], images[:12], b"\0\0\x08\x03"),
+        *(floats, little, struct.pack(">4I", 0x0E03, 2**32 - 1, 2**32 - 1, 2**32 - 1)),
+    )
+
+
+def _numpys() -> Files:
+    digits = mnist()
+    pairs = {"x": digits.images[:3], "y": digits.labels[:3]}
+    objects = io.BytesIO()
+    np.save(objects, np.array([{}], object))
+    return (
+        *(npy_of(digits.images[:3]), npy_of(digits.images[:3].reshape(3, 784) / 255)),
+        *(npy_of(digits.labels[:3]), npz_of(**pairs), npz_of(**pairs, compressed=True)),
+        npz_of(x_train=digits.images[:2], x_test=digits.images[2:3]),
+        *(objects.getvalue(), npy_of(np.zeros((2, 8, 8))), npy_of(digits.images[:3])[:200]),
+        b"%PDF-1.7\n",
+    )
 
 
 def _labels() -> Files:
@@ -171,6 +210,10 @@ def _zips() -> Files:
         zip_of({"huge.png": _huge("PNG")}),
         bytes(secret),
         zip_of(images)[:200],
+        zip_of({"test.csv": kaggle_csv(mnist(), 3)}),
+        zip_of({"a.csv": kaggle_csv(mnist(), 3), "b.csv": b"1"}),
+        zip_of({f"{n}/a.png": png(mnist().images[n]) for n in range(2)}),
+        zip_of({"gr\u00f6.png": b"x"}).replace("\u00f6".encode(), b"\x90\x94"),
     )
 
 
@@ -259,6 +302,7 @@ CORPORA: dict[str, Callable[[], Files]] = {
     "idx": _idxs,
     "labels": _labels,
     "gzip": _gzips,
+    "numpy": _numpys,
     "zip": _zips,
     "datasets": lambda: (*_csvs(), *_idxs(), *_labels(), *_gzips()),
     "forms": _forms,

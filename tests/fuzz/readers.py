@@ -5,14 +5,17 @@ wrong with the file; any other exception is a fault.
 """
 
 import io
+import json
 import os
 import signal
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import BinaryIO
 
 import django
 from django.apps import apps
@@ -21,8 +24,10 @@ from tests.bulks import idx
 from tests.fuzz import corpus
 from worker.files import datasets, exports, plans, results, tables
 from worker.files.datasets import DatasetError
+from worker.files.layouts import Layout
 from worker.files.part_reading import Item, read_part
 from worker.files.plans import BulkError, Limits
+from worker.files.wrappings import Unwrapped
 from worker.images.errors import ImageError
 from worker.reading.bundle import ModelError
 from worker.reading.engine import Engine
@@ -96,13 +101,10 @@ def read_form(data: bytes) -> None:
 
 def read_bulk(data: bytes) -> None:
     """Read a bulk as the site does: it is unpacked and planned, and a worker reads its parts."""
-    file = io.BytesIO(data)
     try:
-        if plans.kind_of(file) == plans.GZIPPED:
-            with plans.unpacked(file, len(data), Limits()) as inside:
-                _read_planned(inside, None)
-        else:
-            _read_planned(file, None)
+        with ExitStack() as opened:
+            inside = plans.unwrapped(io.BytesIO(data), len(data), Limits(), opened)
+            _read_planned(inside, inside.labels)
     except BulkError as error:
         check_text(str(error))
         raise
@@ -110,14 +112,16 @@ def read_bulk(data: bytes) -> None:
 
 def read_labels(data: bytes) -> None:
     """Read labels of three images that are not changed."""
-    _read_planned(io.BytesIO(idx(corpus.mnist().images[:3])), io.BytesIO(data))
+    _read_planned(Unwrapped(io.BytesIO(idx(corpus.mnist().images[:3]))), io.BytesIO(data))
 
 
-def _read_planned(file: "io.BufferedIOBase", labels: io.BytesIO | None) -> None:
-    plan = plans.plan(file, labels, Limits())  # type: ignore[arg-type]
+def _read_planned(inside: Unwrapped, labels: BinaryIO | None) -> None:
+    plan = plans.plan(inside, labels, Limits())
+    check_text(*plan.layout.assumptions, json.dumps(plan.layout.as_json()))
+    layout = Layout.from_json(json.loads(json.dumps(plan.layout.as_json())), plan.labelled)
     items: list[Item] = []
     for part in plan.parts:
-        read = read_part(engine(), plan.kind, part, file, labels, labelled=plan.labelled)  # type: ignore[arg-type]
+        read = read_part(engine(), plan.kind, part, inside.file, labels, layout=layout)
         assert [item.number for item in read] == list(range(part.first, part.first + part.rows))
         items += read
     check_text(*(f"{item.name}{item.reading}{item.truth}{item.error}" for item in items))
@@ -191,6 +195,7 @@ READERS = {
     "idx": Reader(read_bulk, (BulkError,)),
     "labels": Reader(read_labels, (BulkError,)),
     "gzip": Reader(read_bulk, (BulkError,)),
+    "numpy": Reader(read_bulk, (BulkError,)),
     "zip": Reader(read_bulk, (BulkError,)),
     "datasets": Reader(read_dataset, (DatasetError,), is_text=True),
     "forms": Reader(read_form, _errors_of_forms(), is_text=True),

@@ -7,15 +7,20 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from worker.files.datasets import UNREADABLE, Dataset, DatasetError, write_idx
-from worker.files.tables import open_plain, read_layout, rows, write_csv
+from worker.files.datasets import Dataset, DatasetError, write_idx
+from worker.files.layouts import Wishes
+from worker.files.tables import Told, open_table, rows, write_csv
 
 LABELS_CSV = "labels.csv"
 PROGRESS_EVERY = 256
 
 
 def export_images(
-    table: Path, folder: Path, on_rows: Callable[[int], None] = lambda count: None
+    table: Path,
+    folder: Path,
+    on_rows: Callable[[int], None] = lambda count: None,
+    wishes: Wishes | None = None,
+    on_layout: Told = bool,
 ) -> int:
     """Write each row of a CSV of digits as a PNG of 28x28 pixels, named by its index from 0.
 
@@ -25,6 +30,8 @@ def export_images(
         table: a CSV as worker.files.tables reads them, gzipped or not.
         folder: where the images go; it is created if it does not exist.
         on_rows: called with how many rows were written since its last call.
+        wishes: what is known about the table's layout.
+        on_layout: called with the layout when it is decided.
 
     Returns:
         The number of images.
@@ -34,23 +41,17 @@ def export_images(
     """
     labels: list[int | None] = []
     count = 0
-    try:
-        with open_plain(table) as file:
-            layout = read_layout(file)
-            folder.mkdir(parents=True, exist_ok=True)
-            for count, row in enumerate(rows(file, layout), 1):
-                if row.error:
-                    raise DatasetError(f"row {row.number}: {row.error}")
-                pixels = np.frombuffer(row.pixels or b"", np.uint8).reshape(28, 28)
-                Image.fromarray(pixels).save(folder / f"{count - 1}.png")
-                labels.append(row.label)
-                if count % PROGRESS_EVERY == 0:
-                    on_rows(PROGRESS_EVERY)
-    except UNREADABLE as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DatasetError(f"{table}: {reason}") from error
-    except DatasetError as error:
-        raise DatasetError(f"{table}: {error}") from error
+    with open_table(table, wishes) as (file, layout):
+        on_layout(layout)
+        folder.mkdir(parents=True, exist_ok=True)
+        for count, row in enumerate(rows(file, layout), 1):
+            if row.error:
+                raise DatasetError(f"row {row.number}: {row.error}")
+            pixels = np.frombuffer(row.pixels or b"", np.uint8).reshape(28, 28)
+            Image.fromarray(pixels).save(folder / f"{count - 1}.png")
+            labels.append(row.label)
+            if count % PROGRESS_EVERY == 0:
+                on_rows(PROGRESS_EVERY)
     on_rows(count % PROGRESS_EVERY)
     if layout.has_labels:
         _write_labels(folder / LABELS_CSV, labels)

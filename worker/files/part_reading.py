@@ -1,7 +1,7 @@
 """Reading a part of a bulk: rows of pixels by the network alone, images the whole way."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, BinaryIO
 from zipfile import ZipFile
@@ -9,10 +9,10 @@ from zipfile import ZipFile
 import numpy as np
 
 from worker.arrays import Probabilities
-from worker.files import archives, tables
+from worker.files import archives, layouts, tables
 from worker.files.archives import ArchiveError
+from worker.files.layouts import PIXELS, Layout
 from worker.files.plans import CSV, ZIP, Limits, Part
-from worker.files.tables import PIXELS
 from worker.images.decoding import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def read_part(
     *,
     archive: ZipFile | None = None,
     labelled: bool = False,
+    layout: Layout | None = None,
     limits: Limits | None = None,
     max_pixels: int = MAX_PIXELS,
     between: Callable[[], object] = bool,
@@ -70,7 +71,8 @@ def read_part(
         file: the whole file.
         labels: of an IDX file, that of its labels.
         archive: the file, if it is a ZIP and open as one already.
-        labelled: whether the rows of a CSV begin with a label.
+        labelled: whether the rows of a CSV begin with a label, where there is no layout.
+        layout: that of the file's plan; None: that of before layouts were planned.
         limits: of an archive.
         max_pixels: images with more pixels are refused.
         between: called every few milliseconds, for what cannot wait for the whole part.
@@ -79,16 +81,24 @@ def read_part(
         One item for each of its rows, in order; a row that cannot be read has an error, and does
         not affect the others.
     """
+    layout = layout or layouts.before(labelled)
     if kind == ZIP:
         limits = limits or Limits()
         archive = archive or archives.open_archive(file, limits.archive)
         items: list[Item] = []
-        for some in _at_once(_files(archive, part, limits.archive.file_bytes)):
+        for some in _at_once(_files(archive, part, limits.archive.file_bytes, layout)):
             items += read_files(engine, some, max_pixels)
             between()
-        return items
-    found = _csv_rows(file, part, labelled) if kind == CSV else _idx_rows(file, labels, part)
-    return read_rows(engine, found, between)
+        return [_with_truth(item) for item in items] if layout.folders else items
+    if kind == CSV:
+        return read_rows(engine, _csv_rows(file, part, layout), between)
+    return read_rows(engine, _idx_rows(file, labels, part, layout), between)
+
+
+def _with_truth(item: Item) -> Item:
+    """Return an item of a ZIP with the digit that its folder is named by."""
+    label = archives.folder_label(item.name)
+    return item if label is None else replace(item, truth=str(label))
 
 
 def read_rows(
@@ -154,12 +164,15 @@ def read_files(engine: "Engine", files: Iterable[File], max_pixels: int = MAX_PI
     return items
 
 
-def _csv_rows(file: BinaryIO, part: Part, labelled: bool) -> Iterator[tables.Row]:
-    layout = tables.Layout(part.offset, labelled)
+def _csv_rows(file: BinaryIO, part: Part, layout: Layout) -> Iterator[tables.Row]:
+    layout = replace(layout, start=part.offset)
     return tables.rows(file, layout, part.first, part.offset + part.size)
 
 
-def _idx_rows(file: BinaryIO, labels: BinaryIO | None, part: Part) -> Iterator[tables.Row]:
+def _idx_rows(
+    file: BinaryIO, labels: BinaryIO | None, part: Part, layout: Layout
+) -> Iterator[tables.Row]:
+    table = layouts.table_of(layout)
     file.seek(16 + (part.first - 1) * PIXELS)
     truths = None
     if labels is not None:
@@ -167,6 +180,10 @@ def _idx_rows(file: BinaryIO, labels: BinaryIO | None, part: Part) -> Iterator[t
         truths = labels.read(part.rows)
     for place in range(part.rows):
         number, pixels = part.first + place, file.read(PIXELS)
+        if table:
+            pixels = pixels.translate(table)
+        if layout.transpose:
+            pixels = np.frombuffer(pixels, np.uint8).reshape(28, 28).T.tobytes()
         if truths and truths[place] > 9:
             error = f"expected a label from 0 to 9, received {truths[place]}"
             yield tables.Row(number, error=error)
@@ -174,15 +191,16 @@ def _idx_rows(file: BinaryIO, labels: BinaryIO | None, part: Part) -> Iterator[t
             yield tables.Row(number, truths[place] if truths else None, pixels)
 
 
-def _files(archive: ZipFile, part: Part, most_bytes: int) -> Iterator[File]:
-    entries = archives.images(archive)[part.first - 1 : part.first - 1 + part.rows]
-    for number, entry in enumerate(entries, part.first):
+def _files(archive: ZipFile, part: Part, most_bytes: int, layout: Layout) -> Iterator[File]:
+    entries = archives.images(archive, litter=layout.litter)
+    names = archives.names(archive)
+    for number, entry in enumerate(entries[part.first - 1 :][: part.rows], part.first):
         try:
             data = archives.read(archive, entry, most_bytes)
         except ArchiveError as error:
-            yield number, entry.filename, error
+            yield number, names[entry], error
         else:
-            yield number, entry.filename, data
+            yield number, names[entry], data
 
 
 def _at_once(files: Iterable[File]) -> Iterator[list[File]]:

@@ -5,28 +5,50 @@ part can be read by any process, in any order, and more than once: see worker.fi
 """
 
 import contextlib
-import gzip
 import struct
 import tempfile
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
-from worker.files import archives, tables
+import numpy as np
+
+from worker.arrays import Floats
+from worker.files import archives, layouts, tables, wrappings
 from worker.files.archives import ArchiveError
-from worker.files.datasets import IMAGES_MAGIC, LABELS_MAGIC, UNREADABLE, DatasetError
-from worker.files.tables import PIXELS
+from worker.files.datasets import DatasetError
+from worker.files.layouts import PIXELS, Layout, Question, Wishes
+from worker.files.wrappings import CSV, GZIPPED, IDX, LABELS, ZIP, Refused, Unwrapped, kind_of
+
+__all__ = [
+    "CSV",
+    "GZIPPED",
+    "IDX",
+    "LABELS",
+    "ZIP",
+    "BulkError",
+    "Limits",
+    "Part",
+    "Plan",
+    "kind_of",
+]
 
 ROWS_A_PART = 256
 IMAGES_A_PART, BYTES_A_PART = 64, 4 * 1024 * 1024
-CSV, IDX, ZIP = "csv", "idx", "zip"
-LABELS, GZIPPED = "labels", "gzip"  # other kinds of file
+ROWS_LOOKED_AT = 400
 OF_PIXELS = (CSV, IDX)  # kinds whose rows are 28x28 pixels: they go through the network as they are
-GZIP = b"\x1f\x8b"
-_MIB = 1024 * 1024
+LEAST_IN_FOLDERS = 0.9  # of the files, where the names of folders are taken for labels
 
 
 class BulkError(ValueError):
-    """A file cannot be read as a bulk; the message is for the person who sent it."""
+    """A file cannot be read as a bulk; the message is for the person who sent it.
+
+    option: what the sender can say about the file so that it is read; empty if nothing helps.
+    """
+
+    def __init__(self, text: str, option: str = "") -> None:
+        super().__init__(text)
+        self.option = option
 
 
 @dataclass(frozen=True)
@@ -49,28 +71,28 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a file: its kind, whether its rows are labelled, and its parts."""
+    """The plan of a file: its kind, whether its rows are labelled, its parts, and its layout."""
 
     kind: str
     labelled: bool
     parts: list[Part]
+    layout: Layout = field(default_factory=Layout)
 
     @property
     def total(self) -> int:
         return sum(part.rows for part in self.parts)
 
 
-def kind_of(file: BinaryIO) -> str:
-    """Return the kind of a file by its content: ZIP, IDX, LABELS, GZIPPED, or else CSV."""
-    file.seek(0)
-    magic = file.read(4)
-    file.seek(0)
-    if magic[:2] == GZIP:
-        return GZIPPED
-    if magic in (b"PK\x03\x04", b"PK\x05\x06"):
-        return ZIP
-    number = struct.unpack(">I", magic)[0] if len(magic) == 4 else 0
-    return {IMAGES_MAGIC: IDX, LABELS_MAGIC: LABELS}.get(number, CSV)
+@contextlib.contextmanager
+def _as_bulk_errors(kind: str = "") -> Iterator[None]:
+    try:
+        yield
+    except (ArchiveError, Refused) as error:
+        raise BulkError(str(error)) from error
+    except Question as error:
+        raise BulkError(f"{str(error)[:1].upper()}{str(error)[1:]}.", error.option) from error
+    except DatasetError as error:
+        raise BulkError(f"The file cannot be read as {kind.upper()}: {error}.") from error
 
 
 def unpacked(file: BinaryIO, packed_bytes: int, limits: Limits) -> BinaryIO:
@@ -79,54 +101,68 @@ def unpacked(file: BinaryIO, packed_bytes: int, limits: Limits) -> BinaryIO:
     Raises:
         BulkError: it is damaged, or larger than a ZIP's content may be.
     """
-    most = min(limits.archive.total_bytes, limits.archive.ratio * packed_bytes)
-    with contextlib.ExitStack() as undone:
+    most = wrappings.most_unpacked(packed_bytes, limits.archive)
+    with contextlib.ExitStack() as undone, _as_bulk_errors():
         target = undone.enter_context(tempfile.TemporaryFile())
-        _unpack(file, target, most)
+        wrappings.gunzip(file, target, most)
         undone.pop_all()  # the caller closes it
-    target.seek(0)
     return target
 
 
-def _unpack(file: BinaryIO, target: BinaryIO, most: int) -> None:
-    try:
-        with gzip.open(file) as source:
-            while some := source.read(_MIB):
-                target.write(some)
-                if target.tell() > most:
-                    raise BulkError(
-                        f"The gzipped file is too large unpacked: {most / _MIB:,.1f} MB are the"
-                        " limit."
-                    )
-    except UNREADABLE as error:
-        raise BulkError("The gzipped file is cut off or damaged.") from error
-
-
-def plan(file: BinaryIO, labels: BinaryIO | None, limits: Limits) -> Plan:
-    """Check a file, and the labels of an IDX file, and divide it into parts.
+def unwrapped(
+    file: BinaryIO,
+    size: int,
+    limits: Limits,
+    opened: contextlib.ExitStack,
+    wishes: Wishes | None = None,
+) -> Unwrapped:
+    """Unpack and convert a file until it can be planned; see worker.files.wrappings.unwrap.
 
     Raises:
-        BulkError: the file is not a bulk, or exceeds a limit.
+        BulkError: it is damaged, too large, or of a kind that is not read.
     """
-    kind = kind_of(file)
+    with _as_bulk_errors("idx"):
+        return wrappings.unwrap(file, size, limits.archive, opened, wishes)
+
+
+def plan(
+    file: BinaryIO | Unwrapped,
+    labels: BinaryIO | None,
+    limits: Limits,
+    wishes: Wishes | None = None,
+) -> Plan:
+    """Check a file, and the labels of an IDX file, and divide it into parts.
+
+    Args:
+        file: the file, or what was in it.
+        labels: those of an IDX file, where they are not with it.
+        limits: what it may have.
+        wishes: what the sender says about its layout.
+
+    Raises:
+        BulkError: the file is not a bulk, exceeds a limit, or its layout cannot be decided.
+    """
+    inside = file if isinstance(file, Unwrapped) else Unwrapped(file)
+    labels = labels or inside.labels
+    wishes = wishes or Wishes()
+    kind = kind_of(inside.file)
     if labels is not None and kind != IDX:
         raise BulkError("A file of labels belongs to an IDX file of images only.")
-    try:
+    with _as_bulk_errors(kind):
         if kind == ZIP:
-            return _plan_zip(file, limits)
-        if kind == IDX:
-            return _plan_idx(file, labels, limits)
-        if kind == CSV:
-            return _plan_csv(file, limits)
-    except ArchiveError as error:
-        raise BulkError(str(error)) from error
-    except DatasetError as error:
-        raise BulkError(f"The file cannot be read as {kind.upper()}: {error}.") from error
-    raise BulkError("The file of labels came without its IDX file of images.")
+            made = _plan_zip(inside.file, limits, wishes)
+        elif kind == IDX:
+            made = _plan_idx(inside, labels, limits, wishes)
+        elif kind == CSV:
+            made = _plan_csv(inside.file, limits, wishes)
+        else:
+            raise BulkError("The file of labels came without its IDX file of images.")
+    said = (*inside.said, *made.layout.assumptions)
+    return replace(made, layout=replace(made.layout, assumptions=said))
 
 
-def _plan_csv(file: BinaryIO, limits: Limits) -> Plan:
-    layout = tables.read_layout(file)
+def _plan_csv(file: BinaryIO, limits: Limits, wishes: Wishes) -> Plan:
+    layout = tables.read_layout(file, wishes)
     parts, count, begin, end = [], 0, layout.start, layout.start
     for offset, line in tables.lines(file, layout.start):
         if count and count % ROWS_A_PART == 0:
@@ -139,10 +175,11 @@ def _plan_csv(file: BinaryIO, limits: Limits) -> Plan:
         raise BulkError("The CSV holds no rows.")
     rest = count - len(parts) * ROWS_A_PART
     parts.append(Part(count - rest + 1, rest, begin, end - begin))
-    return Plan(CSV, layout.has_labels, parts)
+    return Plan(CSV, layout.has_labels, parts, layout)
 
 
-def _plan_idx(file: BinaryIO, labels: BinaryIO | None, limits: Limits) -> Plan:
+def _plan_idx(inside: Unwrapped, labels: BinaryIO | None, limits: Limits, wishes: Wishes) -> Plan:
+    file = inside.file
     count, *shape = _idx_header(file, 3)
     if shape != [28, 28]:
         raise DatasetError(f"expected images of 28x28 pixels, received {shape[1]}x{shape[0]}")
@@ -161,20 +198,59 @@ def _plan_idx(file: BinaryIO, labels: BinaryIO | None, limits: Limits) -> Plan:
         _check_length(labels, 8, label_count)
     starts = range(0, count, ROWS_A_PART)
     parts = [Part(start + 1, min(ROWS_A_PART, count - start)) for start in starts]
-    return Plan(IDX, labels is not None, parts)
+    return Plan(IDX, labels is not None, parts, _idx_layout(inside, count, wishes))
 
 
-def _plan_zip(file: BinaryIO, limits: Limits) -> Plan:
+def _idx_layout(inside: Unwrapped, count: int, wishes: Wishes) -> Layout:
+    if wishes.label_column:
+        raise Question("an IDX file has no columns: leave label_column blank", "label_column")
+    if inside.ends:  # its values were brought to 0 to 255 by what the sender says of them
+        wishes = replace(wishes, scale="0..255")
+    look = layouts.look_of(_some_rows(inside.file, count), wishes)
+    low, high = inside.ends or (look.low, look.high)
+    given = vars(look) | {"low": low, "high": high, "converted": inside.ends is not None}
+    return Layout(**given)
+
+
+def _some_rows(file: BinaryIO, count: int) -> Floats:
+    """Return some of the images of an IDX file: shape (n, 784)."""
+    found = []
+    for place in np.linspace(0, count, min(count, ROWS_LOOKED_AT), endpoint=False).astype(int):
+        file.seek(16 + int(place) * PIXELS)
+        found.append(file.read(PIXELS))
+    return np.frombuffer(b"".join(found), np.uint8).reshape(-1, PIXELS).astype(float)
+
+
+def _plan_zip(file: BinaryIO, limits: Limits, wishes: Wishes) -> Plan:
     archive = archives.open_archive(file, limits.archive)
     size = file.seek(0, 2)
     parts, first, rows, filled = [], 1, 0, 0
-    for entry in archives.check(archive, size, limits.archive):
+    entries = archives.check(archive, size, limits.archive)
+    for entry in entries:
         if rows and (rows == IMAGES_A_PART or filled + entry.file_size > BYTES_A_PART):
             parts.append(Part(first, rows))
             first, rows, filled = first + rows, 0, 0
         rows += 1
         filled += entry.file_size
-    return Plan(ZIP, False, [*parts, Part(first, rows)])
+    layout = _zip_layout([entry.filename for entry in entries], wishes)
+    return Plan(ZIP, layout.folders, [*parts, Part(first, rows)], layout)
+
+
+def _zip_layout(names: list[str], wishes: Wishes) -> Layout:
+    """Return whether the folders 0 to 9 in a ZIP are labels."""
+    if wishes.label_column:
+        if wishes.label_column.strip().lower() == "none":
+            return Layout()
+        raise Question(
+            "a ZIP of images has no columns: leave label_column blank, or say none where the names"
+            " of folders are no labels",
+            "label_column",
+        )
+    labels = [label for name in names if (label := archives.folder_label(name)) is not None]
+    if len(set(labels)) < 2 or len(labels) < LEAST_IN_FOLDERS * len(names):
+        return Layout()
+    said = f"The names of the folders, {min(labels)} to {max(labels)}, are taken for labels."
+    return Layout(folders=True, assumptions=(said,))
 
 
 def _check_rows(count: int, limits: Limits) -> None:

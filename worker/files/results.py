@@ -8,7 +8,7 @@ from typing import Protocol
 from worker.files.plans import OF_PIXELS
 
 LINES_AT_ONCE = 500
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
 DETAILED = (
     *("number", "name", "reading", "confidence"),
     *(f"p{digit}" for digit in range(10)),
@@ -70,12 +70,13 @@ def _details(item: Result) -> list[object]:
 
 def _csv(header: tuple[str, ...], rows: Iterable[Iterable[object]]) -> Iterator[str]:
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
+    # With \r\n as the end of lines it quotes either of these in a name: a bare \r ends a line, too.
+    writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(header)
     for number, row in enumerate(rows, 1):
         writer.writerow(map(as_cell, row))
         if number % LINES_AT_ONCE == 0:
-            yield text.getvalue()
+            yield text.getvalue().replace("\r\n", "\n")
             text.seek(0)
             text.truncate()
-    yield text.getvalue()
+    yield text.getvalue().replace("\r\n", "\n")

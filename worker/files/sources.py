@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
 from worker.files import part_reading, plans
+from worker.files.layouts import Layout, Wishes
 from worker.files.part_reading import Item
 from worker.files.plans import BulkError, Limits
+from worker.files.wrappings import Unwrapped
 from worker.images.decoding import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ FOLDER = "folder"
 
 @dataclass(frozen=True)
 class Source:
-    """Many images: their kind, their number, and whether they are labelled.
+    """Many images: their kind, their number, whether they are labelled, and their layout.
 
     read: reads the images with an engine; yields the items of one part after the other, in order.
     """
@@ -27,6 +29,7 @@ class Source:
     kind: str
     total: int
     labelled: bool
+    layout: Layout
     read: Callable[["Engine"], Iterator[list[Item]]]
 
 
@@ -36,8 +39,9 @@ def open_source(
     labels: Path | None = None,
     limits: Limits | None = None,
     max_pixels: int = MAX_PIXELS,
+    wishes: Wishes | None = None,
 ) -> Iterator[Source]:
-    """Open a CSV, IDX (gzipped or not) or ZIP file, or a folder of images.
+    """Open a file of many digits as a bulk job does, or a folder of images.
 
     Raises:
         BulkError: the file is of another kind, is damaged, or exceeds a limit.
@@ -49,9 +53,9 @@ def open_source(
         yield _folder(path, max_pixels)
         return
     with ExitStack() as opened:
-        file = _opened(path, opened, limits)
-        labels_file = _opened(labels, opened, limits) if labels else None
-        plan = plans.plan(file, labels_file, limits)
+        inside = _opened(path, opened, limits, wishes)
+        labels_file = _opened(labels, opened, limits).file if labels else inside.labels
+        plan = plans.plan(inside, labels_file, limits, wishes)
 
         def read(engine: "Engine") -> Iterator[list[Item]]:
             for part in plan.parts:
@@ -59,24 +63,24 @@ def open_source(
                     engine,
                     plan.kind,
                     part,
-                    file,
+                    inside.file,
                     labels_file,
-                    labelled=plan.labelled,
+                    layout=plan.layout,
                     limits=limits,
                     max_pixels=max_pixels,
                 )
 
-        yield Source(plan.kind, plan.total, plan.labelled, read)
+        yield Source(plan.kind, plan.total, plan.labelled, plan.layout, read)
 
 
-def _opened(path: Path, opened: ExitStack, limits: Limits) -> BinaryIO:
+def _opened(
+    path: Path, opened: ExitStack, limits: Limits, wishes: Wishes | None = None
+) -> Unwrapped:
     try:
         file = opened.enter_context(path.open("rb"))
     except OSError as error:
         raise BulkError(f"{path} cannot be opened: {error.strerror}.") from error
-    if plans.kind_of(file) == plans.GZIPPED:
-        return opened.enter_context(plans.unpacked(file, path.stat().st_size, limits))
-    return file
+    return plans.unwrapped(file, path.stat().st_size, limits, opened, wishes)
 
 
 def _folder(folder: Path, max_pixels: int) -> Source:
@@ -91,7 +95,7 @@ def _folder(folder: Path, max_pixels: int) -> Source:
             contents = ((number, name, _content(path)) for number, name, path in named)
             yield part_reading.read_files(engine, contents, max_pixels)
 
-    return Source(FOLDER, len(files), False, read)
+    return Source(FOLDER, len(files), False, Layout(), read)
 
 
 def _content(path: Path) -> bytes | Exception:
