@@ -48,6 +48,7 @@ urlpatterns = [
     path("batches/", batches.batches, name="batches"),
     path("batches/<int:pk>/", batches.batch, name="batch"),
     path("batches/<int:pk>/results.csv", batches.results, name="batch-results"),
+    path("batches/<int:pk>/confirm", batches.confirm, name="confirm-batch"),
     path("batches/<int:pk>/cancel", batches.cancel, name="cancel-batch"),
     path("batches/<int:pk>/delete", batches.delete, name="delete-batch"),
     path("review/", review.review, name="review"),

@@ -35,7 +35,7 @@ class BatchAdmin(Cascades, OnTheSite, ReadOnlyAdmin):
     search_help_text = "a number, a part of a file name or a user name"
     inlines = [PartInline]
     fields = [
-        *("on_the_site", "name", "kind", "labelled", "status", "progress"),
+        *("on_the_site", "name", "kind", "labelled", "layout", "status", "progress"),
         *("total", "done", "bad", "accurate", "version", "error", "error_detail"),
         *("user", "visitor", "source", "stored_as", "created_at", "started_at", "finished_at"),
     ]

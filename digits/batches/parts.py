@@ -16,10 +16,11 @@ from django.db.models import Count, F, QuerySet
 
 from digits.files import as_binary
 from digits.models import Batch, BatchItem, BatchPart
-from digits.models.batches import BATCH_UNFINISHED, BatchStatus
+from digits.models.batches import BATCH_OPEN, BatchStatus
 from digits.models.corrections import NOT_A_DIGIT
 from digits.queue import clock, leases, statements, wake_ups
 from worker.files.archives import Limits as ArchiveLimits
+from worker.files.layouts import Layout
 from worker.files.plans import ZIP, Limits
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def limits() -> Limits:
 
 
 def waiting() -> QuerySet[BatchPart]:
-    """Return the parts that may be claimed."""
-    return BatchPart.objects.filter(lease__isnull=True)
+    """Return the parts that may be claimed; those of a job to be confirmed are not."""
+    return BatchPart.objects.filter(lease__isnull=True).exclude(batch__status=BatchStatus.HELD)
 
 
 def claim() -> BatchPart | None:
@@ -59,6 +60,16 @@ def claim() -> BatchPart | None:
         if queued.update(status=BatchStatus.RUNNING, started_at=clock.now()):
             part.batch.refresh_from_db(fields=["status", "started_at"])
     return part
+
+
+def confirm(batch: Batch) -> bool:
+    """Let a job that waits for a person's word be read. Return False if it does not wait."""
+    held = Batch.objects.filter(pk=batch.pk, status=BatchStatus.HELD)
+    with transaction.atomic():
+        confirmed = held.update(status=BatchStatus.QUEUED)
+        if confirmed:
+            wake_ups.send_after_commit(TASK)
+    return confirmed == 1
 
 
 def cancel(batch: Batch) -> bool:
@@ -79,12 +90,13 @@ def sweep() -> None:
 def confusion(batch: Batch) -> list[list[int]]:
     """Return the confusion matrix of a labelled batch: rows are the truth, columns the readings.
 
-    The last row and column are "not a digit".
+    The last row and column are "not a digit", and the column also several digits in an image.
     """
     counts = [[0] * (NOT_A_DIGIT + 1) for _ in range(NOT_A_DIGIT + 1)]
     labelled = batch.items.filter(error="").exclude(truth="").order_by()
     for truth, reading, count in labelled.values_list("truth", "reading").annotate(Count("pk")):
-        counts[int(truth)][int(reading) if reading else NOT_A_DIGIT] += count
+        column = int(reading) if len(reading) == 1 and reading.isdigit() else NOT_A_DIGIT
+        counts[int(truth)][column] += count
     return counts
 
 
@@ -108,6 +120,7 @@ def save(part: BatchPart, items: list["Item"]) -> bool:
             for item in items
         ]
     )
+    unlabelled = sum(batch.labelled and not one.truth and not one.error for one in items)
     right = sum(bool(one.truth) and label_of(one, batch.kind) == one.truth for one in items)
     with transaction.atomic():
         if not leases.held(part).delete()[0]:
@@ -117,6 +130,7 @@ def save(part: BatchPart, items: list["Item"]) -> bool:
             done=F("done") + len(items),
             bad=F("bad") + sum(bool(item.error) for item in items),
             right=F("right") + right,
+            unlabelled=F("unlabelled") + unlabelled,
         )
         _finish_if_all_is_read(batch.pk)
     return True
@@ -139,7 +153,7 @@ def finish(batch: Batch, status: str, **fields: Any) -> bool:
     with transaction.atomic():
         # Parts before their batch, as everywhere: so nobody waits for each other.
         BatchPart.objects.filter(batch=batch.pk).delete()
-        ended = Batch.objects.filter(pk=batch.pk, status__in=BATCH_UNFINISHED).update(
+        ended = Batch.objects.filter(pk=batch.pk, status__in=BATCH_OPEN).update(
             status=status, finished_at=clock.now(), **fields
         )
         if ended:
@@ -195,7 +209,9 @@ def _names(part: BatchPart) -> dict[int, str]:
     try:
         with part.batch.file.open("rb") as file:
             archive = archives.open_archive(as_binary(file), limits().archive)
-            entries = archives.images(archive)
+            litter = Layout.from_json(part.batch.layout, part.batch.labelled).litter
+            entries = archives.images(archive, litter=litter)
+            names = archives.names(archive)
     except (OSError, archives.ArchiveError):
         return {}
-    return {number: entry.filename for number, entry in enumerate(entries, 1)}
+    return {number: names[entry] for number, entry in enumerate(entries, 1)}

@@ -20,12 +20,15 @@ from digits import quotas
 from digits.batches import parts
 from digits.files import as_binary
 from digits.models import Batch, BatchPart
+from digits.models.batches import BatchStatus
 from digits.models.uploads import Source
 from digits.queue import wake_ups
 from digits.quotas import NotTaken
 from digits.shortages import check_disk
 from worker.files import plans
+from worker.files.layouts import Wishes
 from worker.files.plans import BulkError
+from worker.files.wrappings import Unwrapped
 from worker.images import metadata
 from worker.images.decoding import read_header
 from worker.images.errors import ImageError
@@ -47,17 +50,22 @@ class Prepared(stored_files.Prepared[Batch]):
         owner: Owner,
         source: str = Source.FILE,
         labels: UploadedFile[bytes] | None = None,
+        wishes: Wishes | None = None,
+        *,
+        ask: bool = False,
     ) -> None:
         """Prepare a bulk job.
 
         Args:
-            files: the uploaded files: one ZIP, CSV or IDX file (gzipped or not), an IDX file and
-                its labels, or images.
+            files: the uploaded files: one ZIP, CSV, IDX or NumPy file (packed or not), an IDX file
+                and its labels, or images.
             labels: the labels of an IDX file, if they are sent in a field of their own.
+            wishes: what the sender says about the layout.
+            ask: whether a person confirms what was assumed about the layout before it is read.
 
         Raises:
-            BulkError: files are missing, too large or of another kind; the message is for the
-                sender.
+            BulkError: files are missing, too large or of another kind, or their layout cannot be
+                decided; the message is for the sender.
             NoRoom: the disk is full, but for MIN_FREE_MB.
             NotTaken: the sender's quota is spent.
         """
@@ -67,14 +75,17 @@ class Prepared(stored_files.Prepared[Batch]):
         _check_running(self._sender)
         _check_sizes([*files, *([labels] if labels else [])])
         with ExitStack() as opened:
-            file, label_file = _recognized(files, labels, opened)
-            self._plan = plans.plan(file, label_file, parts.limits())
+            inside, label_file = _recognized(files, labels, opened, wishes)
+            file = inside.file
+            self._plan = plans.plan(inside, label_file, parts.limits(), wishes)
             name = _name(files[0]) if len(files) == 1 or label_file else f"{len(files)} images"
             self._batch = Batch(
                 name=name[-200:],
                 source=source,
                 kind=self._plan.kind,
                 labelled=self._plan.labelled,
+                layout=self._plan.layout.as_json(),
+                status=_first_status(self._plan, ask=ask),
                 total=self._plan.total,
                 size=sum(one.seek(0, os.SEEK_END) for one in (file, label_file) if one),
                 **owner.fields(),
@@ -98,7 +109,8 @@ class Prepared(stored_files.Prepared[Batch]):
             batch.save()
             rows = [BatchPart(batch=batch, **vars(part)) for part in self._plan.parts]
             BatchPart.objects.bulk_create(rows, batch_size=PARTS_AT_ONCE)
-            wake_ups.send_after_commit(parts.TASK)
+            if batch.status != BatchStatus.HELD:
+                wake_ups.send_after_commit(parts.TASK)
         return batch
 
     def discard(self) -> None:
@@ -113,6 +125,9 @@ def submit(
     owner: Owner,
     source: str = Source.FILE,
     labels: UploadedFile[bytes] | None = None,
+    wishes: Wishes | None = None,
+    *,
+    ask: bool = False,
 ) -> Batch:
     """Store a bulk job and wake the workers: see Prepared.
 
@@ -120,7 +135,23 @@ def submit(
         BulkError: files are missing, too large or of another kind; the message is for the sender.
         NotTaken: the sender's quota is spent.
     """
-    return Prepared(files, owner, source, labels).store_or_discard()
+    return Prepared(files, owner, source, labels, wishes, ask=ask).store_or_discard()
+
+
+def confirm(batch: Batch) -> bool:
+    """Let a job be read that waits for a person's word. Return False if it does not wait.
+
+    Raises:
+        NotTaken: its sender has as many jobs under way as may be.
+    """
+    if batch.usage is not None:
+        _check_running(batch.usage.sender)
+    return parts.confirm(batch)
+
+
+def _first_status(plan: plans.Plan, *, ask: bool) -> str:
+    """Return the status of a new job: a person is asked about what was assumed."""
+    return BatchStatus.HELD if ask and plan.layout.assumptions else BatchStatus.QUEUED
 
 
 def _check_running(sender: str) -> None:
@@ -148,29 +179,29 @@ def _check_sizes(files: list[UploadedFile[bytes]]) -> None:
 
 
 def _recognized(
-    files: list[UploadedFile[bytes]], labels: UploadedFile[bytes] | None, opened: ExitStack
-) -> tuple[BinaryIO, BinaryIO | None]:
+    files: list[UploadedFile[bytes]],
+    labels: UploadedFile[bytes] | None,
+    opened: ExitStack,
+    wishes: Wishes | None,
+) -> tuple[Unwrapped, BinaryIO | None]:
     """Return the file of the bulk, and the labels of an IDX file or None."""
-    plain = [_plain(file, opened) for file in files]
-    label_file = _plain(labels, opened) if labels else None
-    kinds = [_kind(file) for file in plain]
+    plain = [_plain(file, opened, wishes) for file in files]
+    label_file = _plain(labels, opened).file if labels else None
+    kinds = [_kind(one.file) for one in plain]
     if label_file is None and len(files) == 2 and sorted(kinds) == [plans.IDX, plans.LABELS]:
         first, second = plain
-        return (first, second) if kinds[0] == plans.IDX else (second, first)
+        return (first, second.file) if kinds[0] == plans.IDX else (second, first.file)
     if len(files) == 1 and kinds != [IMAGE]:
-        return plain[0], label_file
+        return plain[0], label_file or plain[0].labels
     for file, kind in zip(files, kinds, strict=True):
         if kind in (plans.ZIP, plans.IDX, plans.LABELS) or _name(file).lower().endswith(".csv"):
             raise BulkError("Send one ZIP, CSV or IDX file at a time, or images only.")
-    return _packed(files, opened), label_file
+    return Unwrapped(_packed(files, opened)), label_file
 
 
-def _plain(file: UploadedFile[bytes], opened: ExitStack) -> BinaryIO:
-    """Return a file's content, unpacked if it is gzipped."""
-    content = as_binary(file)
-    if plans.kind_of(content) == plans.GZIPPED:
-        return opened.enter_context(plans.unpacked(content, file.size or 0, parts.limits()))
-    return content
+def _plain(file: UploadedFile[bytes], opened: ExitStack, wishes: Wishes | None = None) -> Unwrapped:
+    """Return a file's content, unpacked and converted."""
+    return plans.unwrapped(as_binary(file), file.size or 0, parts.limits(), opened, wishes)
 
 
 def _name(file: UploadedFile[bytes]) -> str:

@@ -19,6 +19,7 @@ from worker.files import plans
 
 
 class BatchStatus(models.TextChoices):
+    HELD = "held", "to be confirmed"
     QUEUED = "queued", "queued"
     RUNNING = "running", "running"
     DONE = "done", "done"
@@ -28,6 +29,7 @@ class BatchStatus(models.TextChoices):
 
 AT_ONCE = 2000
 BATCH_UNFINISHED = (BatchStatus.QUEUED, BatchStatus.RUNNING)
+BATCH_OPEN = (BatchStatus.HELD, *BATCH_UNFINISHED)  # also those that wait for a person's word
 
 
 def batch_path(batch: "Batch", filename: str) -> str:
@@ -59,6 +61,9 @@ class Batch(Charged):
         "file of labels", upload_to=batch_path, max_length=200, blank=True, help_text="of IDX"
     )
     labelled = models.BooleanField(default=False, help_text="its rows tell their true digits")
+    layout = models.JSONField(
+        default=dict, blank=True, help_text="how its rows are read; empty: as before 0.3.0"
+    )
 
     status = models.CharField(
         max_length=10, choices=BatchStatus.choices, default=BatchStatus.QUEUED
@@ -67,6 +72,9 @@ class Batch(Charged):
     done = models.PositiveIntegerField(default=0, help_text="of them, the bad ones counted")
     bad = models.PositiveIntegerField(default=0, help_text="that could not be read")
     right = models.PositiveIntegerField(default=0, help_text="whose answer is their true digit")
+    unlabelled = models.PositiveIntegerField(
+        default=0, help_text="that were read, and have no label where others have"
+    )
     confusion = models.JSONField(
         default=list, blank=True, help_text="a row for each true digit, a column for what was read"
     )
@@ -102,7 +110,7 @@ class Batch(Charged):
 
     @property
     def is_finished(self) -> bool:
-        return self.status not in BATCH_UNFINISHED
+        return self.status not in BATCH_OPEN
 
     @property
     def share_done(self) -> float:
@@ -115,12 +123,22 @@ class Batch(Charged):
 
     @property
     def wrong(self) -> int:
-        return self.read - self.right
+        return self.judged - self.right
+
+    @property
+    def judged(self) -> int:
+        """The number of rows that were read and have a label, in a batch with labels."""
+        return self.read - self.unlabelled
+
+    @property
+    def assumptions(self) -> list[str]:
+        """What was assumed about its file, in sentences."""
+        return list(self.layout.get("assumptions", ()))
 
     @property
     def accuracy(self) -> float | None:
         """The share of readings that are right; None for batches without labels."""
-        return self.right / self.read if self.labelled and self.read else None
+        return self.right / self.judged if self.labelled and self.judged else None
 
     @property
     def ran(self) -> timedelta | None:

@@ -14,6 +14,7 @@ from digits.models import Batch, BatchPart, ModelVersion
 from digits.queue import keeping
 from digits.tasks import serving
 from worker.files import archives
+from worker.files.layouts import Layout
 from worker.files.plans import ZIP, Part
 from worker.reading.bundle import ModelError
 
@@ -94,7 +95,7 @@ def _read(part: BatchPart, engine: "Engine", between: Callable[[], object]) -> l
         files.file,
         files.labels,
         archive=files.archive,
-        labelled=batch.labelled,
+        layout=Layout.from_json(batch.layout, batch.labelled),
         limits=parts.limits(),
         max_pixels=settings.MAX_PIXELS,
         between=between,

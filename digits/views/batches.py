@@ -15,9 +15,10 @@ from django.views.decorators.http import (
 from digits.accounts.owners import OwnedRequest
 from digits.accounts.permissions import CHANGE_BATCHES, DELETE_BATCHES
 from digits.batches import parts as jobs
-from digits.batches import submission
+from digits.batches import submission, wishes
 from digits.batches.results import download
 from digits.models import Batch
+from digits.models.batches import BATCH_UNFINISHED
 from digits.quotas import NotTaken
 from digits.versions.reports import CLASSES, heat_map
 from digits.views.fragments import page_or_part
@@ -30,19 +31,22 @@ SHOWN = 10  # rows on the page of a batch
 @require_http_methods(["GET", "HEAD", "POST"])
 def batches(request: OwnedRequest) -> HttpResponse:
     """Show the owner's bulk jobs, newest first; a POST sends another."""
-    refused = ""
+    refused = asks = ""
     if request.method == "POST":
         try:
-            return redirect(submission.submit(request.FILES.getlist("file"), request.owner))
+            files, said = request.FILES.getlist("file"), wishes.from_fields(request.POST)
+            return redirect(submission.submit(files, request.owner, wishes=said, ask=True))
         except (BulkError, NotTaken) as error:
-            refused = str(error)
+            refused, asks = str(error), getattr(error, "option", "")
     found = Batch.objects.visible_to(request.owner).defer("error_detail", "confusion")
     page = Paginator(found, PAGE_SIZE).get_page(request.GET.get("page"))
     context = {
         "refused": refused,
+        "asks": asks,
+        "said": {name: request.POST.get(name, "") for name in wishes.FIELDS},
         "page": page,
         "pages": page.paginator.get_elided_page_range(page.number, on_each_side=2, on_ends=1),
-        "live": any(not batch.is_finished for batch in page),
+        "live": any(batch.status in BATCH_UNFINISHED for batch in page),
         "limits": jobs.limits(),
         "max_megabytes": settings.MAX_BATCH_BYTES // 1024**2,
         "max_files": settings.DATA_UPLOAD_MAX_NUMBER_FILES,
@@ -78,6 +82,19 @@ def results(request: OwnedRequest, pk: int) -> HttpResponseBase:
         messages.warning(request, "The results can be downloaded when the job has ended.")
         return redirect(mine)
     return download(mine, confidences=request.GET.get("confidences") == "1")
+
+
+@require_POST
+def confirm(request: OwnedRequest, pk: int) -> HttpResponse:
+    """Let a bulk job be read as was assumed of its file."""
+    mine = _mine(request, pk)
+    request.owner.must_with(mine, CHANGE_BATCHES)
+    try:
+        if not submission.confirm(mine):
+            messages.warning(request, "The job was confirmed already.")
+    except NotTaken as error:
+        messages.error(request, str(error))
+    return redirect(mine)
 
 
 @require_POST

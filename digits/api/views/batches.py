@@ -21,6 +21,7 @@ from digits.api.schema import LOCATION, problems
 from digits.api.serializers.batches import BatchFilesSerializer, BatchSerializer
 from digits.batches import parts, submission
 from digits.batches.results import download
+from digits.batches.wishes import FIELDS, from_fields
 from digits.models import Batch
 from digits.models.batches import BatchQuerySet
 from digits.models.uploads import Source
@@ -57,11 +58,12 @@ class Batches(Mine, generics.ListAPIView):
         responses={201: BatchSerializer} | problems(409, 422),
     )
     def post(self, request: Request) -> Response:
-        """Send a bulk job: a ZIP of images, a CSV or an IDX file, or many files.
+        """Send a bulk job: a ZIP of images, a CSV, IDX, NPY or NPZ file, or many files.
 
         It is read in the background; Location says where to look. A CSV has 784 pixels a row, 0
         paper to 255 ink, and may begin each with its label and all with a header, as Kaggle's
-        `train.csv` and `test.csv`.
+        `train.csv` and `test.csv`. Of others `layout` says what was assumed; what cannot be decided
+        is refused with the field that decides it.
         """
         batch = _made(request)
         place = request.build_absolute_uri(reverse("api:batch", args=[batch.pk]))
@@ -71,21 +73,25 @@ class Batches(Mine, generics.ListAPIView):
 
 def _made(request: Request) -> Batch:
     files, labels = request.FILES.getlist("file"), request.FILES.get("labels")
+    said = [f"{name}={request.data.get(name) or ''}" for name in FIELDS if request.data.get(name)]
 
     def sent() -> Iterator[bytes]:
         for file in [*files, *([labels] if labels else [])]:
             yield file.name.encode()
             yield from file.chunks()
+        yield from (one.encode() for one in said)
 
     try:
         return once(
             request,
             sent(),
             "batch",
-            lambda: submission.Prepared(files, request.owner, Source.API, labels),
+            lambda: submission.Prepared(
+                files, request.owner, Source.API, labels, from_fields(request.data)
+            ),
         )
     except BulkError as error:
-        raise ValidationError({"file": str(error)}) from error
+        raise ValidationError({error.option or "file": str(error)}) from error
 
 
 class OneBatch(Mine, generics.RetrieveDestroyAPIView):
