@@ -28,6 +28,7 @@ INDEXES = {
 }
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 MOST_OTHERS = 3  # columns beside the pixels
+LEAST_COUNTED = 3  # rows, before numbers that count up in a column without a name are an index
 _COUNTED = re.compile(r"^(.*?)(\d+)$")
 _PLACED = re.compile(r"^(\d+)[x_,. ](\d+)$")
 _BARE = re.compile(r"[^a-z0-9]")
@@ -314,7 +315,9 @@ def _check_label(sample: Sample, wishes: Wishes, roles: Roles) -> None:
 def _check_index(sample: Sample, roles: Roles) -> None:
     """Look at the values of columns that are an index by their names, where no label is found."""
     for place in roles.left_out:
-        if _kind(sample, place) == LABEL and len(sample.cells) > 1:
+        kind = _kind(sample, place)
+        is_short = len(sample.cells) < LEAST_COUNTED and not _bare(sample.names[place])
+        if kind == LABEL or (kind == "either" and is_short):
             raise _ask(f"{_shown(sample, place)} may hold labels, or an index")
 
 

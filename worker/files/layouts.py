@@ -21,7 +21,7 @@ from worker.files.wording import shown
 PIXELS = 28 * 28
 FULL = 255.0
 MOST_FULL = 65_535.0  # 16 bits
-SURE_UPRIGHT, SURE_TRANSPOSED = 4.0, -5.9  # log odds: see worker.files.upright.evidence
+SURE_UPRIGHT, SURE_TRANSPOSED = 5.9, -5.9  # log odds: see worker.files.upright.evidence
 FEW, MOST = 0.1, 0.9  # shares of rows that are nearly none and nearly all
 LEAST_LIKENESS = 0.3  # correlation of neighbouring pixels: MNIST's is 0.84, that of noise 0
 RANGE = re.compile(r"^\s*(-?[0-9.eE+-]+?)\s*\.\.\s*(-?[0-9.eE+-]+)\s*$")

@@ -20,8 +20,8 @@ _ABOVE = np.triu_indices(SIDE, 1)
 def evidence(images: Pixels) -> float:
     """Return the log odds that images are upright: below 0 they look transposed, 0 is no evidence.
 
-    Of MNIST's test images one alone is above 0 in 93 % and below -6 in 0.1 %; ten together were
-    never below 2 in 20,000 draws.
+    Of MNIST's test images one alone is below 0 in 7 %, and at -6 in 0.1 %. Of ten that follow each
+    other 99.7 % are above 6, and none is below -1; of twenty all are above 9.
 
     Args:
         images: uint8, shape (n, 28, 28); 0 is paper, 255 is full ink.
