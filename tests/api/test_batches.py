@@ -10,14 +10,15 @@ from rest_framework.test import APIClient
 
 from digits.models import Batch, BatchItem
 from tests.api.clients import problem
-from tests.bulks import idx, kaggle_csv, zip_of
+from tests.bulks import csv_of, idx, kaggle_csv, zip_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
 BATCHES = "/api/v1/batches/"
 
 
-def send(api, *files: tuple[str, bytes], labels: bytes | None = None, **options):
+def send(api, *files: tuple[str, bytes], labels: bytes | None = None, layout=None, **options):
     sent = {"file": [SimpleUploadedFile(*file) for file in files]}
+    sent |= layout or {}
     if labels is not None:
         sent["labels"] = SimpleUploadedFile("labels", labels)
     return api.post(BATCHES, sent, format="multipart", **options)
@@ -51,6 +52,51 @@ def test_labels_come_as_a_field_or_as_a_second_file(api, mnist):
     images, labels = idx(mnist.images[:3]), idx(mnist.labels[:3])
     assert send(api, ("i", images), labels=labels).json()["labelled"]
     assert send(api, ("i", images), ("l", labels)).json()["labelled"]
+
+
+def test_the_answer_says_how_the_rows_are_read_and_what_was_assumed(api, mnist):
+    table = csv_of(255 - mnist.images[:20], mnist.labels[:20], label="last", names=None)
+    body = send(api, ("test.csv", table)).json()
+    assert (body["status"], body["labelled"]) == ("queued", True)
+    assert body["layout"] == {
+        "label_column": 785,
+        "left_out": [],
+        "has_header": False,
+        "scale": [0, 255],
+        "invert": True,
+        "transpose": False,
+        "assumptions": [
+            "The labels are taken from the last column (label_column).",
+            "High values are taken for paper and low ones for ink (invert).",
+        ],
+    }
+    plain = send(api, ("test.csv", kaggle_csv(mnist, 20, labels=True))).json()["layout"]
+    assert (plain["label_column"], plain["assumptions"]) == (1, [])
+
+
+def test_the_sender_says_how_the_rows_are_to_be_read(api, mnist):
+    table = csv_of(mnist.images[:20] / 255, [*range(20)], label_name="digit")
+    body = problem(send(api, ("test.csv", table)), 400)
+    assert "say with the option label_column" in body["detail"]
+    assert body["errors"][0]["field"] == "label_column"
+    said = {"label_column": "none", "scale": "1", "invert": "false", "transpose": "no"}
+    layout = send(api, ("test.csv", table), layout=said).json()["layout"]
+    assert (layout["label_column"], layout["left_out"], layout["scale"]) == (None, [1], [0, 1])
+    refused = problem(send(api, ("test.csv", table), layout={"invert": "perhaps"}), 400)
+    assert refused["errors"][0]["field"] == "invert"
+    assert "expected yes or no, received “perhaps”" in refused["detail"]
+
+
+def test_a_key_with_another_layout_is_refused(api, mnist):
+    key, file = {"Idempotency-Key": "a key"}, ("test.csv", kaggle_csv(mnist, 20))
+    assert send(api, file, layout={"scale": "255"}, headers=key).status_code == 201
+    assert send(api, file, layout={"scale": "255"}, headers=key).status_code == 201
+    problem(send(api, file, layout={"scale": "16"}, headers=key), 422)
+
+
+def test_a_batch_from_before_layouts_has_none(api, ann):
+    batch = make_batch(ann)
+    assert api.get(f"{BATCHES}{batch.pk}/").json()["layout"] is None
 
 
 def test_many_files_are_one_batch(api, seven):

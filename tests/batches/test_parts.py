@@ -24,9 +24,9 @@ from digits.models import Batch, BatchItem, BatchPart, ModelVersion, Upload
 from digits.tasks import serving
 from digits.tasks.batches import work_on_part
 from digits.uploads import queue
-from tests.bulks import idx, kaggle_csv, zip_of
+from tests.bulks import csv_of, idx, kaggle_csv, npz_of, zip_of
 from tests.factories import make_upload
-from tests.pictures import mnist_png
+from tests.pictures import in_lines, mnist_png, png
 from worker.files.plans import BulkError
 from worker.reading.bundle import BUNDLED_MODEL, ModelError
 
@@ -97,6 +97,40 @@ def test_with_labels_it_counts_what_is_right_and_what_is_read_as_what(batch, mni
     assert sum(map(sum, batch.confusion)) == 600
     assert sum(batch.confusion[7]) == truth.count("7")
     assert batch.confusion[7][7] >= truth.count("7") - 2
+
+
+def test_the_parts_are_read_by_the_layout_that_was_planned(redis, mnist):
+    turned = 1 - mnist.images[:600].transpose(0, 2, 1) / 255
+    some = ["" if n % 3 == 0 else label for n, label in enumerate(mnist.labels[:600])]
+    table = csv_of(turned, some, label="last", index=True, delimiter=";")
+    batch = read_all(submit(("train.csv", table.decode().encode("utf-16"))))
+    assert (batch.status, batch.done, batch.bad, batch.unlabelled) == ("done", 600, 0, 200)
+    assert batch.accuracy > 0.99
+    assert batch.right + batch.wrong == 400
+    assert list(batch.items.values_list("truth", flat=True)) == list(map(str, some))
+
+
+def test_a_batch_from_before_layouts_is_read_as_then(redis, mnist):
+    batch = submit(("train.csv", kaggle_csv(mnist, 300, labels=True)))
+    Batch.objects.update(layout={})
+    read_all(batch)
+    assert (batch.bad, batch.unlabelled) == (0, 0)
+    assert batch.accuracy > 0.99
+
+
+def test_numpys_arrays_and_their_labels_are_stored_as_idx(redis, mnist):
+    data = npz_of(x=mnist.images[:300] / 255, y=mnist.labels[:300])
+    batch = read_all(submit(("mnist.npz", data)))
+    assert (batch.kind, batch.total, batch.bad) == ("idx", 300, 0)
+    assert batch.accuracy > 0.99
+
+
+def test_folders_of_a_zip_are_its_labels_also_where_an_image_holds_two_digits(redis, mnist):
+    files = {f"{mnist.labels[n]}/{n}.png": mnist_png(mnist, n) for n in range(5)}
+    files["4/two.png"] = png(in_lines(mnist, [[0, 1]], size=60))
+    batch = read_all(submit(("scans.zip", zip_of(files))))
+    assert (batch.status, batch.labelled, batch.right, batch.wrong) == ("done", True, 5, 1)
+    assert batch.confusion[4][10] == 1
 
 
 def test_a_part_that_is_read_twice_gives_its_rows_once(batch):

@@ -179,3 +179,96 @@ def test_a_zip_that_is_damaged_anywhere_is_read_or_refused_with_a_message():
             archive = archives.open_archive(io.BytesIO(bytes(data)), SMALL)
             for entry in archives.check(archive, len(data), SMALL):
                 archives.read(archive, entry, 1000)
+
+
+def names(data: bytes) -> list[str]:
+    archive = archives.open_archive(io.BytesIO(data), SMALL)
+    found = archives.names(archive)
+    return [found[entry] for entry in archives.images(archive)]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "written"),
+    [
+        ("utf-8", ["größe 7.png", "цифра 3.png", "数字5.png", "été 2.png"]),
+        ("cp932", ["数字5.png", "答え4.png", "scan手書き.png"]),
+        ("gbk", ["数字5.png", "什字.png", "手写数字 7.png"]),
+        ("cp437", ["größe 7.png", "été 2.png", "étés.png", "señal.png"]),
+        ("cp866", ["цифра 3.png", "лист.png"]),
+        ("ascii", ["a.png"]),
+    ],
+)
+def test_names_are_read_in_the_encoding_that_they_were_written_in(encoding, written):
+    data = zip_of({f"{number}.png".rjust(40, "x"): b"x" for number in range(len(written))})
+    for number, name in enumerate(written):
+        data = renamed(data, f"{number}.png".rjust(40, "x").encode(), name.encode(encoding))
+    assert names(data) == written
+    assert names(zip_of(dict.fromkeys(written, b"x"))) == written  # with the flag of UTF-8
+
+
+def renamed(data: bytes, before: bytes, after: bytes) -> bytes:
+    """A ZIP with another name of a file, which is shorter, in both places, and without a flag."""
+    file = bytearray(data)
+    longer = len(before) - len(after)
+    local = file.index(before)
+    struct.pack_into("<H", file, local - 4, len(after))
+    file[local : local + len(before)] = after
+    end = file.rfind(b"PK\x05\x06")
+    first = struct.unpack_from("<I", file, end + 16)[0] - longer
+    entry = file.index(before, local)
+    struct.pack_into("<H", file, entry - 18, len(after))
+    file[entry : entry + len(before)] = after
+    place = first
+    while file[place : place + 4] == b"PK\x01\x02":  # what comes after it lies further ahead
+        start = struct.unpack_from("<I", file, place + 42)[0]
+        if start > local:
+            struct.pack_into("<I", file, place + 42, start - longer)
+        place += 46 + struct.unpack_from("<H", file, place + 28)[0]
+    end = file.rfind(b"PK\x05\x06")
+    struct.pack_into("<II", file, end + 12, place - first, first)
+    return bytes(file)
+
+
+def test_what_devices_add_is_left_out():
+    litter = (
+        *("scans/@eaDir/7.png/SYNOPHOTO_THUMB_M.jpg", "scans/.thumbnails/7.png", "scans/Icon\r"),
+        *("scans/.@__thumb/7.png", "scans/.gitkeep", "scans/sub/__MACOSX/._7.png", "Thumbs.db"),
+        *("scans/.picasa.ini", "#recycle/7.png", "$RECYCLE.BIN/7.png", "a/desktop.ini"),
+    )
+    many = Limits(files=50)
+    assert check(zip_of(dict.fromkeys([*litter, "scans/7.png"], b"x")), many) == ["scans/7.png"]
+
+
+def test_a_job_from_before_counts_the_files_that_it_counted_then():
+    data = zip_of(dict.fromkeys(["@eaDir/7.png", "7.png", "__MACOSX/a", ".hidden"], b"x"))
+    archive = archives.open_archive(io.BytesIO(data), SMALL)
+    found = [entry.filename for entry in archives.images(archive, litter=False)]
+    assert found == ["@eaDir/7.png", "7.png", ".hidden"]
+
+
+def test_a_colon_is_part_of_a_name():
+    assert check(zip_of({"4:3.png": b"x", "1: first try.png": b"x"})) == [
+        "4:3.png",
+        "1: first try.png",
+    ]
+
+
+def test_two_files_of_one_name_stay_two():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.png", b"first")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a.png", b"second")
+    with zipfile.ZipFile(file) as archive:
+        found = archives.check(archive, len(file.getvalue()), SMALL)
+        assert [archives.read(archive, one, 99) for one in found] == [b"first", b"second"]
+
+
+def test_some_white_scans_are_no_bomb():
+    scans = zip_of({f"{n}.bmp": bytes(2_240_000) for n in range(5)})
+    assert len(check(scans, Limits())) == 5
+    assert 100 * len(scans) < 11_200_000
+
+
+def test_folders_that_net_wrote_with_backslashes_are_left_out():
+    assert check(zip_of({"scans\\": b"", "scans\\2.png": b"x"})) == ["scans\\2.png"]

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import io
 import json
 import os
 import pty
@@ -17,7 +18,7 @@ from django.core.management import CommandError, call_command
 
 from digits.learning.corrections import correct
 from digits.models import ModelVersion
-from tests.bulks import idx, kaggle_csv, zip_of
+from tests.bulks import csv_of, idx, kaggle_csv, npz_of, zip_of
 from tests.factories import make_reading
 from tests.pictures import mnist_png, on_paper, png
 from tests.site import ROOT, environment
@@ -70,6 +71,50 @@ def test_predict_tells_how_many_are_right_as_json(predict, folder, mnist):
     figures = json.loads(predict(folder / "images", *words)[0])
     assert (figures["kind"], figures["rows"], figures["bad"]) == ("idx", 300, 0)
     assert figures["accuracy"] > 0.99
+
+
+def test_predict_says_what_it_assumed_and_is_told_otherwise(predict, folder, mnist):
+    table = folder / "other.csv"
+    table.write_bytes(csv_of(1 - mnist.images[:20] / 255, [*range(20)], label_name="digit"))
+    with pytest.raises(CommandError, match="say with the option label_column"):
+        predict(table)
+    out, error, status = predict(table, "--label-column", "none")
+    assert "Assumed: Values from 0 to 1" in error
+    assert "Assumed: High values are taken for paper" in error
+    assert [row["Label"] for row in rows_of(out)] == [str(one) for one in mnist.labels[:20]]
+    said = ["--label-column=none", "--scale=0..1", "--invert=yes", "--transpose=no"]
+    out, error, status = predict(table, *said)
+    assert ("(scale 1)" in error, "(invert)" in error, status) == (False, False, 0)
+    with pytest.raises(CommandError, match="There is no column “colour”"):
+        predict(table, "--label-column", "colour")
+    figures = predict(table, *said[:1], "-o", folder / "out.csv", "--json")[0]
+    assert "High values" in " ".join(json.loads(figures)["assumptions"])
+
+
+def test_evaluate_says_what_it_assumed(folder, mnist, capsys):
+    (folder / "last.csv").write_bytes(
+        csv_of(mnist.images[:50], mnist.labels[:50], names=None, label="last")
+    )
+    (folder / "a.npz").write_bytes(npz_of(x=mnist.images[:50] / 255, y=mnist.labels[:50]))
+    names = [str(folder / "last.csv"), str(folder / "a.npz")]
+    call_command("evaluate", *names, model=BUNDLED_MODEL, json=True)
+    out, error = capsys.readouterr()
+    assert {one["accuracy"] for one in json.loads(out).values()} == {1.0}
+    assert "Assumed: The labels are taken from the last column (label_column)." in error
+    assert "Assumed: Values from 0 to 1 are taken" in error
+    with pytest.raises(CommandError, match="there is no column"):
+        call_command("evaluate", names[0], model=BUNDLED_MODEL, label_column="colour")
+
+
+@pytest.mark.parametrize("name", ["a\rb.png", "=1+1.png", "\uff1d1.png", "a\nb.png", "\n=1.png"])
+def test_no_name_breaks_the_csv_or_is_a_formula_in_it(predict, folder, mnist, name):
+    (folder / "scans.zip").write_bytes(zip_of({name: mnist_png(mnist, 0)}))
+    for options in ([], ["--confidences"]):
+        out, _, _ = predict(folder / "scans.zip", *options)
+        header, row = csv.reader(io.StringIO(out, newline=""))
+        own = row[options == ["--confidences"]]
+        assert own == (name if name[0] == "a" else f"'{name}")
+        assert len(header) == len(row)
 
 
 @pytest.mark.parametrize("packed", [True, False])

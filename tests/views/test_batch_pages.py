@@ -8,8 +8,9 @@ from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
+from digits.batches import parts
 from digits.models import Batch, BatchItem, ModelVersion
-from tests.bulks import kaggle_csv, zip_of
+from tests.bulks import csv_of, kaggle_csv, zip_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
 HTMX = {"HX-Request": "true"}
@@ -22,8 +23,9 @@ def account(client):
     return user
 
 
-def send(client: Client, *files: tuple[str, bytes]):
-    return client.post("/batches/", {"file": [SimpleUploadedFile(*file) for file in files]})
+def send(client: Client, *files: tuple[str, bytes], **said: str):
+    sent = [SimpleUploadedFile(*file) for file in files]
+    return client.post("/batches/", {"file": sent, **said})
 
 
 def make_batch(rows: int = 12, **fields) -> Batch:
@@ -51,6 +53,49 @@ def test_a_file_is_stored_and_leads_to_its_page(client, mnist):
     assert "Waiting for a worker" in page
     assert f'hx-get="/batches/{batch.pk}/"' in page
     assert "mine.csv" in client.get("/batches/").content.decode()
+
+
+def test_what_was_assumed_is_shown_before_anything_is_read(client, mnist):
+    table = csv_of(mnist.images[:20] / 255, mnist.labels[:20])
+    url = send(client, ("mine.csv", table)).url
+    page = client.get(url).content.decode()
+    assert "Nothing is read before you confirm it." in page
+    assert "Values from 0 to 1 are taken for paper to full ink (scale 1)." in page
+    assert "hx-get" not in page
+    assert parts.claim() is None
+    parts.sweep()
+    assert parts.claim() is None
+    page = client.post(f"{url}confirm", follow=True).content.decode()
+    assert "Waiting for a worker" in page
+    assert "Values from 0 to 1 are taken" in page
+    assert parts.claim().rows == 20
+    page = client.post(f"{url}confirm", follow=True).content.decode()
+    assert "confirmed already" in page
+
+
+def test_a_job_that_waits_for_a_word_is_deleted_and_is_none_under_way(client, mnist, settings):
+    settings.QUOTA_ANONYMOUS = {**settings.QUOTA_ANONYMOUS, "batches": 1}
+    table = ("mine.csv", csv_of(mnist.images[:20] / 255))
+    first, second = (send(client, table).url for _ in range(2))
+    client.post(f"{first}confirm")
+    page = client.post(f"{second}confirm", follow=True).content.decode()
+    assert "The limit of bulk jobs under way is reached (1)" in page
+    assert Batch.objects.filter(status="held").count() == 1
+    client.post(f"{second}delete")
+    assert Batch.objects.get().status == "queued"
+
+
+def test_the_form_says_otherwise_and_is_kept_after_a_question(client, mnist):
+    table = csv_of(mnist.images[:20], [*range(20)])
+    answer = send(client, ("mine.csv", table), scale="255", invert="no")
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert "say with the option label_column" in page
+    assert 'name="scale" id="id_scale" maxlength="200" value="255"' in page
+    assert '<option value="no" selected>ink</option>' in page
+    assert '<details class="kinds" open>' in page
+    send(client, ("mine.csv", table), label_column="none", transpose="no")
+    assert not Batch.objects.get().labelled
 
 
 def test_the_page_shows_why_a_file_is_refused(client):

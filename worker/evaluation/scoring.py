@@ -12,7 +12,9 @@ from PIL import Image
 
 from worker.arrays import Integers, Pixels, Probabilities
 from worker.files.datasets import Dataset, DatasetError, load_idx, load_mnist, read_idx_images
-from worker.files.tables import load_csv
+from worker.files.layouts import Wishes
+from worker.files.sources import load_arrays
+from worker.files.tables import Told, load_csv
 from worker.metrics import Figures
 from worker.reading.reading import decide, read_images
 
@@ -140,15 +142,19 @@ def load_answers(
     source: Path,
     holds_digits: bool = True,
     on_progress: Callable[[int], None] | None = None,
+    wishes: Wishes | None = None,
+    on_layout: Told = bool,
 ) -> list[Answer]:
     """Read the images of a source.
 
     Args:
         source: a folder of images named `<digits>_anything.png` (`12-34_...` has two lines, `_...`
-            has no digit); an IDX file of images (its labels beside it); or a CSV of a label and
-            784 pixels a row. The images of IDX and CSV go through the network alone.
+            has no digit); an IDX file of images (its labels beside it); an NPZ with labels; or a
+            CSV of a label and 784 pixels a row. All but files go through the network alone.
         holds_digits: whether the labels are digits; otherwise no reading is right.
         on_progress: called with the number of files each time that some were read.
+        wishes: what is known about the layout of a CSV or NPZ.
+        on_layout: called with that layout when it is decided.
 
     Raises:
         DatasetError: the source is not of the expected form.
@@ -160,7 +166,9 @@ def load_answers(
             samples = [Sample(sample.name, sample.data, "") for sample in samples]
         return answers_of_files(engine, samples, on_progress)
     if ".csv" in source.suffixes:
-        dataset = load_csv(source)
+        dataset = load_csv(source, wishes, on_layout)
+    elif ".npz" in source.suffixes:
+        dataset = load_arrays(source, wishes, on_layout)
     elif holds_digits:
         dataset = load_idx(source, _labels_beside(source))
     else:

@@ -92,7 +92,7 @@ def read_part(
         return [_with_truth(item) for item in items] if layout.folders else items
     if kind == CSV:
         return read_rows(engine, _csv_rows(file, part, layout), between)
-    return read_rows(engine, _idx_rows(file, labels, part, layout), between)
+    return read_rows(engine, idx_rows(file, labels, part, layout), between)
 
 
 def _with_truth(item: Item) -> Item:
@@ -169,9 +169,10 @@ def _csv_rows(file: BinaryIO, part: Part, layout: Layout) -> Iterator[tables.Row
     return tables.rows(file, layout, part.first, part.offset + part.size)
 
 
-def _idx_rows(
+def idx_rows(
     file: BinaryIO, labels: BinaryIO | None, part: Part, layout: Layout
 ) -> Iterator[tables.Row]:
+    """Yield rows of an IDX file of bytes, with their labels."""
     table = layouts.table_of(layout)
     file.seek(16 + (part.first - 1) * PIXELS)
     truths = None

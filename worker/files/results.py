@@ -8,7 +8,7 @@ from typing import Protocol
 from worker.files.plans import OF_PIXELS
 
 LINES_AT_ONCE = 500
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # noqa: RUF001
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 DETAILED = (
     *("number", "name", "reading", "confidence"),
     *(f"p{digit}" for digit in range(10)),

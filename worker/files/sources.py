@@ -6,10 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from worker.files import part_reading, plans
+import numpy as np
+
+from worker.files import part_reading, plans, wrappings
+from worker.files.datasets import Dataset, DatasetError
 from worker.files.layouts import Layout, Wishes
 from worker.files.part_reading import Item
-from worker.files.plans import BulkError, Limits
+from worker.files.plans import BulkError, Limits, Part
+from worker.files.tables import Told
 from worker.files.wrappings import Unwrapped
 from worker.images.decoding import MAX_PIXELS
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from worker.reading.engine import Engine
 
 FOLDER = "folder"
+MOST_LOADED = 10_000_000  # images, of one's own files
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,31 @@ def open_source(
                 )
 
         yield Source(plan.kind, plan.total, plan.labelled, plan.layout, read)
+
+
+def load_arrays(path: Path, wishes: Wishes | None = None, on_layout: Told = bool) -> Dataset:
+    """Load the labelled images of an NPZ, or of another file that becomes IDX with labels.
+
+    Raises:
+        DatasetError: it cannot be read, or has no labels.
+    """
+    limits = Limits(rows=MOST_LOADED, archive=wrappings.UNLIMITED)
+    try:
+        with ExitStack() as opened:
+            inside = _opened(path, opened, limits, wishes)
+            plan = plans.plan(inside, None, limits, wishes)
+            on_layout(plan.layout)
+            if plan.kind != plans.IDX or inside.labels is None:
+                raise DatasetError(f"{path}: expected images with labels")
+            rows = part_reading.idx_rows(
+                inside.file, inside.labels, Part(1, plan.total), plan.layout
+            )
+            found = list(rows)
+    except BulkError as error:
+        raise DatasetError(f"{path}: {error}") from error
+    pixels = b"".join(row.pixels or b"" for row in found)
+    images = np.frombuffer(pixels, np.uint8).reshape(-1, 28, 28)
+    return Dataset(images, np.array([row.label for row in found], np.uint8))
 
 
 def _opened(

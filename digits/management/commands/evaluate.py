@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from digits.management.layouts import add_layout_options, print_assumptions, wished
 from digits.management.progress import progress
 from digits.tasks import serving
 from worker.files.datasets import DatasetError
@@ -40,8 +42,8 @@ class Command(BaseCommand):
             nargs="*",
             metavar="SOURCE",
             help="a folder of images named <digits>_anything.png (12-34_... for two lines, _... for"
-            " none), an IDX file of images with its labels beside it, or a CSV of a label and 784"
-            " pixels a row; NAME=PATH gives it a name in the table",
+            " none), an IDX file of images with its labels beside it, an NPZ with its labels, or a"
+            " CSV of a label and 784 pixels a row; NAME=PATH gives it a name in the table",
         )
         parser.add_argument(
             "--not-digits",
@@ -60,6 +62,7 @@ class Command(BaseCommand):
             help="keep the figures in this metrics.json, with the report on MNIST's test images"
             " that a version's page shows",
         )
+        add_layout_options(parser)
 
     def handle(
         self,
@@ -73,6 +76,7 @@ class Command(BaseCommand):
     ) -> None:
         from worker.evaluation import scoring
 
+        wishes = wished(options)
         wanted = [(*_named(text), True) for text in sources]
         wanted += [(*_named(text), False) for text in not_digits]
         if missing := [str(path) for _, path, _ in wanted if not path.exists()]:
@@ -82,7 +86,14 @@ class Command(BaseCommand):
             with progress("reading files", None) as advance:
                 answers = (
                     {
-                        name: scoring.load_answers(engine, path, holds_digits, advance)
+                        name: scoring.load_answers(
+                            engine,
+                            path,
+                            holds_digits,
+                            advance,
+                            wishes,
+                            partial(print_assumptions, self),
+                        )
                         for name, path, holds_digits in wanted
                     }
                     if wanted

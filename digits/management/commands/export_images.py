@@ -1,11 +1,13 @@
 """`manage.py export_images TRAIN.csv TEST.csv TRAIN/ TEST/`: rows of pixels as PNG files."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from digits.management.layouts import add_layout_options, print_assumptions, wished
 from digits.management.progress import progress
 from worker.files.datasets import DatasetError
 from worker.files.exports import export_images
@@ -21,6 +23,7 @@ class Command(BaseCommand):
         for name in ("train_csv", "test_csv", "train_dir", "test_dir"):
             parser.add_argument(name, type=Path)
         parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+        add_layout_options(parser)
 
     def handle(
         self,
@@ -32,10 +35,11 @@ class Command(BaseCommand):
         **options: Any,
     ) -> None:
         counts = {}
+        wishes, on_layout = wished(options), partial(print_assumptions, self)
         try:
             for table, folder in ((train_csv, train_dir), (test_csv, test_dir)):
                 with progress(f"Writing {folder}", None) as advance:
-                    counts[str(folder)] = export_images(table, folder, advance)
+                    counts[str(folder)] = export_images(table, folder, advance, wishes, on_layout)
         except DatasetError as error:
             raise CommandError(str(error)) from error
         if options["json"]:

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from digits.batches import parts
+from digits.management.layouts import add_layout_options, print_assumptions, wished
 from digits.management.progress import progress
 from digits.tasks import serving
 from worker.files.plans import BulkError
@@ -33,7 +34,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("source", type=Path, help="a CSV, IDX or ZIP file, or a folder")
+        parser.add_argument(
+            "source", type=Path, help="a CSV, IDX, NPY, NPZ or ZIP file, or a folder"
+        )
         parser.add_argument(
             "-o", "--output", type=Path, metavar="FILE", help="write here, not to standard output"
         )
@@ -45,6 +48,7 @@ class Command(BaseCommand):
             "--json", action="store_true", help="print the figures as JSON; needs --output"
         )
         parser.add_argument("--model", type=Path, help="read with this .keras file")
+        add_layout_options(parser)
 
     def handle(
         self,
@@ -63,11 +67,13 @@ class Command(BaseCommand):
 
         self.total = self.bad = self.right = 0
         started = time.monotonic()
+        wishes = wished(options)
         try:
             with (
-                open_source(source, labels, parts.limits(), settings.MAX_PIXELS) as opened,
+                open_source(source, labels, parts.limits(), settings.MAX_PIXELS, wishes) as opened,
                 progress("Reading", opened.total, prints=output is None) as advance,
             ):
+                print_assumptions(self, opened.layout)
                 readings = opened.read(serving.local_engine(model))
                 items = self.counted(readings, opened.kind, advance)
                 write = (
@@ -118,6 +124,7 @@ class Command(BaseCommand):
             "accuracy": accuracy,
             "seconds": round(seconds, 3),
             "output": str(output),
+            "assumptions": list(source.layout.assumptions),
         }
         if as_json:
             self.stdout.write(json.dumps(figures))
