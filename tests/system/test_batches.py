@@ -6,7 +6,7 @@ import subprocess
 from playwright.sync_api import expect
 
 from benchmarks.batches import MAKE_TOKEN
-from tests.bulks import idx, kaggle_csv, zip_of
+from tests.bulks import csv_of, idx, kaggle_csv, zip_of
 from tests.pictures import mnist_png
 from tests.site import ROOT
 from tests.system.conftest import choose_before_scripts, transfer
@@ -35,6 +35,26 @@ def test_a_file_is_chosen_watched_and_its_results_downloaded(site, watched, mnis
     page.get_by_role("button", name="Delete it").click()
     expect(page.locator("#messages")).to_contain_text("digits.csv was deleted")
     assert watched.errors == []
+
+
+def test_what_was_assumed_is_confirmed_before_it_is_read(watched, mnist, tmp_path):
+    page, path = watched.page, tmp_path / "digits.csv"
+    path.write_bytes(csv_of(1 - mnist.images[:30] / 255, [*range(30)], label_name="digit"))
+    page.goto("/batches/")
+    page.get_by_label("A ZIP, CSV or IDX file, or images").set_input_files(path)
+    expect(page.locator("#refused")).to_contain_text("say with the option label_column")
+    page.get_by_text("Layout of tables").click()
+    page.get_by_label("Column of labels").fill("none")
+    page.get_by_label("A ZIP, CSV or IDX file, or images").set_input_files(path)
+    expect(page).to_have_url(re.compile(r"/batches/\d+/$"))
+    expect(page.locator("#batch")).to_contain_text("Nothing is read before you confirm it.")
+    expect(page.locator("#batch")).to_contain_text("High values are taken for paper")
+    page.get_by_role("button", name="Read it so").click()
+    expect(page.locator("#batch")).to_contain_text("All 30 are done", timeout=60_000)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the results").click()
+    lines = download.value.path().read_text().splitlines()
+    assert lines[1:] == [f"{n},{label}" for n, label in enumerate(mnist.labels[:30], 1)]
 
 
 def test_files_are_dropped_anywhere_on_the_page(watched, mnist):
