@@ -263,6 +263,12 @@ def test_lines_before_the_rows_and_at_the_end_are_left_out(digits):
     assert check(semicolons, digits).high == 1
 
 
+def test_a_first_row_that_is_short_is_no_remark(digits):
+    short = csv_of(digits[0], names=None).replace(b"0,", b"", 1)
+    with pytest.raises(BulkError, match="received 783 values in the first line"):
+        read(short)
+
+
 def test_numbers_as_savetxt_writes_them_are_read(digits):
     for delimiter in (",", " "):
         file = io.BytesIO()

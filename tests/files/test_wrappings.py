@@ -189,6 +189,7 @@ def _tar(mnist) -> bytes:
             "holds 2 tables .“train.csv”, “test.csv”.: send one of them",
         ),
         (lambda mnist: b"\x89HDF\r\n\x1a\n" + bytes(99), "HDF5 is not read"),
+        (lambda mnist: zip_of({"[Content_Types].xml": b"x"}), "save the table as CSV"),
         (lambda mnist: b"PAR1" + bytes(99), "Parquet is not read"),
     ],
 )  # fmt: skip

@@ -114,7 +114,7 @@ def _beginning(file: BinaryIO) -> _Beginning:
         delimiter = _delimiter(line, forced)
         if delimiter and not _is_remark(line, delimiter):
             return _Beginning(delimiter, start, offset, tuple(map(_left_out, skipped)))
-        if not line:
+        if not line or _is_short_row(line):
             break
         skipped.append(line)
     received = len(first.strip().split(_most_frequent(first).encode()))
@@ -141,6 +141,11 @@ def _delimiter(line: bytes, forced: str) -> str:
         if len(_cells(line, one)) >= PIXELS:
             return one
     return ""
+
+
+def _is_short_row(line: bytes) -> bool:
+    """Return whether a line looks like a row, or a header, that has too few values."""
+    return line.count(_most_frequent(line).encode()) > PIXELS // 2
 
 
 def _is_remark(line: bytes, delimiter: str) -> bool:

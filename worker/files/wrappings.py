@@ -31,6 +31,7 @@ CSV, IDX, ZIP = "csv", "idx", "zip"
 LABELS, GZIPPED, NPY, TYPED = "labels", "gzip", "npy", "idx of another type"
 GZIP = b"\x1f\x8b"
 MOST_LAYERS = 4  # as a gzipped CSV in a gzipped ZIP
+WORKBOOK = "[Content_Types].xml"  # what all documents of Office hold
 ROWS_AT_ONCE, ROWS_LOOKED_AT = 4096, 400
 TABLES = (".csv", ".tsv", ".npy", ".npz", ".idx", ".gz", "ubyte")
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
@@ -228,6 +229,8 @@ def _members(file: BinaryIO) -> list[ZipInfo]:
     except ArchiveError:
         return []  # whoever reads it as a ZIP of images says why
     files = archives.images(archive)
+    if any(one.filename == WORKBOOK for one in files):
+        raise Refused("A workbook of Excel or Word is not read: save the table as CSV.")
     tables = [one for one in files if one.filename.lower().endswith(TABLES)]
     if tables and len(tables) == sum(_may_be_beside(one.filename) for one in files):
         return tables
