@@ -73,7 +73,7 @@ def _one(scene: Scene, fault: Fault) -> Verdict:
         return scene.run(fault)
     except FAILURES as error:
         traceback.print_exc()
-        return Verdict(fault.name, skipped=f"{type(error).__name__}: {error}"[:200])
+        return Verdict(fault.name, unjudged=f"{type(error).__name__}: {error}"[:200])
     finally:
         scene.make_well()
 

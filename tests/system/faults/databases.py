@@ -5,10 +5,10 @@ import sqlite3
 
 import psycopg
 
-from tests.site import run_manage
+from tests.site import ROOT, run_manage
 from tests.system.faults.scene import Scene
 
-LAST, BEFORE = "0017", "0016"
+BEFORE, LAST = sorted(one.stem for one in (ROOT / "digits/migrations").glob("0*.py"))[-2:]
 
 
 @contextlib.contextmanager

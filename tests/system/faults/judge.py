@@ -70,7 +70,8 @@ class Verdict:
     seconds: from the end of the fault until all is well again; None: never while one looked.
     statuses: how many answers had which status; "None" where none came.
     notes: what is wrong, in words.
-    skipped: why the fault was not done.
+    skipped: why the fault cannot be done here.
+    unjudged: what went wrong, so that nobody could look at what the fault did.
     """
 
     fault: str
@@ -81,12 +82,13 @@ class Verdict:
     statuses: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     skipped: str = ""
+    unjudged: str = ""
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was lost, and nothing was read twice."""
+        """Whether nothing was lost, nothing was read twice, and somebody could look."""
         counts = (self.uploads, self.rows)
-        return not any(one.lost or one.twice for one in counts)
+        return not self.unjudged and not any(one.lost or one.twice for one in counts)
 
 
 @dataclass(frozen=True)

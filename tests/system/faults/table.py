@@ -31,7 +31,7 @@ def page(results: Mapping[str, Results], order: Sequence[str]) -> str:
 
 def told(verdicts: Sequence[Verdict]) -> str:
     """Return what all faults have cost, in a sentence."""
-    done = [one for one in verdicts if not one.skipped]
+    done = [one for one in verdicts if not (one.skipped or one.unjudged)]
     lost = sum(one.uploads.lost + one.rows.lost for one in done)
     twice = sum(one.uploads.twice + one.rows.twice for one in done)
     accepted = sum(one.uploads.accepted for one in done)
@@ -57,6 +57,8 @@ def cells(verdict: Verdict) -> list[str]:
     """Return the cells of a fault: uploads and rows of batches."""
     if verdict.skipped:
         return [f"{verdict.fault}: not done here, {verdict.skipped}", *[""] * (len(HEAD) - 1)]
+    if verdict.unjudged:
+        return [f"{verdict.fault}: not judged, {verdict.unjudged}", *[""] * (len(HEAD) - 1)]
     pairs = [
         f"{getattr(verdict.uploads, name):,} + {getattr(verdict.rows, name):,}"
         for name in ("accepted", "done", "failed", "lost", "twice")
