@@ -91,19 +91,18 @@ def test_predict_says_what_it_assumed_and_is_told_otherwise(predict, folder, mni
     assert "High values" in " ".join(json.loads(figures)["assumptions"])
 
 
-def test_evaluate_says_what_it_assumed(folder, mnist, capsys):
+def test_evaluate_says_what_it_assumed(manage, folder, mnist):
     (folder / "last.csv").write_bytes(
         csv_of(mnist.images[:50], mnist.labels[:50], names=None, label="last")
     )
     (folder / "a.npz").write_bytes(npz_of(x=mnist.images[:50] / 255, y=mnist.labels[:50]))
     names = [str(folder / "last.csv"), str(folder / "a.npz")]
-    call_command("evaluate", *names, model=BUNDLED_MODEL, json=True)
-    out, error = capsys.readouterr()
-    assert {one["accuracy"] for one in json.loads(out).values()} == {1.0}
-    assert "Assumed: The labels are taken from the last column (label_column)." in error
-    assert "Assumed: Values from 0 to 1 are taken" in error
-    with pytest.raises(CommandError, match="there is no column"):
-        call_command("evaluate", names[0], model=BUNDLED_MODEL, label_column="colour")
+    done = manage("evaluate", *names, "--json", DATA_DIR=folder)
+    assert {one["accuracy"] for one in json.loads(done.stdout).values()} == {1.0}
+    assert "Assumed: The labels are taken from the last column (label_column)." in done.stderr
+    assert "Assumed: Values from 0 to 1 are taken" in done.stderr
+    done = manage("evaluate", names[0], "--label-column=colour", DATA_DIR=folder)
+    assert (done.returncode, "there is no column" in done.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("name", ["a\rb.png", "=1+1.png", "\uff1d1.png", "a\nb.png", "\n=1.png"])
