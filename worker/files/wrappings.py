@@ -8,13 +8,14 @@ import codecs
 import contextlib
 import gzip
 import os
+import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 from zipfile import ZipFile, ZipInfo
 
 import numpy as np
@@ -169,15 +170,22 @@ def gunzip(file: BinaryIO, target: BinaryIO, most: int) -> None:
     """
     try:
         with gzip.open(file) as source:
-            while some := source.read(_MIB):
-                target.write(some)
-                if target.tell() > most:
-                    raise Refused(
-                        f"The gzipped file is too large unpacked: {most / _MIB:,.1f} MB are the"
-                        " limit."
-                    )
+            limit = f"{most / _MIB:,.1f} MB are the limit"
+            _copy(source, target, most, f"The gzipped file is too large unpacked: {limit}.")
     except UNREADABLE as error:
         raise Refused("The gzipped file is cut off or damaged.") from error
+
+
+def _copy(source: IO[bytes] | gzip.GzipFile, target: BinaryIO, most: int, reason: str) -> None:
+    """Copy a file to a temporary one, which is then read from its start.
+
+    Raises:
+        Refused: it has more bytes than it may; with this reason.
+    """
+    while some := source.read(_MIB):
+        target.write(some)
+        if target.tell() > most:
+            raise Refused(reason)
     target.seek(0)
 
 
@@ -271,15 +279,12 @@ def _member(archive: ZipFile, entry: ZipInfo, limits: Limits, opened: ExitStack)
     target = _temporary(opened)
     try:
         with archive.open(entry) as source:
-            while some := source.read(_MIB):
-                target.write(some)
-                if target.tell() > limits.total_bytes:
-                    raise Refused(f"“{shown(entry.filename)}” is too large unpacked.")
+            reason = f"“{shown(entry.filename)}” is too large unpacked."
+            _copy(source, target, limits.total_bytes, reason)
     except Refused:
         raise
     except Exception as error:  # zipfile and zlib raise many kinds for a damaged file
         raise Refused(f"“{shown(entry.filename)}” is damaged in the ZIP.") from error
-    target.seek(0)
     return target
 
 
@@ -344,8 +349,7 @@ def _on_disk(file: BinaryIO, opened: ExitStack) -> BinaryIO:
     """Return a copy of a file that has a descriptor, so that it need not be in memory."""
     target = _temporary(opened)
     file.seek(0)
-    while some := file.read(_MIB):
-        target.write(some)
+    shutil.copyfileobj(file, target, _MIB)
     target.seek(0)
     return target
 
