@@ -14,6 +14,8 @@ import pytest
 import requests
 
 from benchmarks.batches import Program, kaggle_table, kill_while_it_reads
+from digits.queue import wake_ups
+from digits.uploads import queue
 from tests.pictures import mnist_png, noisy_page
 from tests.site import Site, environment, eventually, load, run_manage
 from tests.system.test_reading import classify, finished, rows, send_many
@@ -98,6 +100,7 @@ def test_redis_may_stop_and_come_back(own_site, mnist, seven):
     site = own_site
     visitor = site.visitor()
     visitor.get("/")
+    eventually(lambda: not is_listened_to(site), every=0.02)  # who listens looks once more
     (redis,) = site.processes("valkey-server")
     supervisor = site.process.pid
     os.kill(supervisor, signal.SIGSTOP)  # else it starts Redis again at once
@@ -105,7 +108,7 @@ def test_redis_may_stop_and_come_back(own_site, mnist, seven):
         os.kill(redis, signal.SIGKILL)
         page = visitor.send(seven, "down-0.png")
         assert page.status_code == 200
-        assert "Waiting for a worker" in page.text
+        assert "Waiting for a worker" in page.text, page.text[page.text.find('id="result"') :]
         ready = requests.get(f"{site.url}/health/ready", timeout=10)
         assert ready.status_code == 503
         assert "redis" in ready.json()["failing"]
@@ -135,6 +138,12 @@ def test_a_redis_that_hangs_holds_up_nobody_for_long(own_site, seven):
     assert max(live) < 1 * load()
     eventually(lambda: finished(site, "hung") == 4, 60)
     eventually(site.is_ready, 30)
+
+
+def is_listened_to(site) -> bool:
+    """Return whether a reader that has ended its work waits a moment for more."""
+    ((_, listeners),) = site.redis().pubsub_numsub(f"{wake_ups.LISTENING}:{queue.TASK}")
+    return listeners > 0
 
 
 def seconds_of(do, *arguments) -> float:
