@@ -3,6 +3,7 @@
 import contextlib
 import io
 import math
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -77,6 +78,26 @@ def test_an_index_is_left_out_and_said(digits):
     for name in ("ImageId", '"id"', "Unnamed: 0"):
         table = csv_of(images, [*range(7, 7 + COUNT)], label_name=name)
         assert "Left out" in said(check(table, digits, labelled=False))
+
+
+@pytest.mark.parametrize("count", [1, 2, COUNT])
+def test_a_blank_column_without_a_name_is_left_out(digits, count):
+    images, _ = digits
+    table = csv_of(images[:count], [""] * count, names=None)
+    layout = check(table, (images[:count], []), labelled=False)
+    assert "Left out, as no pixels and no labels: the first column." in said(layout)
+
+
+def test_many_columns_beside_the_pixels_are_asked_about_at_once(digits):
+    images, _ = digits
+    rows = np.hstack([np.zeros((COUNT, 1000)), images.reshape(COUNT, -1)])
+    names = ",".join(f"x{n}y" for n in range(1784))
+    table = names + "\n" + "".join(",".join(f"{cell:g}" for cell in row) + "\n" for row in rows)
+    started = time.thread_time()
+    with pytest.raises(BulkError, match="1784 values, 1000 more than pixels") as asked:
+        read(table.encode())
+    assert time.thread_time() - started < 5  # 40 s when each place of the pixels was tried
+    assert asked.value.option == "label_column"
 
 
 def test_whole_numbers_that_count_up_are_a_header_and_no_row(digits):

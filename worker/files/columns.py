@@ -27,7 +27,7 @@ INDEXES = {
     *("unnamed0", "image", "name", "filename", "file", "key", "number"),
 }
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-MOST_OTHERS = 3  # columns beside the pixels
+MOST_OTHERS = 3  # columns beside the pixels that no name tells apart
 LEAST_COUNTED = 3  # rows, before numbers that count up in a column without a name are an index
 _COUNTED = re.compile(r"^(.*?)(\d+)$")
 _PLACED = re.compile(r"^(\d+)[x_,. ](\d+)$")
@@ -186,6 +186,8 @@ def _unnamed(sample: Sample, known: dict[int, str], wishes: Wishes) -> list[int]
     if not len(sample.cells):
         return sorted([*known, *free[:missing]])
     fits = {}
+    if missing > MOST_OTHERS:
+        raise _uncertain(sample, others)
     for before in range(missing + 1):
         chosen = [*free[:before], *free[len(free) - missing + before :]]
         edge = [*free[:missing], *free[len(free) - missing :]]
@@ -193,11 +195,15 @@ def _unnamed(sample: Sample, known: dict[int, str], wishes: Wishes) -> list[int]
     ranked = sorted(fits, key=lambda one: fits[one], reverse=True)
     best, second = fits[ranked[0]], fits[ranked[1]]
     if best < 0.6 or second > 0.75 * best:
-        raise _ask(
-            f"the rows have {sample.columns} values, {others} more than pixels, and it is not"
-            " certain whether the labels come first or last"
-        )
+        raise _uncertain(sample, others)
     return sorted([*known, *ranked[0]])
+
+
+def _uncertain(sample: Sample, others: int) -> Question:
+    return _ask(
+        f"the rows have {sample.columns} values, {others} more than pixels, and it is not certain"
+        " whether the labels come first or last"
+    )
 
 
 def _too_many(known: dict[int, str]) -> list[int]:
@@ -316,7 +322,8 @@ def _check_index(sample: Sample, roles: Roles) -> None:
     """Look at the values of columns that are an index by their names, where no label is found."""
     for place in roles.left_out:
         kind = _kind(sample, place)
-        is_short = len(sample.cells) < LEAST_COUNTED and not _bare(sample.names[place])
+        is_named = bool(sample.names and _bare(sample.names[place]))
+        is_short = len(sample.cells) < LEAST_COUNTED and not is_named
         if kind == LABEL or (kind == "either" and is_short):
             raise _ask(f"{_shown(sample, place)} may hold labels, or an index")
 
