@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from worker.arrays import Floats, Integers, Pixels
+from worker.images.drawn import without_lines, without_outlines
 from worker.images.errors import ImageError
 from worker.images.layout import LARGE, SOFT, Piece, find_lines
 from worker.images.paper import LEAST_CONTRAST, find_paper, median, ordered, rim, without_rules
@@ -64,8 +65,10 @@ def find_ink(grey: Pixels) -> Page:
         grey: uint8, shape (height, width), of any polarity.
     """
     small, scale = _shrink(grey)
-    ink = without_rules(extract_ink(small))
-    labels, lines = find_lines(ink, CLEAR if min(ink.shape) >= 64 else FAINT)
+    threshold = CLEAR if min(small.shape) >= 64 else FAINT
+    ink = without_rules(without_outlines(extract_ink(small), threshold))
+    ink = without_lines(ink, threshold)
+    labels, lines = find_lines(ink, threshold)
     shapes = [[_shape(ink, labels, piece) for piece in line] for line in lines]
     return Page(shapes, scale, (grey.shape[0], grey.shape[1]))
 

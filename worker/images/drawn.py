@@ -1,0 +1,340 @@
+"""What is drawn around and under digits, and is none: lines by hand, rings, boxes.
+
+An outline is ink that encloses other ink. A line is a thin, even stroke that is wider than a digit.
+Both are taken out of the ink; where a digit touches them, its own ink stays.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from worker.arrays import Floats, Integers, Mask, Pixels
+
+# Tuned on pages of benchmarks.complaints with seed 1.
+LEAST_SIDE = 48  # pixels of an image in which lines and outlines are looked for
+MOST_LOOKED_AT = 40  # components of an image, the largest
+DARK = 110  # as in worker.images.layout
+CLOSED = 0.14  # of an outline's side: a gap this wide does not open it
+NEARLY_CLOSED = 0.03  # the same, of an outline that touches all it holds
+TOUCHING = 0.4  # of an outline's height: what touches it is at least so high
+ENCLOSED = 0.22  # of an outline's height: what it holds is at least so high
+HELD = 0.9  # of what is enclosed that lies within
+FILLED = 0.6  # of its box: what an outline goes round,
+STROKE_SHARE = 0.72  # of which this share is ink at most
+DEEP = 0.2  # of an outline's shorter side: how far ink within it reaches in from the outside
+SPANNED = 0.9  # of the image: what is as wide and as high is squared paper
+SMALLEST = 20  # pixels of the longer side of what is looked at
+LONGER = 1.3  # than the digits are high: a line
+LONGEST_DIGIT = 2.2  # than the digits are high: what no single digit is wide
+OUT = 0.08  # of its length: how far a line under one digit stands out at both ends
+THIN = 0.22  # of the digits' height: the thickness of a line
+STRAIGHT = 0.06  # of its length: how far a line bends from straight
+MOST_LINES = 12  # of a component, of one direction
+OFF_INK = 0.04  # the share of a line's columns without ink
+EVEN = 0.7  # the share of a line's columns that are about as thick as its median
+STEEPEST = 0.36  # rows per column: some 20 degrees
+STEP_COST = 0.35  # of a path that goes one row up or down, in pixels without ink
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A component of the ink: its number, box and pixels."""
+
+    number: int
+    x: int
+    y: int
+    width: int
+    height: int
+    area: int
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
+
+    def holds(self, other: "_Part") -> bool:
+        """Return whether the other's box lies in this one's."""
+        return (
+            other is not self
+            and self.x <= other.x
+            and self.y <= other.y
+            and other.x + other.width <= self.x + self.width
+            and other.y + other.height <= self.y + self.height
+        )
+
+
+def without_outlines(ink: Pixels, threshold: int) -> Pixels:
+    """Take rings and boxes out of the ink; what is in them stays.
+
+    Args:
+        ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
+        threshold: connected pixels above this are one component.
+
+    Returns:
+        The ink without them, of the same shape; the same ink where there are none, or nothing else.
+    """
+    if min(ink.shape) < LEAST_SIDE:
+        return ink
+    labels, parts = _parts(ink, threshold)
+    tall = _digit_height(parts)
+    drawn = np.zeros(ink.shape, bool)
+    for part in _largest(parts):
+        if part.width < SPANNED * ink.shape[1] or part.height < SPANNED * ink.shape[0]:
+            drawn[part.place] |= _outline_in(part, labels, parts, tall)
+    return _without(ink, drawn)
+
+
+def without_lines(ink: Pixels, threshold: int) -> Pixels:
+    """Take lines that are wider than a digit out of the ink, as `without_outlines` does."""
+    if min(ink.shape) < LEAST_SIDE:
+        return ink
+    labels, parts = _parts(ink, threshold)
+    tall = _digit_height(parts)
+    drawn = np.zeros(ink.shape, bool)
+    for part in _largest(parts):
+        if part.width > LONGER * tall:
+            mask = labels[part.place] == part.number
+            lines = _lines_in(mask, LONGER * tall)
+            if part.width > LONGEST_DIGIT * tall or _stands_out(lines, mask & ~lines):
+                drawn[part.place] |= lines
+    return _without(ink, drawn)
+
+
+def _stands_out(lines: Mask, rest: Mask) -> bool:
+    """Return whether lines are wider, at both ends, than the ink that they are a part of.
+
+    The bar of a 7 is not: its stem begins at one of its ends.
+    """
+    across, own = np.flatnonzero(lines.any(axis=0)), np.flatnonzero(rest.any(axis=0))
+    if not across.size or not own.size:
+        return bool(across.size)
+    least = OUT * (across[-1] - across[0])
+    return bool(own[0] - across[0] >= least and across[-1] - own[-1] >= least)
+
+
+def _largest(parts: list[_Part]) -> list[_Part]:
+    parts = [one for one in parts if max(one.width, one.height) >= SMALLEST]
+    return sorted(parts, key=lambda one: -max(one.width, one.height))[:MOST_LOOKED_AT]
+
+
+def _without(ink: Pixels, drawn: Mask) -> Pixels:
+    if not drawn.any():
+        return ink
+    rest = np.where(drawn, 0, ink).astype(np.uint8)
+    # If nearly all ink is lines, the lines themselves were written.
+    return rest if (rest > DARK).sum() > 0.1 * (ink > DARK).sum() else ink
+
+
+def _outline_in(part: _Part, labels: Integers, parts: list[_Part], tall: float) -> Mask:
+    """Return what of a component is an outline: bool, of the shape of its box."""
+    mask = labels[part.place] == part.number
+    holds = _is_outline(mask, part, labels, parts)
+    if not (holds or _may_be_outline(mask)):
+        return np.zeros(mask.shape, bool)
+    drawn = _lines_in(mask, 0.8 * part.width)
+    if drawn.any():
+        drawn |= _lines_in((mask & ~drawn).T, 0.8 * part.height).T
+    drawn |= _rim(mask)
+    kept = _kept(mask & ~drawn, mask, 0.5 * tall if holds else TOUCHING * part.height)
+    return mask & ~kept if holds or kept.any() else np.zeros(mask.shape, bool)
+
+
+def _may_be_outline(mask: Mask) -> bool:
+    """Return whether a component goes round most of its box, with a stroke that is thin for it."""
+    filled = mask | _within(mask, NEARLY_CLOSED)
+    return bool(filled.mean() > FILLED and mask.sum() < STROKE_SHARE * filled.sum())
+
+
+def _rim(mask: Mask) -> Mask:
+    """Return the outermost stroke of a component."""
+    filled = mask | _within(mask)
+    wide = np.pad(filled, 1).astype(np.uint8)
+    depth = cv2.distanceTransform(wide, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    # How far the ink goes in from the outside: most of an outline is as thick as its thin parts.
+    runs = [_first_runs(side, inside) for side, inside in _sides(mask, filled)]
+    lengths = np.concatenate(runs)
+    if not lengths.size:
+        return np.zeros(mask.shape, bool)
+    thick = float(np.percentile(lengths, 35))
+    rim: Mask = mask & (depth <= 1.5 * thick + 1.5)
+    return rim
+
+
+def _sides(mask: Mask, filled: Mask) -> list[tuple[Mask, Mask]]:
+    """Return a component as it is seen from its four sides, each from the top."""
+    return [
+        (mask, filled),
+        (mask[::-1], filled[::-1]),
+        (mask.T, filled.T),
+        (mask.T[::-1], filled.T[::-1]),
+    ]
+
+
+def _first_runs(mask: Mask, filled: Mask) -> Integers:
+    """Return how long the first ink of each column is from the top, in the middle half."""
+    quarter = mask.shape[1] // 4
+    mask = mask[:, quarter : mask.shape[1] - quarter]
+    first = mask.argmax(axis=0)
+    rows = np.arange(len(mask))[:, None]
+    after = np.where(~mask & (rows > first), rows, len(mask)).min(axis=0, initial=len(mask))
+    runs: Integers = (after - first)[mask.any(axis=0)]
+    return runs
+
+
+def _kept(rest: Mask, mask: Mask, least: float) -> Mask:
+    """Return the parts of the ink within an outline that are high enough, and not along its rim."""
+    filled = np.pad(mask | _within(mask), 1).astype(np.uint8)
+    depth = cv2.distanceTransform(filled, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest.view(np.uint8))
+    kept = np.zeros(mask.shape, bool)
+    for number in range(1, len(stats)):
+        own = labels == number
+        if stats[number, cv2.CC_STAT_HEIGHT] < least:
+            continue
+        if depth[own].max() >= DEEP * min(mask.shape):
+            kept |= own
+    return kept
+
+
+def _parts(ink: Pixels, threshold: int) -> tuple[Integers, list[_Part]]:
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).view(np.uint8))
+    dark = np.flatnonzero(np.bincount(labels[ink >= DARK])).tolist()
+    boxes = {number: stats[number].tolist() for number in dark if number}
+    return labels, [_Part(number, *box) for number, box in boxes.items()]
+
+
+def _digit_height(parts: list[_Part]) -> float:
+    """Return about how high digits are: the median of those that are not flat, by their ink."""
+    if not parts:
+        return 0.0
+    held = {id(one) for one in parts if any(other.holds(one) for other in parts)}
+    upright = [one for one in parts if one.width <= 1.3 * one.height]
+    upright = [one for one in upright if id(one) in held] or upright or parts
+    heights = np.array([min(one.height, one.width * 8) for one in upright], float)
+    order = np.argsort(heights)
+    ink = np.cumsum(np.array([one.area for one in upright], float)[order])
+    return float(heights[order][np.searchsorted(ink, ink[-1] * 0.5)])
+
+
+def _is_outline(mask: Mask, part: _Part, labels: Integers, parts: list[_Part]) -> bool:
+    """Return whether a component encloses another that may be a digit."""
+    inner = [
+        one
+        for one in parts
+        if part.holds(one) and one.height >= ENCLOSED * part.height and one.area > 12
+    ]
+    if not inner:
+        return False
+    within = _within(mask)
+    own = labels[part.place]
+    return any(within[own == one.number].mean() >= HELD for one in inner)
+
+
+def _within(mask: Mask, gap_share: float = CLOSED) -> Mask:
+    """Return what a component encloses; gaps in it of this share of its side are closed."""
+    gap = max(1, round(gap_share * max(mask.shape)))
+    wide = cv2.copyMakeBorder(mask.astype(np.uint8), *[gap + 1] * 4, cv2.BORDER_CONSTANT)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap))
+    closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, disc)
+    outside = closed.copy()
+    cv2.floodFill(outside, None, (0, 0), 2)
+    inside = (outside != 2) & (wide == 0)
+    return inside[gap + 1 : -gap - 1, gap + 1 : -gap - 1]
+
+
+def _lines_in(mask: Mask, least: float) -> Mask:
+    """Return the lines that go through a component from left to right, so many pixels at least."""
+    found = np.zeros(mask.shape, bool)
+    for _ in range(MOST_LINES):
+        line = _line_across(mask & ~found, least)
+        if line is None:
+            return found
+        found |= line
+    return found
+
+
+def _line_across(mask: Mask, least: float) -> Mask | None:
+    """Return the line that goes through a component from left to right, if there is one."""
+    columns = np.flatnonzero(mask.any(axis=0))
+    if not columns.size or columns[-1] - columns[0] < least:
+        return None
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    part = mask[:, left:right]
+    path = _path(part)
+    across = np.arange(part.shape[1])
+    on_ink = part[path, across]
+    if on_ink.mean() < 1 - OFF_INK:
+        return None
+    top, bottom = _runs(part, path)
+    thick = bottom - top
+    usual = float(np.median(thick[on_ink]))
+    if usual > max(3.0, THIN * least / LONGER) or part.shape[1] < 6 * usual:
+        return None
+    thin = on_ink & (thick <= 1.6 * usual + 1)
+    if thin.mean() < 1 - EVEN:
+        return None
+    middle = _curve(across, (top + bottom - 1) / 2, thin, part.shape[1])
+    straight = np.polyfit(across[thin], ((top + bottom - 1) / 2)[thin], 1)
+    bend = np.abs(np.polyval(straight, across) - middle).max()
+    if abs(straight[0]) > STEEPEST or bend > max(usual, STRAIGHT * part.shape[1]):
+        return None
+    near = np.abs((top + bottom - 1) / 2 - middle) <= usual + 1
+    if (near & thin).mean() < EVEN * 0.6:
+        return None
+    whole = np.zeros(mask.shape, bool)
+    whole[:, left:right] = _own(part, middle, usual)
+    return whole
+
+
+def _path(part: Mask) -> Integers:
+    """Return the row of each column on the path from left to right that leaves the ink least."""
+    height, width = part.shape
+    off = (~part).astype(np.float32)
+    cost, steps = off[:, 0].copy(), np.zeros((width, height), np.int8)
+    for x in range(1, width):
+        padded = np.pad(cost, 1, constant_values=np.inf)
+        ways = np.stack([cost, padded[:-2] + STEP_COST, padded[2:] + STEP_COST])
+        steps[x] = ways.argmin(axis=0)
+        cost = off[:, x] + ways.min(axis=0)
+    row = int(cost.argmin())
+    path = np.zeros(width, int)
+    for x in range(width - 1, -1, -1):
+        path[x] = row
+        row += (0, -1, 1)[int(steps[x, row])]
+    return path
+
+
+def _runs(part: Mask, path: Integers) -> tuple[Integers, Integers]:
+    """Return where the ink at each place of a path begins and ends in its column."""
+    height, width = part.shape
+    columns = np.arange(width)
+    rows = np.arange(height)[:, None]
+    above = np.where(~part & (rows < path), rows + 1, 0).max(axis=0)
+    below = np.where(~part & (rows > path), rows, height).min(axis=0)
+    empty = ~part[path, columns]
+    return np.where(empty, path, above), np.where(empty, path, below)
+
+
+def _curve(across: Integers, middle: Floats, thin: Mask, width: int) -> Floats:
+    """Fit a gentle curve to the middle of a line, without what lies far off it."""
+    use = thin.copy()
+    curve = np.zeros(len(across))
+    for _ in range(4):
+        degree = 3 if use.sum() > 20 else 1
+        curve = np.polyval(np.polyfit(across[use] / width, middle[use], degree), across / width)
+        distance = np.abs(middle - curve)
+        spread = max(0.7, 1.4826 * float(np.median(distance[use])))
+        use = thin & (distance <= 3 * spread)
+    return curve
+
+
+def _own(part: Mask, middle: Floats, usual: float) -> Mask:
+    """Return the pixels of a line; where a stroke crosses it, they belong to the stroke."""
+    height = len(part)
+    rows = np.arange(height)[:, None]
+    half = usual / 2 + 1
+    near = part & (np.abs(rows - middle) <= half)
+    above = part & (rows < middle - half) & (rows >= middle - half - 2)
+    below = part & (rows > middle + half) & (rows <= middle + half + 2)
+    crossed = above.any(axis=0) & below.any(axis=0)
+    return near & ~crossed
