@@ -120,7 +120,7 @@ def _pen(rng: Rng, tall: float) -> float:
 
 def _ruled_under(digits: Dataset, rng: Rng) -> Scene:
     tall, length = rng.uniform(40, 150), int(rng.integers(2, 7))
-    sheet = Sheet(digits, rng, round(tall * rng.uniform(2.2, 4)), round(tall * (length + 2)))
+    sheet = Sheet(digits, rng, round(tall * rng.uniform(2.2, 4)), round(tall * (length * 1.4 + 2)))
     text, boxes = sheet.number(length, tall, tall * rng.uniform(0.4, 0.9), len(sheet.ink) * 0.42)
     left, right = boxes[0][0], boxes[-1][2]
     foot = max(box[3] for box in boxes)
@@ -138,7 +138,7 @@ def _ruled_under(digits: Dataset, rng: Rng) -> Scene:
 
 def _struck_through(digits: Dataset, rng: Rng) -> Scene:
     tall, length = rng.uniform(50, 150), int(rng.integers(2, 6))
-    sheet = Sheet(digits, rng, round(tall * rng.uniform(2, 3)), round(tall * (length + 2)))
+    sheet = Sheet(digits, rng, round(tall * rng.uniform(2, 3)), round(tall * (length * 1.4 + 2)))
     middle = len(sheet.ink) / 2
     text, boxes = sheet.number(length, tall, tall * 0.7, middle)
     slope = np.tan(np.radians(rng.uniform(-6, 6)))
@@ -271,14 +271,15 @@ def main() -> None:
     print("| kind | pages | read right |\n|---|---|---|")
     for kind in options.kinds or KINDS:
         scenes = scenes_of(kind, options.count, options.seed)
-        right = [_text_of(engine, scene) == scene.text for scene in scenes]
+        right = [text_of(engine, scene) == scene.text for scene in scenes]
         print(f"| {kind} | {len(scenes)} | {np.mean(right):.1%} |")
         for part in sorted({scene.kind for scene in scenes}):
             own = [good for good, scene in zip(right, scenes, strict=True) if scene.kind == part]
             print(f"| - {part} | {len(own)} | {np.mean(own):.1%} |")
 
 
-def _text_of(engine: Engine, scene: Scene) -> str:
+def text_of(engine: Engine, scene: Scene) -> str:
+    """Return what is read on a scene."""
     _, data = cv2.imencode(".png", scene.image)
     return read_images(engine, [data.tobytes()])[0].text
 

@@ -28,7 +28,7 @@ SMALLEST = 20  # pixels of the longer side of what is looked at
 LONGER = 1.3  # than the digits are high: a line
 LONGEST_DIGIT = 2.2  # than the digits are high: what no single digit is wide
 OUT = 0.08  # of its length: how far a line under one digit stands out at both ends
-THIN = 0.22  # of the digits' height: the thickness of a line
+THIN = 0.28  # of the digits' height: the thickness of a line
 STRAIGHT = 0.06  # of its length: how far a line bends from straight
 MOST_LINES = 12  # of a component, of one direction
 OFF_INK = 0.04  # the share of a line's columns without ink
@@ -207,7 +207,7 @@ def _digit_height(parts: list[_Part]) -> float:
     """Return about how high digits are: the median of those that are not flat, by their ink."""
     if not parts:
         return 0.0
-    held = {id(one) for one in parts if any(other.holds(one) for other in parts)}
+    held = {id(one) for one in parts if any(_holds_digit(other, one) for other in parts)}
     upright = [one for one in parts if one.width <= 1.3 * one.height]
     upright = [one for one in upright if id(one) in held] or upright or parts
     heights = np.array([min(one.height, one.width * 8) for one in upright], float)
@@ -216,13 +216,13 @@ def _digit_height(parts: list[_Part]) -> float:
     return float(heights[order][np.searchsorted(ink, ink[-1] * 0.5)])
 
 
+def _holds_digit(outer: _Part, inner: _Part) -> bool:
+    return outer.holds(inner) and inner.height >= ENCLOSED * outer.height and inner.area > 12
+
+
 def _is_outline(mask: Mask, part: _Part, labels: Integers, parts: list[_Part]) -> bool:
     """Return whether a component encloses another that may be a digit."""
-    inner = [
-        one
-        for one in parts
-        if part.holds(one) and one.height >= ENCLOSED * part.height and one.area > 12
-    ]
+    inner = [one for one in parts if _holds_digit(part, one)]
     if not inner:
         return False
     within = _within(mask)
@@ -233,12 +233,12 @@ def _is_outline(mask: Mask, part: _Part, labels: Integers, parts: list[_Part]) -
 def _within(mask: Mask, gap_share: float = CLOSED) -> Mask:
     """Return what a component encloses; gaps in it of this share of its side are closed."""
     gap = max(1, round(gap_share * max(mask.shape)))
-    wide = cv2.copyMakeBorder(mask.astype(np.uint8), *[gap + 1] * 4, cv2.BORDER_CONSTANT)
+    wide = np.pad(mask, gap + 1).astype(np.uint8)
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (gap, gap))
     closed = cv2.morphologyEx(wide, cv2.MORPH_CLOSE, disc)
     outside = closed.copy()
     cv2.floodFill(outside, None, (0, 0), 2)
-    inside = (outside != 2) & (wide == 0)
+    inside: Mask = (outside != 2) & (wide == 0)
     return inside[gap + 1 : -gap - 1, gap + 1 : -gap - 1]
 
 
@@ -318,9 +318,9 @@ def _runs(part: Mask, path: Integers) -> tuple[Integers, Integers]:
 def _curve(across: Integers, middle: Floats, thin: Mask, width: int) -> Floats:
     """Fit a gentle curve to the middle of a line, without what lies far off it."""
     use = thin.copy()
-    curve = np.zeros(len(across))
+    curve: Floats = np.zeros(len(across))
     for _ in range(4):
-        degree = 3 if use.sum() > 20 else 1
+        degree = 5 if use.sum() > 60 else 3 if use.sum() > 20 else 1
         curve = np.polyval(np.polyfit(across[use] / width, middle[use], degree), across / width)
         distance = np.abs(middle - curve)
         spread = max(0.7, 1.4826 * float(np.median(distance[use])))
