@@ -85,6 +85,18 @@ def test_an_outline_that_holds_nothing_stays():
     assert np.array_equal(without_outlines(ink, 24), ink)
 
 
+def test_the_contour_of_a_broad_stroke_is_no_outline():
+    """The ink of a bold letter may be its contour, which encloses another: that of its hole."""
+    grey = np.full((128, 128), 250, np.uint8)
+    cv2.rectangle(grey, (40, 30), (90, 110), 5, -1)
+    cv2.rectangle(grey, (58, 44), (74, 64), 250, -1)
+    ink = np.zeros_like(grey)
+    cv2.rectangle(ink, (40, 30), (90, 110), 255, 3)
+    cv2.rectangle(ink, (56, 42), (76, 66), 255, 3)
+    assert np.array_equal(without_outlines(ink, 24, grey), ink)
+    assert not np.array_equal(without_outlines(ink, 24, 255 - ink), ink)
+
+
 def test_a_line_alone_stays():
     """It is left to the model, which calls it no digit."""
     ink = np.zeros((120, 400), np.uint8)

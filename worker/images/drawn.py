@@ -23,6 +23,7 @@ HELD = 0.9  # of what is enclosed that lies within
 FILLED = 0.6  # of its box: what an outline goes round,
 STROKE_SHARE = 0.72  # of which this share is ink at most
 DEEP = 0.2  # of an outline's shorter side: how far ink within it reaches in from the outside
+SEPARATE = 0.3  # of the contrast of an outline: how far what it holds is from it
 SPANNED = 0.9  # of the image: what is as wide and as high is squared paper
 SMALLEST = 20  # pixels of the longer side of what is looked at
 LONGER = 1.3  # than the digits are high: a line
@@ -63,12 +64,14 @@ class _Part:
         )
 
 
-def without_outlines(ink: Pixels, threshold: int) -> Pixels:
+def without_outlines(ink: Pixels, threshold: int, grey: Pixels | None = None) -> Pixels:
     """Take rings and boxes out of the ink; what is in them stays.
 
     Args:
         ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
         threshold: connected pixels above this are one component.
+        grey: the image that the ink was taken from, of the same shape. Of a broad stroke, the ink
+            may be its contour alone, which is no outline.
 
     Returns:
         The ink without them, of the same shape; the same ink where there are none, or nothing else.
@@ -80,7 +83,9 @@ def without_outlines(ink: Pixels, threshold: int) -> Pixels:
     drawn = np.zeros(ink.shape, bool)
     for part in _largest(parts):
         if part.width < SPANNED * ink.shape[1] or part.height < SPANNED * ink.shape[0]:
-            drawn[part.place] |= _outline_in(part, labels, parts, tall)
+            outline = _outline_in(part, labels, parts, tall)
+            if grey is None or not _is_contour(outline, grey[part.place], labels[part.place] > 0):
+                drawn[part.place] |= outline
     return _without(ink, drawn)
 
 
@@ -137,6 +142,16 @@ def _outline_in(part: _Part, labels: Integers, parts: list[_Part], tall: float) 
     drawn |= _rim(mask)
     kept = _kept(mask & ~drawn, mask, 0.5 * tall if holds else TOUCHING * part.height)
     return mask & ~kept if holds or kept.any() else np.zeros(mask.shape, bool)
+
+
+def _is_contour(outline: Mask, grey: Pixels, ink: Mask) -> bool:
+    """Return whether the image is no lighter, or darker, within an outline than along it."""
+    within = _within(outline)
+    around, held = ~(within | outline), within & ~ink
+    if not (outline.any() and around.any() and held.any()):
+        return False
+    line, paper, inside = (float(np.median(grey[one])) for one in (outline, around, held))
+    return (inside - line) * (paper - line) < SEPARATE * (paper - line) ** 2
 
 
 def _may_be_outline(mask: Mask) -> bool:

@@ -66,7 +66,7 @@ def find_ink(grey: Pixels) -> Page:
     """
     small, scale = _shrink(grey)
     threshold = CLEAR if min(small.shape) >= 64 else FAINT
-    ink = without_rules(without_outlines(extract_ink(small), threshold))
+    ink = without_rules(without_outlines(extract_ink(small), threshold, small))
     ink = without_lines(ink, threshold)
     labels, lines = find_lines(ink, threshold)
     shapes = [[_shape(ink, labels, piece) for piece in line] for line in lines]
