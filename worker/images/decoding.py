@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
-from worker.arrays import Floats, Pixels
+from worker.arrays import Floats, Mask, Pixels
 from worker.images import structure
 from worker.images.errors import ImageError
 from worker.images.formats import NAMES, OF_PILLOW, PILLOW_NAMES
@@ -26,6 +26,12 @@ ENOUGH = 1434  # 0.7 of MAX_SIDE
 
 TILE = 1024  # pixels: the side of what is scaled at a time
 STRIP = 128  # rows that are reduced at a time
+
+# A sheet or a window that is cut out, with transparent pixels around it.
+OPAQUE = 0.9  # less is the shadow of a window
+SOLID = 0.9  # the share of its rows and columns that are opaque from end to end
+DIFFERENT = 40  # grey levels between its paper and ink
+LEAST_INK, MOST_INK = 0.001, 0.45  # the shares of it that may be ink
 
 # The header's size is checked against max_pixels before anything is decoded, so Pillow's own limit,
 # which only warns at first, is never the one that decides.
@@ -77,7 +83,7 @@ def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     """Decode an image.
 
     Of several frames, the first is used. Transparent pixels become white, or black where the
-    drawing itself is light, so that it stays visible.
+    drawing itself is light, so that it stays visible; around an opaque sheet they take its colour.
 
     Raises:
         ImageError: as read_header, or the file is cut off or damaged.
@@ -259,7 +265,34 @@ def _on_paper(image: Image.Image) -> Image.Image:
     image = image.convert("RGBA")
     pixels = np.asarray(image, np.float32)
     alpha = pixels[..., 3] / 255
+    opaque = alpha >= OPAQUE
+    if _is_sheet(pixels, opaque):
+        colour = np.median(pixels[opaque][:, :3], axis=0)
+        laid = np.where(opaque[..., None], pixels[..., :3], colour)
+        return Image.fromarray(laid.astype(np.uint8))
     light = (pixels[..., :3].mean(axis=2) * alpha).sum() / max(float(alpha.sum()), 1e-6)
     paper = 0 if light > 160 and alpha.mean() < 0.9 else 255
     page = Image.new("RGBA", image.size, (paper, paper, paper, 255))
     return Image.alpha_composite(page, image).convert("RGB")
+
+
+def _is_sheet(pixels: Floats, opaque: Mask) -> bool:
+    """Return whether the opaque pixels are a sheet or a window with ink on it, not a drawing.
+
+    They have no gaps, and some of them differ from most: a stroke is of one colour.
+    """
+    if opaque.all() or not opaque.any():
+        return False
+    whole = _spanned(opaque) & _spanned(opaque.T).T
+    if opaque.sum() < SOLID * whole.sum():
+        return False
+    levels = pixels[opaque][:, :3].mean(axis=1)
+    differs = float((np.abs(levels - np.median(levels)) > DIFFERENT).mean())
+    return LEAST_INK < differs < MOST_INK
+
+
+def _spanned(mask: Mask) -> Mask:
+    """Return what lies between the first and the last true pixel of each row."""
+    spanned: Mask = np.logical_or.accumulate(mask, axis=1)
+    spanned &= np.logical_or.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
+    return spanned

@@ -11,8 +11,9 @@ from PIL import Image
 from worker.arrays import Probabilities
 from worker.images.decoding import MAX_PIXELS, Picture, decode, to_grey
 from worker.images.errors import ImageError
-from worker.images.finding import Glyph, Page, find_ink, pixels_of
+from worker.images.finding import Glyph, Page, pixels_of
 from worker.images.shapes import Shape
+from worker.images.sheets import find_ink_on_sheets
 from worker.reading.neighbours import adjust_for_neighbours
 from worker.reading.networks import CLASSES
 from worker.reading.segmentation import (
@@ -139,7 +140,7 @@ class _Look:
 def _look(data: bytes, max_pixels: int) -> _Look | ImageError:
     try:
         picture = decode(data, max_pixels)
-        return _Look(picture, find_ink(to_grey(picture.image)))
+        return _Look(picture, find_ink_on_sheets(to_grey(picture.image)))
     except ImageError as error:
         # Its traceback would keep the picture until the garbage collector runs.
         return ImageError(str(error))
