@@ -354,6 +354,15 @@ def _note(digits: Dataset, rng: Rng) -> tuple[Sheet, str, list]:
     return sheet, " ".join(texts), boxes
 
 
+def turned(digits: Dataset, rng: Rng) -> Scene:
+    """A page of one to four numbers that lies on its side or on its head."""
+    sheet, text, _ = _note(digits, rng)
+    while len(text) < 5:
+        sheet, text, _ = _note(digits, rng)
+    turn = int(rng.integers(1, 4))
+    return Scene(np.ascontiguousarray(np.rot90(sheet.image(), turn)), text, f"{90 * turn} degrees")
+
+
 def _seen(rectangle: np.ndarray, rng: Rng) -> np.ndarray:
     """Return a rectangle's corners turned by up to 25 degrees and seen at a slant."""
     angle = np.radians(rng.uniform(-25, 25))
@@ -370,6 +379,7 @@ KINDS: dict[str, Callable[[Dataset, Rng], Scene]] = {
     "ruled": ruled,
     "outlined": outlined,
     "desk": desk,
+    "turned": turned,
 }
 
 

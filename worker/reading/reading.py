@@ -14,6 +14,7 @@ from worker.images.errors import ImageError
 from worker.images.finding import Glyph, Page, pixels_of
 from worker.images.shapes import Shape
 from worker.images.sheets import find_ink_on_sheets
+from worker.images.turned import TURNS, find_ink_turned
 from worker.reading.neighbours import adjust_for_neighbours
 from worker.reading.networks import CLASSES
 from worker.reading.segmentation import (
@@ -22,6 +23,7 @@ from worker.reading.segmentation import (
     best_path,
     candidates,
 )
+from worker.reading.turning import may_be_turned, upright
 from worker.reading.verifier import in_context
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ class Reading:
 
     image: the decoded image: RGB, upright, perhaps reduced.
     width, height: the size of the whole, upright image; boxes are in its pixels.
+    turned: by how many degrees, clockwise, the image was turned to read it; boxes are in the image
+        before that.
     """
 
     digits: list[ReadDigit] = field(default_factory=list)
@@ -59,6 +63,7 @@ class Reading:
     image: Image.Image | None = None
     width: int = 0
     height: int = 0
+    turned: int = 0
 
     @property
     def text(self) -> str:
@@ -89,6 +94,10 @@ def read_images(
         the others.
     """
     looks = [_look(data, max_pixels) for data in files]
+    return _upright(engine, looks, _read(engine, looks))
+
+
+def _read(engine: "Engine", looks: "list[_Look | ImageError]") -> list[Reading]:
     pages = [look.page for look in looks if isinstance(look, _Look)]
     read = iter(
         _predict(engine, [shape for page in pages for line in page.lines for shape in line])
@@ -131,10 +140,11 @@ def read_again(
 
 @dataclass(frozen=True)
 class _Look:
-    """What was found in a file: a picture and the ink in it."""
+    """What was found in a file: a picture and the ink in it, after it was turned by degrees."""
 
     picture: Picture
     page: Page
+    turned: int = 0
 
 
 def _look(data: bytes, max_pixels: int) -> _Look | ImageError:
@@ -144,6 +154,32 @@ def _look(data: bytes, max_pixels: int) -> _Look | ImageError:
     except ImageError as error:
         # Its traceback would keep the picture until the garbage collector runs.
         return ImageError(str(error))
+
+
+def _upright(
+    engine: "Engine", looks: list[_Look | ImageError], readings: list[Reading]
+) -> list[Reading]:
+    """Return the readings; of a page that is not clear, that of the turn in which it is."""
+    unclear = [
+        (number, look)
+        for number, (look, reading) in enumerate(zip(looks, readings, strict=True))
+        if isinstance(look, _Look) and may_be_turned(_rows(reading))
+    ]
+    if not unclear:
+        return readings
+    turned: list[_Look | ImageError] = []
+    for _, look in unclear:
+        grey = to_grey(look.picture.image)
+        turned += [_Look(look.picture, find_ink_turned(grey, turn), turn) for turn in TURNS]
+    read = iter(_read(engine, turned))
+    for number, _ in unclear:
+        turns = [readings[number], *(next(read) for _ in TURNS)]
+        readings[number] = turns[upright([_rows(one) for one in turns])]
+    return readings
+
+
+def _rows(reading: Reading) -> list[Probabilities]:
+    return [digit.probabilities for digit in reading.digits]
 
 
 def _candidates(page: Page, read: Iterator[Probabilities]) -> list[list[Candidate]]:
@@ -190,7 +226,7 @@ def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
         for number, (line, rows) in enumerate(zip(lines, read, strict=True))
         for one, row in zip(line, rows, strict=True)
     ]
-    return Reading(digits, None, picture.image, picture.width, picture.height)
+    return Reading(digits, None, picture.image, picture.width, picture.height, look.turned)
 
 
 def _in_whole_image(glyph: Glyph, picture: Picture) -> Glyph:

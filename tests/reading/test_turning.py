@@ -1,0 +1,89 @@
+"""Pages that lie on their side or on their head are read; upright ones and lone digits stay."""
+
+import numpy as np
+import pytest
+
+from tests.pictures import in_lines, on_paper, png
+from worker.images.finding import find_ink
+from worker.images.turned import find_ink_turned
+from worker.reading.engine import Engine
+from worker.reading.reading import read_images
+from worker.reading.turning import clearness, may_be_turned, upright
+
+# Two lines of MNIST's test digits.
+LINES = [[0, 1, 2, 3], [4, 7, 11, 18]]
+TEXT = "7210 4963"
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine()
+
+
+@pytest.fixture
+def page(mnist) -> np.ndarray:
+    return in_lines(mnist, LINES, 60)
+
+
+def test_an_upright_page_is_not_turned(engine, page):
+    (reading,) = read_images(engine, [png(page)])
+    assert reading.text == TEXT
+    assert reading.turned == 0
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_turned_page_is_read_and_its_boxes_fit_it(engine, page, turn):
+    """turn: degrees by which the page must be turned clockwise to be upright."""
+    sent = np.rot90(page, turn // 90)
+    (reading,) = read_images(engine, [png(sent)])
+    assert reading.text == TEXT
+    assert reading.turned == turn
+    assert (reading.height, reading.width) == sent.shape
+    ink = np.zeros(sent.shape, bool)
+    for digit in reading.digits:
+        x, y, width, height = digit.glyph.box
+        assert (sent[y : y + height, x : x + width] < 128).any()
+        ink[y : y + height, x : x + width] = True
+    assert ink[sent < 128].all()
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_a_turned_box_is_that_of_the_same_ink(page, turn):
+    sent = np.rot90(page, turn // 90)
+    turned, straight = find_ink_turned(sent, turn), find_ink(page)
+    for number, line in enumerate(straight.lines):
+        for own, shape in zip(line, turned.lines[number], strict=True):
+            x, y, width, height = turned.glyph(shape, number).box
+            place = np.zeros(sent.shape, bool)
+            place[y : y + height, x : x + width] = True
+            rows, columns = np.nonzero(np.rot90(place, -turn // 90))
+            box = straight.glyph(own, number).box
+            assert (columns.min(), rows.min()) == box[:2]
+            assert (np.ptp(columns) + 1, np.ptp(rows) + 1) == box[2:]
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2, 3])
+def test_a_lone_digit_is_left_as_it_is(engine, mnist, turn):
+    sent = [png(np.rot90(on_paper(mnist.images[index]), turn)) for index in (0, 7, 11)]
+    assert [reading.turned for reading in read_images(engine, sent)] == [0, 0, 0]
+
+
+def row(probability: float) -> np.ndarray:
+    return np.array([probability, *[0.0] * 9], np.float32)
+
+
+def test_only_a_page_of_several_unclear_digits_may_be_turned():
+    assert not may_be_turned([])
+    assert not may_be_turned([row(0.1)])
+    assert not may_be_turned([row(0.99)] * 5)
+    assert may_be_turned([row(0.99), row(0.99), row(0.5)])
+
+
+def test_a_page_is_turned_only_where_it_is_much_clearer_then():
+    unclear, clear, fair = [row(0.4)] * 4, [row(0.999)] * 4, [row(0.6)] * 4
+    assert upright([unclear, fair, clear, []]) == 2
+    assert upright([unclear, fair, unclear, []]) == 0
+    assert upright([clear, clear, clear, clear]) == 0
+    assert upright([[row(0.9)] * 2, [row(0.99)] * 2, [], []]) == 0
+    assert upright([[row(0.01)] * 3, [row(1.0)], [], []]) == 0
+    assert clearness([row(0.25), row(1.0)]) == pytest.approx(0.5)

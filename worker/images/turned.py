@@ -1,0 +1,46 @@
+"""Pages that lie on their side or on their head: looked at after they are turned."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from worker.arrays import Pixels
+from worker.images.finding import Glyph, Page
+from worker.images.shapes import Shape
+from worker.images.sheets import find_ink_on_sheets
+
+TURNS = (90, 180, 270)  # degrees, clockwise
+
+
+@dataclass(frozen=True)
+class TurnedPage(Page):
+    """The ink of an image that was turned; its glyphs' boxes are in the image before it was.
+
+    page: of the turned image; degrees: one of TURNS.
+    """
+
+    page: Page
+    degrees: int
+
+    def glyph(self, shape: Shape, line: int) -> Glyph:
+        """Return a shape as a digit of the image as it was before it was turned."""
+        glyph = self.page.glyph(shape, line)
+        x, y, width, height = glyph.box
+        high, wide = self.page.size
+        box = {
+            90: (y, wide - x - width, height, width),
+            180: (wide - x - width, high - y - height, width, height),
+            270: (high - y - height, x, height, width),
+        }[self.degrees]
+        return replace(glyph, box=box)
+
+
+def find_ink_turned(grey: Pixels, degrees: int) -> Page:
+    """Turn an image clockwise, by one of TURNS, and find the shapes in it that may be digits.
+
+    Args:
+        grey: uint8, shape (height, width), of any polarity.
+    """
+    turned = np.ascontiguousarray(np.rot90(grey, -degrees // 90))
+    page = find_ink_on_sheets(turned)
+    return TurnedPage(page.lines, page.scale, (grey.shape[0], grey.shape[1]), page, degrees)

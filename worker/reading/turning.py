@@ -1,0 +1,45 @@
+"""Whether a page may lie on its side or on its head, and which turn of it is upright."""
+
+import numpy as np
+
+from worker.arrays import Probabilities
+
+# Tuned on pages of benchmarks.complaints with seed 1; no page of benchmarks.collections is turned.
+FEWEST = 2  # digits on a page that may be turned: a lone 6 or 9 may be either
+DOUBTFUL = 0.95  # the geometric mean of its digits' probabilities, below which it may be turned
+SURE = 0.7  # the same, at least, of a page that is upright after it was turned
+CLEARER = 4.0  # how many times the doubt in the page as it was, a logarithm, is that in the turned
+EVIDENCE = 0.3  # by how much all digits of the turned page together are clearer, a logarithm
+LEAST = 1e-3  # lower probabilities count as this, so that a single speck decides nothing
+
+
+def clearness(rows: list[Probabilities]) -> float:
+    """Return how clear a page is: the geometric mean of its digits' probabilities; 0 for none.
+
+    Args:
+        rows: for each of its shapes, the probabilities of 0 to 9.
+    """
+    if not rows:
+        return 0.0
+    best = np.maximum([float(row.max()) for row in rows], LEAST)
+    return float(np.exp(np.log(best).mean()))
+
+
+def may_be_turned(rows: list[Probabilities]) -> bool:
+    """Return whether a page has several shapes, and too few of them are clear digits."""
+    return len(rows) >= FEWEST and clearness(rows) < DOUBTFUL
+
+
+def upright(pages: list[list[Probabilities]]) -> int:
+    """Return which of several turns of a page is upright; 0, as it was sent, where none surely is.
+
+    Args:
+        pages: for each turn, the first of which is none, the rows as `clearness` takes them.
+    """
+    clear = [clearness(rows) for rows in pages]
+    best = int(np.argmax(clear))
+    if clear[best] < SURE or len(pages[best]) < FEWEST:
+        return 0
+    doubt, before = -np.log(clear[best]), -np.log(max(clear[0], LEAST))
+    is_clearer = CLEARER * doubt <= before and (before - doubt) * len(pages[best]) >= EVIDENCE
+    return best if is_clearer else 0
