@@ -8,7 +8,7 @@ import numpy as np
 from worker.arrays import Floats, Integers, Pixels
 from worker.images.drawn import without_lines, without_outlines
 from worker.images.errors import ImageError
-from worker.images.layout import LARGE, SOFT, Piece, find_lines
+from worker.images.layout import DARK, LARGE, SOFT, Piece, find_lines
 from worker.images.paper import LEAST_CONTRAST, find_paper, median, ordered, rim, without_rules
 from worker.images.shapes import Shape
 
@@ -44,11 +44,29 @@ class Page:
 
     scale: pixels of the image per pixel of its shapes.
     size: (height, width) of the image.
+    too_many: how many pieces of ink were too many to look at.
     """
 
     lines: list[list[Shape]]
     scale: float
     size: tuple[int, int]
+    too_many: int = 0
+
+    def sides(self, shape: Shape, line: int) -> set[str]:
+        """Return at which sides of the image a shape's ink reaches its rim.
+
+        Args:
+            shape: one of those of a line.
+            line: the number of that line, from 0.
+        """
+        height, width = (round(side / self.scale) for side in self.size)
+        rims = {
+            "left": (shape.x == 0, shape.ink[:, 0]),
+            "right": (shape.x + shape.width >= width, shape.ink[:, -1]),
+            "top": (shape.y == 0, shape.ink[0]),
+            "bottom": (shape.y + shape.height >= height, shape.ink[-1]),
+        }
+        return {side for side, (is_there, ink) in rims.items() if is_there and ink.max() > DARK}
 
     def glyph(self, shape: Shape, line: int) -> Glyph:
         """Return a shape as a digit of the image."""
@@ -68,9 +86,9 @@ def find_ink(grey: Pixels) -> Page:
     threshold = CLEAR if min(small.shape) >= 64 else FAINT
     ink = without_rules(without_outlines(extract_ink(small), threshold, small))
     ink = without_lines(ink, threshold)
-    labels, lines = find_lines(ink, threshold)
+    labels, lines, too_many = find_lines(ink, threshold)
     shapes = [[_shape(ink, labels, piece) for piece in line] for line in lines]
-    return Page(shapes, scale, (grey.shape[0], grey.shape[1]))
+    return Page(shapes, scale, (grey.shape[0], grey.shape[1]), too_many)
 
 
 def find_digits(grey: Pixels) -> list[Glyph]:

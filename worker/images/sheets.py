@@ -85,6 +85,11 @@ class SheetsPage(Page):
         glyph = page.glyph(shape, line)
         return replace(glyph, box=_box_in_image(glyph.box, sheet.matrix, self.size))
 
+    def sides(self, shape: Shape, line: int) -> set[str]:
+        """Return at which sides of its sheet a shape's ink reaches the rim."""
+        _, page = self.sheets[line]
+        return page.sides(shape, line)
+
 
 def find_ink_on_sheets(grey: Pixels) -> Page:
     """Find the shapes that may be digits: on light sheets, or else in the whole image.
@@ -98,7 +103,8 @@ def find_ink_on_sheets(grey: Pixels) -> Page:
     pages = [(sheet, find_ink(sheet.straight(grey))) for sheet in sheets]
     lines = [line for _, page in pages for line in page.lines]
     of_lines = [(sheet, page) for sheet, page in pages for _ in page.lines]
-    return SheetsPage(lines, 1.0, (grey.shape[0], grey.shape[1]), of_lines)
+    too_many = sum(page.too_many for _, page in pages)
+    return SheetsPage(lines, 1.0, (grey.shape[0], grey.shape[1]), too_many, of_lines)
 
 
 def find_sheets(grey: Pixels) -> list[Sheet]:

@@ -1,6 +1,6 @@
 """Pages that lie on their side or on their head: looked at after they are turned."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,8 +19,8 @@ class TurnedPage(Page):
     page: of the turned image; degrees: one of TURNS.
     """
 
-    page: Page
-    degrees: int
+    page: Page = field(default_factory=lambda: Page([], 1.0, (1, 1)))
+    degrees: int = 0
 
     def glyph(self, shape: Shape, line: int) -> Glyph:
         """Return a shape as a digit of the image as it was before it was turned."""
@@ -34,6 +34,10 @@ class TurnedPage(Page):
         }[self.degrees]
         return replace(glyph, box=box)
 
+    def sides(self, shape: Shape, line: int) -> set[str]:
+        """Return at which sides of the turned image a shape's ink reaches the rim."""
+        return self.page.sides(shape, line)
+
 
 def find_ink_turned(grey: Pixels, degrees: int) -> Page:
     """Turn an image clockwise, by one of TURNS, and find the shapes in it that may be digits.
@@ -43,4 +47,5 @@ def find_ink_turned(grey: Pixels, degrees: int) -> Page:
     """
     turned = np.ascontiguousarray(np.rot90(grey, -degrees // 90))
     page = find_ink_on_sheets(turned)
-    return TurnedPage(page.lines, page.scale, (grey.shape[0], grey.shape[1]), page, degrees)
+    size = grey.shape[0], grey.shape[1]
+    return TurnedPage(page.lines, page.scale, size, page.too_many, page, degrees)

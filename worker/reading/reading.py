@@ -15,6 +15,7 @@ from worker.images.finding import Glyph, Page, pixels_of
 from worker.images.shapes import Shape
 from worker.images.sheets import find_ink_on_sheets
 from worker.images.turned import TURNS, find_ink_turned
+from worker.reading.cautions import cautions
 from worker.reading.neighbours import adjust_for_neighbours
 from worker.reading.networks import CLASSES
 from worker.reading.segmentation import (
@@ -56,6 +57,7 @@ class Reading:
     width, height: the size of the whole, upright image; boxes are in its pixels.
     turned: by how many degrees, clockwise, the image was turned to read it; boxes are in the image
         before that.
+    cautions: codes of what was left out or may be wrong, keys of worker.reading.cautions.TEXTS.
     """
 
     digits: list[ReadDigit] = field(default_factory=list)
@@ -64,6 +66,7 @@ class Reading:
     width: int = 0
     height: int = 0
     turned: int = 0
+    cautions: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -74,10 +77,8 @@ class Reading:
 
     @property
     def confidence(self) -> float | None:
-        """The confidence of the least sure digit; without digits, the least confidence of "not a
-        digit"; None where nothing was found."""
-        read = [digit for digit in self.digits if digit.value is not None]
-        return min((digit.confidence for digit in read or self.digits), default=None)
+        """The least confidence of what was found, "not a digit" included; None without any."""
+        return min((digit.confidence for digit in self.digits), default=None)
 
 
 def read_images(
@@ -226,7 +227,16 @@ def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
         for number, (line, rows) in enumerate(zip(lines, read, strict=True))
         for one, row in zip(line, rows, strict=True)
     ]
-    return Reading(digits, None, picture.image, picture.width, picture.height, look.turned)
+    sides = [look.page.sides(one.shape, n) for n, line in enumerate(lines) for one in line]
+    return Reading(
+        digits,
+        None,
+        picture.image,
+        picture.width,
+        picture.height,
+        turned=look.turned,
+        cautions=cautions(digits, sides, look.page.too_many),
+    )
 
 
 def _in_whole_image(glyph: Glyph, picture: Picture) -> Glyph:

@@ -1,0 +1,52 @@
+"""What a reading leaves out, or may have misread: nothing is left out in silence."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from worker.reading.reading import ReadDigit
+
+TOO_MANY = "too_many"
+AT_EDGE = "at_edge"
+NOT_DIGITS = "not_digits"
+
+# What people see. A code is stable: programs may rely on it.
+TEXTS = {
+    TOO_MANY: "There is too much in the picture: only the largest shapes were read.",
+    AT_EDGE: "A digit touches the edge of the picture. It may be cut off.",
+    NOT_DIGITS: "Something beside the digits does not look like a digit, and was left out.",
+}
+ALL_SIDES = {"left", "right", "top", "bottom"}
+
+
+def cautions(
+    digits: Sequence["ReadDigit"], sides: Sequence[set[str]], too_many: int
+) -> tuple[str, ...]:
+    """Return the codes of what is to be said about a reading, keys of TEXTS.
+
+    Args:
+        digits: what was read.
+        sides: of each of these digits, at which sides of its picture it reaches the rim.
+        too_many: how many pieces of ink were too many to look at.
+    """
+    at_rim = [own for own, one in zip(sides, digits, strict=True) if one.value is not None]
+    said = {
+        TOO_MANY: too_many > 0,
+        AT_EDGE: _are_cut(at_rim),
+        NOT_DIGITS: 0 < len(at_rim) < len(digits),
+    }
+    return tuple(code for code, is_said in said.items() if is_said)
+
+
+def _are_cut(sides: list[set[str]]) -> bool:
+    """Return whether the rim of the picture may cut digits off.
+
+    A picture that was cut out closely around its ink touches the rim on all sides, or one digit
+    on two that are opposite.
+    """
+    touched = set[str]().union(*sides)
+    if len(sides) == 1:
+        return ("left" in touched) != ("right" in touched) or ("top" in touched) != (
+            "bottom" in touched
+        )
+    return bool(touched) and touched != ALL_SIDES
