@@ -14,6 +14,7 @@ VALUES = {
     "source": "api",
     "reading": "7",
     "confidence": 0.991,
+    "warnings": [],
     "probability": 0.991,
     "read_as": 7,
     "label": 7,

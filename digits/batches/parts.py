@@ -18,6 +18,7 @@ from digits.files import as_binary
 from digits.models import Batch, BatchItem, BatchPart
 from digits.models.batches import BATCH_OPEN, BatchStatus
 from digits.models.corrections import NOT_A_DIGIT
+from digits.models.uploads import LONGEST_READING
 from digits.queue import clock, leases, statements, wake_ups
 from worker.files.archives import Limits as ArchiveLimits
 from worker.files.layouts import Layout
@@ -111,9 +112,10 @@ def save(part: BatchPart, items: list["Item"]) -> bool:
                 batch_id=batch.pk,
                 number=item.number,
                 name=item.name[-500:],
-                reading=item.reading[:500],
+                reading=item.reading[:LONGEST_READING],
                 confidence=item.confidence,
                 probabilities=item.probabilities,
+                cautions=item.cautions,
                 truth=item.truth,
                 error=item.error[:500],
             )

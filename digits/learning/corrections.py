@@ -6,7 +6,7 @@ from django.db import transaction
 from digits.accounts.owners import Owner
 from digits.learning import runs, trust
 from digits.models import Correction, Digit, Upload
-from digits.models.uploads import Verdict
+from digits.models.uploads import LONGEST_READING, Verdict
 from digits.monitoring import tallies
 from digits.queue import clock
 from digits.uploads.lines import corrected_reading
@@ -48,7 +48,7 @@ def correct(
 def update_verdict(upload: Upload) -> None:
     """Update an upload's corrected reading and verdict."""
     digits = list(upload.digits.defer("pixels").with_predictions())
-    upload.corrected = corrected_reading(upload, digits)[:500]
+    upload.corrected = corrected_reading(upload, digits)[:LONGEST_READING]
     if upload.corrected:
         upload.verdict = Verdict.CORRECTED
     else:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from digits.models.owned import OwnedQuerySet
-from digits.models.uploads import Source, dated_path
+from digits.models.uploads import LONGEST_READING, Source, dated_path
 from digits.models.usage import Charged
 from digits.queue import clock
 from digits.queue.leases import Leased
@@ -193,9 +193,17 @@ class BatchItem(models.Model):
     batch = models.ForeignKey(Batch, models.CASCADE, related_name="items", db_index=False)
     number = models.PositiveIntegerField(help_text="its place in the file, from 1")
     name = models.CharField(max_length=500, blank=True)
-    reading = models.CharField(max_length=500, blank=True)
+    reading = models.CharField(max_length=LONGEST_READING, blank=True)
     confidence = models.FloatField(null=True, blank=True)
     probabilities = models.JSONField(null=True, blank=True, help_text="of 0 to 9")
+    cautions = models.CharField(
+        "warnings",
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="as those of an upload",
+    )
     truth = models.CharField("true label", max_length=10, blank=True)
     error = models.CharField(max_length=500, blank=True)
 

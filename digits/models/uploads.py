@@ -15,6 +15,7 @@ from digits.models.corrections import LABELS, NOT_A_DIGIT
 from digits.models.owned import OwnedQuerySet
 from digits.models.usage import Charged
 from digits.queue.leases import Leased
+from worker.reading.cautions import in_words
 
 if TYPE_CHECKING:
     from digits.accounts.owners import Owner
@@ -47,6 +48,7 @@ class Verdict(models.TextChoices):
 
 # What the history is filtered by. It stands in the indexes behind the id, so that a page's rows
 # are found and counted without a look at the table.
+LONGEST_READING = 2500  # characters: twice as many as there are digits in the fullest picture
 FILTERED = ("status", "source", "confidence", "version", "verdict", "created_at")
 
 
@@ -112,7 +114,7 @@ class Upload(Charged, Leased):
     height = models.PositiveIntegerField(null=True, blank=True)
 
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.QUEUED)
-    reading = models.CharField(max_length=500, blank=True)
+    reading = models.CharField(max_length=LONGEST_READING, blank=True)
     confidence = models.FloatField(null=True, blank=True)
     version = models.ForeignKey(
         "ModelVersion",
@@ -126,8 +128,18 @@ class Upload(Charged, Leased):
     verdict = models.CharField(
         max_length=10, choices=Verdict.choices, blank=True, help_text="of people on its reading"
     )
+    cautions = models.CharField(
+        "warnings",
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="of its reading: codes of worker.reading.cautions, with spaces between them",
+    )
     corrected = models.CharField(
-        max_length=500, blank=True, help_text="the reading as people corrected it, if they did"
+        max_length=LONGEST_READING,
+        blank=True,
+        help_text="the reading as people corrected it, if they did",
     )
     error = models.CharField(max_length=500, blank=True)
     error_detail = models.TextField(blank=True)
@@ -253,6 +265,11 @@ class Upload(Charged, Leased):
     @property
     def is_finished(self) -> bool:
         return self.status not in UNFINISHED
+
+    @property
+    def warnings(self) -> list[str]:
+        """What its reading left out or may have misread, in sentences."""
+        return in_words(self.cautions)
 
     @property
     def has_picture(self) -> bool:

@@ -11,7 +11,7 @@ from django.core.files.storage import default_storage
 from django.db import OperationalError, close_old_connections
 
 from digits.models import Digit, ModelVersion, Prediction, Upload
-from digits.models.uploads import PREVIEW_SIDE, Status, preview_path
+from digits.models.uploads import LONGEST_READING, PREVIEW_SIDE, Status, preview_path
 from digits.pictures import previews
 from digits.queue import keeping, leases, statements
 from digits.tasks import serving
@@ -137,7 +137,8 @@ def _fields(reading: "Reading", version: ModelVersion, preview: str) -> dict[str
     error = reading.error
     return {
         "status": Status.FAILED if error else Status.DONE,
-        "reading": reading.text[:500],
+        "reading": reading.text[:LONGEST_READING],
+        "cautions": " ".join(reading.cautions),
         "confidence": reading.confidence,
         "version": None if error else version,
         "width": reading.width or None,

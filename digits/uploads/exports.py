@@ -22,6 +22,7 @@ COLUMNS = {
     "sent": "created_at",
     "finished": "finished_at",
     "error": "error",
+    "warnings": "cautions",
 }
 AT_ONCE = 2000
 

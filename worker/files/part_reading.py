@@ -37,6 +37,7 @@ class Item:
     probabilities: of 0 to 9, where it holds one thing; what they lack to 1 is "not a digit".
     truth: its label, if the bulk has labels.
     error: why it could not be read.
+    cautions: codes of what was left out or may be wrong, as a Reading's, with spaces between them.
     """
 
     number: int
@@ -46,6 +47,7 @@ class Item:
     probabilities: list[float] | None = None
     truth: str = ""
     error: str = ""
+    cautions: str = ""
 
 
 def read_part(
@@ -159,6 +161,7 @@ def read_files(engine: "Engine", files: Iterable[File], max_pixels: int = MAX_PI
                 None if reading.confidence is None else round(reading.confidence, 6),
                 _rounded(one.probabilities) if one else None,
                 error=str(reading.error or ""),
+                cautions=" ".join(reading.cautions),
             )
         )
     return items

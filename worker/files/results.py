@@ -12,7 +12,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "
 DETAILED = (
     *("number", "name", "reading", "confidence"),
     *(f"p{digit}" for digit in range(10)),
-    *("truth", "error"),
+    *("truth", "error", "warnings"),
 )
 
 
@@ -33,6 +33,8 @@ class Result(Protocol):
     def truth(self) -> str: ...
     @property
     def error(self) -> str: ...
+    @property
+    def cautions(self) -> str: ...
 
 
 def as_cell(value: object) -> object:
@@ -65,7 +67,8 @@ def detailed(items: Iterable[Result]) -> Iterator[str]:
 def _details(item: Result) -> list[object]:
     shares: Sequence[object] = item.probabilities or [""] * 10
     sure = "" if item.confidence is None else item.confidence
-    return [item.number, item.name, item.reading, sure, *shares, item.truth, item.error]
+    own = [item.number, item.name, item.reading, sure]
+    return [*own, *shares, item.truth, item.error, item.cautions]
 
 
 def _csv(header: tuple[str, ...], rows: Iterable[Iterable[object]]) -> Iterator[str]:

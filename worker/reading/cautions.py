@@ -1,10 +1,6 @@
 """What a reading leaves out, or may have misread: nothing is left out in silence."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from worker.reading.reading import ReadDigit
 
 TOO_MANY = "too_many"
 AT_EDGE = "at_edge"
@@ -19,23 +15,26 @@ TEXTS = {
 ALL_SIDES = {"left", "right", "top", "bottom"}
 
 
-def cautions(
-    digits: Sequence["ReadDigit"], sides: Sequence[set[str]], too_many: int
-) -> tuple[str, ...]:
+def cautions(read: Sequence[bool], sides: Sequence[set[str]], too_many: int) -> tuple[str, ...]:
     """Return the codes of what is to be said about a reading, keys of TEXTS.
 
     Args:
-        digits: what was read.
-        sides: of each of these digits, at which sides of its picture it reaches the rim.
+        read: of each shape, whether it was read as a digit.
+        sides: of each shape, at which sides of its picture it reaches the rim.
         too_many: how many pieces of ink were too many to look at.
     """
-    at_rim = [own for own, one in zip(sides, digits, strict=True) if one.value is not None]
+    at_rim = [own for own, is_digit in zip(sides, read, strict=True) if is_digit]
     said = {
         TOO_MANY: too_many > 0,
         AT_EDGE: _are_cut(at_rim),
-        NOT_DIGITS: 0 < len(at_rim) < len(digits),
+        NOT_DIGITS: 0 < len(at_rim) < len(read),
     }
     return tuple(code for code, is_said in said.items() if is_said)
+
+
+def in_words(codes: str) -> list[str]:
+    """Return the sentences of codes with spaces between them; of unknown codes there are none."""
+    return [TEXTS[code] for code in codes.split() if code in TEXTS]
 
 
 def _are_cut(sides: list[set[str]]) -> bool:

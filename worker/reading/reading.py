@@ -235,7 +235,7 @@ def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
         picture.width,
         picture.height,
         turned=look.turned,
-        cautions=cautions(digits, sides, look.page.too_many),
+        cautions=cautions([one.value is not None for one in digits], sides, look.page.too_many),
     )
 
 

@@ -99,6 +99,10 @@ class UploadSerializer(serializers.ModelSerializer):
     confidence = serializers.FloatField(
         read_only=True, allow_null=True, help_text="of its least sure digit"
     )
+    warnings = serializers.SerializerMethodField(
+        help_text="what was left out or may be wrong: too_many (only the largest shapes were read),"
+        " at_edge (a digit may be cut off), not_digits (something was left out)"
+    )
     page = serializers.SerializerMethodField(help_text="its page on the site")
     digits = DigitSerializer(many=True)
 
@@ -114,6 +118,7 @@ class UploadSerializer(serializers.ModelSerializer):
             "corrected_reading",
             "verdict",
             "confidence",
+            "warnings",
             "error",
             "width",
             "height",
@@ -125,6 +130,9 @@ class UploadSerializer(serializers.ModelSerializer):
 
     def get_reading(self, upload: Upload) -> str | None:
         return upload.reading if upload.status == Status.DONE else None
+
+    def get_warnings(self, upload: Upload) -> list[str]:
+        return upload.cautions.split()
 
     def get_corrected_reading(self, upload: Upload) -> str | None:
         return upload.corrected or None

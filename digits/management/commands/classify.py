@@ -12,6 +12,7 @@ from digits.management.progress import progress
 from digits.tasks import serving
 from worker.images.errors import ImageError
 from worker.reading.bundle import ModelError
+from worker.reading.cautions import TEXTS
 
 if TYPE_CHECKING:
     from worker.reading.engine import Engine
@@ -60,7 +61,7 @@ class Command(BaseCommand):
         ]
         error = str(reading.error) if reading.error else None
         line = {"file": file, "reading": reading.text, "digits": digits, "error": error}
-        self.stdout.write(json.dumps(line))
+        self.stdout.write(json.dumps(line | {"warnings": list(reading.cautions)}))
 
     def show_line(self, file: str, reading: "Reading") -> None:
         if reading.error:
@@ -71,6 +72,8 @@ class Command(BaseCommand):
             self.stdout.write(f"{file}: not a digit ({reading.confidence:.1%})")
         else:
             self.stdout.write(f"{file}: no digit found")
+        for caution in reading.cautions:
+            self.stderr.write(f"{file}: {TEXTS[caution]}")
 
 
 def _files(path: str) -> list[str]:

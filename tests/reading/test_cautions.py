@@ -1,0 +1,98 @@
+"""Nothing is left out in silence: what a reading says about itself."""
+
+import cv2
+import numpy as np
+import pytest
+
+from tests.pictures import in_lines, png
+from worker.images import layout
+from worker.reading.cautions import AT_EDGE, NOT_DIGITS, TEXTS, TOO_MANY, cautions, in_words
+from worker.reading.engine import Engine
+from worker.reading.reading import Reading, read_images
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return Engine()
+
+
+def read(engine, page: np.ndarray) -> Reading:
+    (reading,) = read_images(engine, [png(page)])
+    return reading
+
+
+@pytest.fixture
+def page(mnist):
+    """72101 in a line, with room around."""
+    return in_lines(mnist, [[0, 1, 2, 3, 5]])
+
+
+def test_a_plain_page_has_none(engine, page):
+    assert read(engine, page).cautions == ()
+
+
+@pytest.mark.parametrize(
+    ("side", "cut"),
+    [
+        ("left", np.s_[:, 46:]),
+        ("top", np.s_[42:]),
+        ("bottom", np.s_[:78]),
+        ("right", np.s_[:, : 30 + 4 * 75 + 30]),
+    ],
+)
+def test_a_digit_at_the_edge_is_read_and_said_to_be_cut(engine, page, side, cut):
+    reading = read(engine, page[cut])
+    assert reading.cautions == (AT_EDGE,)
+    assert len(reading.text) == 5
+
+
+def test_a_picture_that_is_cut_out_closely_has_none(engine, page, mnist):
+    dark = page < 100
+    rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+    close = page[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert read(engine, close).cautions == ()
+    assert read(engine, mnist.images[0]).cautions == ()
+
+
+def test_a_full_page_is_read_whole(engine, mnist):
+    rows = np.random.default_rng(1).integers(0, 1000, (15, 20))
+    reading = read(engine, in_lines(mnist, rows.tolist(), size=40))
+    assert reading.cautions == ()
+    truth = "".join(str(mnist.labels[row]) for row in rows.ravel())
+    found = reading.text.replace(" ", "")
+    assert len(found) == 300
+    assert sum(a == b for a, b in zip(found, truth, strict=True)) >= 294
+
+
+def test_of_too_many_pieces_the_largest_are_read_and_the_rest_is_said(engine):
+    noise = np.full((800, 800), 250, np.uint8)
+    for y in range(8, 790, 20):
+        for x in range(8, 790, 20):
+            noise[y : y + 12, x : x + 4] = 10
+    reading = read(engine, noise)
+    assert TOO_MANY in reading.cautions
+    assert len(reading.digits) == layout.MOST_PIECES
+
+
+def test_what_is_no_digit_beside_digits_is_said_and_counts(engine, mnist):
+    page = in_lines(mnist, [[0, 1, 2, 3, 5]])
+    letter = np.full((60, 60), 250, np.uint8)
+    cv2.putText(letter, "M", (6, 52), 0, 2, 20, 5)
+    page[30:90, 30 + 2 * 75 : 90 + 2 * 75] = letter
+    reading = read(engine, page)
+    assert reading.text == "7201"
+    assert reading.cautions == (NOT_DIGITS,)
+    assert reading.confidence == min(digit.confidence for digit in reading.digits)
+
+
+def test_the_rules_for_the_rim():
+    assert cautions([True], [{"left"}], 0) == (AT_EDGE,)
+    assert cautions([True], [{"left", "right"}], 0) == ()
+    assert cautions([True, True], [{"left", "top"}, {"right", "bottom"}], 0) == ()
+    assert cautions([True, True], [{"top", "bottom"}, set()], 0) == (AT_EDGE,)
+    assert cautions([False], [{"left"}], 0) == ()
+
+
+def test_codes_are_said_in_words():
+    assert in_words("too_many at_edge") == [TEXTS[TOO_MANY], TEXTS[AT_EDGE]]
+    assert in_words("") == in_words("of_a_later_version") == []
