@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageOps
 
-from worker.arrays import Floats, Pixels
+from worker.arrays import Pixels
 from worker.images import structure
 from worker.images.errors import ImageError
 from worker.images.formats import NAMES, OF_PILLOW, PILLOW_NAMES
+from worker.images.levels import eight_bits
 
 MAX_PIXELS = 60_000_000
 MAX_SIDE = 2048  # a larger image is read at this size: strokes stay many pixels wide
@@ -24,7 +25,6 @@ PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (
 # pixels. The photos of phones (12 megapixels, 4,000 pixels) then need no other reduction.
 ENOUGH = 1434  # 0.7 of MAX_SIDE
 
-TILE = 1024  # pixels: the side of what is scaled at a time
 STRIP = 128  # rows that are reduced at a time
 
 # The header's size is checked against max_pixels before anything is decoded, so Pillow's own limit,
@@ -108,7 +108,7 @@ def _decode(image: Image.Image) -> Picture:
             ImageOps.exif_transpose(image, in_place=True)
     if (image.width > image.height) != was_wide:
         width, height = height, width
-    small = _reduced(_eight_bits(image))
+    small = _reduced(eight_bits(image))
     if small is not image:
         image.close()  # so that its memory serves for what comes next
     small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
@@ -214,43 +214,6 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
         width, height = struct.unpack("<HH", data[26:30])
         return width & 0x3FFF, height & 0x3FFF
     return None
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Bring 16 and 32-bit grey levels, which Pillow would clip, to the range 0 to 255.
-
-    It takes a tile at a time, as all of a large image would take gigabytes. What is not a number
-    counts as the darkest level.
-    """
-    if image.mode[0] not in "IF":
-        return image
-    parts = [
-        (left, top, min(left + TILE, image.width), min(top + TILE, image.height))
-        for top in range(0, image.height, TILE)
-        for left in range(0, image.width, TILE)
-    ]
-    ranges = [_range_of(_levels(image, part)) for part in parts]
-    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
-    if high > 255:
-        low, high = 0.0, max(high, 65535.0) if high <= 65535 else high
-    else:
-        low, high = 0.0, 255.0
-    grey = Image.new("L", image.size)
-    for part in parts:
-        levels = np.clip(np.nan_to_num(_levels(image, part), nan=low), low, high)
-        scaled = ((levels - low) * (255 / (high - low))).astype(np.uint8)
-        grey.paste(Image.fromarray(scaled), part[:2])
-    return grey
-
-
-def _levels(image: Image.Image, part: tuple[int, int, int, int]) -> Floats:
-    return np.asarray(image.crop(part), np.float32)
-
-
-def _range_of(levels: Floats) -> tuple[float, float]:
-    """Return the least and the greatest of the levels that are finite."""
-    finite = levels[np.isfinite(levels)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 def _on_paper(image: Image.Image) -> Image.Image:
