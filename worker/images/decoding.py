@@ -25,6 +25,7 @@ PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (
 # pixels. The photos of phones (12 megapixels, 4,000 pixels) then need no other reduction.
 ENOUGH = 1434  # 0.7 of MAX_SIDE
 
+GREY = ("1", "L", "LA")  # Pillow's modes without colour, once levels are of eight bits
 STRIP = 128  # rows that are reduced at a time
 
 # The header's size is checked against max_pixels before anything is decoded, so Pillow's own limit,
@@ -66,11 +67,13 @@ class Picture:
 
     image: of mode RGB, upright, at most MAX_SIDE pixels long.
     width, height: the size of the whole, upright image, in pixels.
+    is_grey: whether its file has no colours.
     """
 
     image: Image.Image
     width: int
     height: int
+    is_grey: bool = False
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
@@ -112,7 +115,7 @@ def _decode(image: Image.Image) -> Picture:
     if small is not image:
         image.close()  # so that its memory serves for what comes next
     small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
-    return Picture(_on_paper(small), width, height)
+    return Picture(_on_paper(small), width, height, small.mode in GREY)
 
 
 def _may_be_turned(image: Image.Image) -> bool:

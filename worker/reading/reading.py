@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from worker.arrays import Probabilities
-from worker.images.decoding import MAX_PIXELS, Picture, decode, to_grey
+from worker.images.colours import grey_of
+from worker.images.decoding import MAX_PIXELS, Picture, decode
 from worker.images.errors import ImageError
 from worker.images.finding import Glyph, Page, find_ink, pixels_of
 from worker.images.shapes import Shape
@@ -139,7 +140,7 @@ class _Look:
 def _look(data: bytes, max_pixels: int) -> _Look | ImageError:
     try:
         picture = decode(data, max_pixels)
-        return _Look(picture, find_ink(to_grey(picture.image)))
+        return _Look(picture, find_ink(grey_of(picture)))
     except ImageError as error:
         # Its traceback would keep the picture until the garbage collector runs.
         return ImageError(str(error))
