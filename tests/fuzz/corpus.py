@@ -134,6 +134,11 @@ def _heics() -> Files:
     return tuple(_encoded("HEIF", small))
 
 
+def _avifs() -> Files:
+    moving = encoded(_pages()[1], "AVIF", save_all=True, append_images=[_pages()[1].rotate(90)])
+    return (*_encoded("AVIF", _pages(), speed=8), moving)
+
+
 def _csvs() -> Files:
     plain, labelled = kaggle_csv(mnist(), 3), kaggle_csv(mnist(), 3, labels=True)
     rows = plain.split(b"\n", 1)[1]
@@ -298,6 +303,7 @@ CORPORA: dict[str, Callable[[], Files]] = {
     "bmp": _bmps,
     "tiff": _tiffs,
     "heic": _heics,
+    "avif": _avifs,
     "csv": _csvs,
     "idx": _idxs,
     "labels": _labels,

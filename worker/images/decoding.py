@@ -26,6 +26,7 @@ PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (
 ENOUGH = 1434  # 0.7 of MAX_SIDE
 
 GREY = ("1", "L", "LA")  # Pillow's modes without colour, once levels are of eight bits
+PDF, PDF_STARTS = b"%PDF-", 1024  # in the first bytes, of which readers skip so many
 STRIP = 128  # rows that are reduced at a time
 
 # The header's size is checked against max_pixels before anything is decoded, so Pillow's own limit,
@@ -165,7 +166,11 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=PILLOW_NAMES)
     except Exception as error:  # UnidentifiedImageError, or what a damaged header makes of it
-        raise ImageError(f"The file is not an image that can be read ({NAMES}).") from error
+        if PDF in data[:PDF_STARTS]:
+            message = "PDF is not read yet: save the page as PNG or JPEG, and send that."
+        else:
+            message = f"The file is not an image that can be read ({NAMES})."
+        raise ImageError(message) from error
     _check_size(str(image.format), image.width, image.height, max_pixels)
     return image
 
