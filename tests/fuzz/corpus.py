@@ -124,6 +124,7 @@ def _tiffs() -> Files:
         *_encoded("TIFF", [*_pages(), floats, deep]),
         *(encoded(_pages()[2], "TIFF", compression=one) for one in packings),
         encoded(_pages()[4], "TIFF", compression="group4"),
+        encoded(_pages()[1], "TIFF", save_all=True, append_images=_pages()[2:5]),
         *_bombs("tiff"),
         _huge("TIFF", compression="tiff_adobe_deflate"),
     )

@@ -4,7 +4,7 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -27,6 +27,12 @@ ENOUGH = 1434  # 0.7 of MAX_SIDE
 
 GREY = ("1", "L", "LA")  # Pillow's modes without colour, once levels are of eight bits
 PDF, PDF_STARTS = b"%PDF-", 1024  # in the first bytes, of which readers skip so many
+MOST_PAGES = 20  # of a TIFF that are read
+MOST_STACKED = 16_000_000  # pixels of all pages, as they are read
+MOVING = ("GIF", "PNG", "WEBP", "AVIF")  # formats whose frames are no pages
+MOST_FRAMES = 20  # in which ink is looked for where the first are blank
+MOST_MOVING = 2_000_000  # bytes: of larger files, which may take long, the first frame is used
+BLANK = 16  # levels between the darkest and the lightest pixel, less than which are no ink
 STRIP = 128  # rows that are reduced at a time
 
 # The header's size is checked against max_pixels before anything is decoded, so Pillow's own limit,
@@ -69,27 +75,119 @@ class Picture:
     image: of mode RGB, upright, at most MAX_SIDE pixels long.
     width, height: the size of the whole, upright image, in pixels.
     is_grey: whether its file has no colours.
+    areas: (left, top, right, bottom) of each page in the image, where it has several, which stand
+        one below the other.
+    of_pages: how many pages the file has; more than areas where some were left out.
+    frame: which frame of an animation it is, from 0.
     """
 
     image: Image.Image
     width: int
     height: int
     is_grey: bool = False
+    areas: tuple[tuple[int, int, int, int], ...] = ()
+    of_pages: int = 1
+    frame: int = 0
+
+    @property
+    def pages(self) -> list["Picture"]:
+        """Its pages, each as a picture of its own; their sizes are those in the image."""
+        if not self.areas:
+            return [self]
+        parts = [self.image.crop(area) for area in self.areas]
+        return [Picture(part, part.width, part.height, self.is_grey) for part in parts]
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     """Decode an image.
 
-    Of several frames, the first is used. Transparent pixels become white, or black where the
-    drawing itself is light, so that it stays visible.
+    The pages of a TIFF stand one below the other: at most MOST_PAGES, and as many as have no more
+    than max_pixels together. Of an animation, the first frame that is not blank is used.
+
+    Transparent pixels become white, or black where the drawing itself is light, so that it stays
+    visible.
 
     Raises:
         ImageError: as read_header, or the file is cut off or damaged.
     """
+    if data[:4] in structure.TIFF and len(numbers := structure.tiff_pages(data)) > 1:
+        return _decode_pages(data, numbers, max_pixels)
+    picture, may_move = _decode_frame(data, 0, max_pixels)
+    if may_move and _is_blank(picture):
+        return _first_with_ink(data, picture, max_pixels)
+    return picture
+
+
+def _decode_pages(data: bytes, numbers: list[int], max_pixels: int) -> Picture:
+    """Decode pages of a TIFF up to the first that is damaged or exceeds the limits."""
+    pages: list[Picture] = []
+    left = max_pixels
+    for number in numbers[:MOST_PAGES]:
+        try:
+            page, _ = _decode_frame(data, number, left)
+        except ImageError:
+            if not pages:
+                raise
+            break
+        pages.append(page)
+        left -= page.width * page.height
+    if len(pages) == 1:
+        return replace(pages[0], of_pages=len(numbers))
+    return _stacked(pages, len(numbers))
+
+
+def _stacked(pages: list[Picture], of_pages: int) -> Picture:
+    """Lay pages below each other, all at one scale."""
+    scale = min(page.image.width / page.width for page in pages)
+    pixels = sum(page.width * page.height for page in pages)
+    scale = min(scale, (MOST_STACKED / pixels) ** 0.5)
+    areas, parts, top = [], [], 0
+    for page in pages:
+        size = max(1, round(page.width * scale)), max(1, round(page.height * scale))
+        image = page.image
+        parts.append(image if image.size == size else image.resize(size, Image.Resampling.BOX))
+        areas.append((0, top, size[0], top + size[1]))
+        top += size[1]
+    whole = Image.new("RGB", (max(area[2] for area in areas), top), "white")
+    for part, area in zip(parts, areas, strict=True):
+        whole.paste(part, area[:2])
+    width, height = max(page.width for page in pages), sum(page.height for page in pages)
+    is_grey = all(page.is_grey for page in pages)
+    return Picture(whole, width, height, is_grey, tuple(areas), of_pages)
+
+
+def _first_with_ink(data: bytes, first: Picture, max_pixels: int) -> Picture:
+    """Return the first frame of an animation that is not blank; where there is none, the first."""
+    if len(data) > MOST_MOVING:
+        return first
+    most = min(MOST_FRAMES, max_pixels // (first.width * first.height))
+    with _open(data, max_pixels) as image:
+        for number in range(1, most):
+            try:
+                image.seek(number)
+                frame = _decode(image.copy())
+            except Exception:  # there is none, or it is damaged, by format
+                break
+            if not _is_blank(frame):
+                return replace(frame, frame=number)
+    return first
+
+
+def _is_blank(picture: Picture) -> bool:
+    levels = np.asarray(picture.image)
+    return bool(np.ptp(levels, axis=(0, 1)).max() < BLANK)
+
+
+def _decode_frame(data: bytes, number: int, max_pixels: int) -> tuple[Picture, bool]:
+    """Decode a frame of a file, and tell whether it may have others that move."""
     with _open(data, max_pixels) as image:
         kind = image.format
         try:
-            return _decode(image)
+            if number:
+                image.seek(number)
+                _check_size(str(kind), image.width, image.height, max_pixels)
+            may_move = kind in MOVING and bool(getattr(image, "is_animated", False))
+            return _decode(image), may_move
         except ImageError:
             raise
         except MemoryError as error:

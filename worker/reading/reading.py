@@ -52,6 +52,8 @@ class Reading:
 
     image: the decoded image: RGB, upright, perhaps reduced.
     width, height: the size of the whole, upright image; boxes are in its pixels.
+    pages, of_pages: how many pages were read, one below the other, and how many the file has.
+    frame: which frame of an animation was read, from 0.
     """
 
     digits: list[ReadDigit] = field(default_factory=list)
@@ -59,6 +61,9 @@ class Reading:
     image: Image.Image | None = None
     width: int = 0
     height: int = 0
+    pages: int = 1
+    of_pages: int = 1
+    frame: int = 0
 
     @property
     def text(self) -> str:
@@ -89,7 +94,7 @@ def read_images(
         the others.
     """
     looks = [_look(data, max_pixels) for data in files]
-    pages = [look.page for look in looks if isinstance(look, _Look)]
+    pages = [page for look in looks if isinstance(look, _Look) for page in look.pages]
     read = iter(
         _predict(engine, [shape for page in pages for line in page.lines for shape in line])
     )
@@ -131,16 +136,16 @@ def read_again(
 
 @dataclass(frozen=True)
 class _Look:
-    """What was found in a file: a picture and the ink in it."""
+    """What was found in a file: a picture and the ink in each of its pages."""
 
     picture: Picture
-    page: Page
+    pages: list[Page]
 
 
 def _look(data: bytes, max_pixels: int) -> _Look | ImageError:
     try:
         picture = decode(data, max_pixels)
-        return _Look(picture, find_ink(grey_of(picture)))
+        return _Look(picture, [find_ink(grey_of(page)) for page in picture.pages])
     except ImageError as error:
         # Its traceback would keep the picture until the garbage collector runs.
         return ImageError(str(error))
@@ -182,22 +187,35 @@ def _predict(engine: "Engine", shapes: list[Shape]) -> Probabilities:
 def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
     """Make a reading of a look and the next chosen candidates, one list a line."""
     picture = look.picture
-    lines = [next(chosen) for _ in look.page.lines]
+    tops = [area[1] for area in picture.areas] or [0]
+    places = [(page, top) for page, top in zip(look.pages, tops, strict=True) for _ in page.lines]
+    lines = [next(chosen) for _ in places]
     alone = [np.stack([one.reading for one in line]) for line in lines]
     read = adjust_for_neighbours(alone, max(picture.width, picture.height))
     digits = [
-        _read_digit(_in_whole_image(look.page.glyph(one.shape, number), picture), row)
-        for number, (line, rows) in enumerate(zip(lines, read, strict=True))
+        _read_digit(_in_whole_image(page.glyph(one.shape, number), top, picture), row)
+        for number, ((page, top), line, rows) in enumerate(zip(places, lines, read, strict=True))
         for one, row in zip(line, rows, strict=True)
     ]
-    return Reading(digits, None, picture.image, picture.width, picture.height)
+    return Reading(
+        digits,
+        None,
+        picture.image,
+        picture.width,
+        picture.height,
+        pages=len(tops),
+        of_pages=picture.of_pages,
+        frame=picture.frame,
+    )
 
 
-def _in_whole_image(glyph: Glyph, picture: Picture) -> Glyph:
-    """Return the glyph with its box in pixels of the image as sent, not of a reduced one."""
+def _in_whole_image(glyph: Glyph, top: int, picture: Picture) -> Glyph:
+    """Return the glyph, of a page that begins at this row, with its box in pixels of the image as
+    sent, not of a reduced one."""
     across = picture.width / picture.image.width
     along = picture.height / picture.image.height
     x, y, width, height = glyph.box
+    y += top
     box = round(x * across), round(y * along), round(width * across), round(height * along)
     return replace(glyph, box=box)
 
