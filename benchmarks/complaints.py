@@ -6,11 +6,13 @@ tell how well it does on pages that nobody looked at.
 """
 
 import argparse
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from PIL import Image
 
 from benchmarks.scenes import _grain, _inked, _jpeg, _light, _sized
 from worker.files.datasets import Dataset, load_mnist
@@ -25,11 +27,13 @@ class Scene:
     """A page, the text that is right, and which of its kind's forms it has.
 
     image: uint8, shape (height, width, 3).
+    file: the image as a file, where that is not a PNG of it.
     """
 
     image: np.ndarray
     text: str
     kind: str
+    file: bytes = b""
 
 
 class Sheet:
@@ -375,11 +379,138 @@ def _seen(rectangle: np.ndarray, rng: Rng) -> np.ndarray:
     return corners / depth[:, None]
 
 
+def levels(digits: Dataset, rng: Rng) -> Scene:
+    """A number whose grey levels are not of eight bits."""
+    tall, length = rng.uniform(30, 120), int(rng.integers(1, 5))
+    sheet = Sheet(
+        digits, rng, round(tall * rng.uniform(1.8, 3)), round(tall * (length * 1.5 + 1.5))
+    )
+    text, _ = sheet.number(length, tall, tall * 0.7, len(sheet.ink) / 2)
+    page = sheet.image()
+    grey = page.mean(axis=2) / 255 + rng.uniform(-0.5, 0.5, page.shape[:2]) / 255
+    grey = np.clip(1 - grey if rng.random() < 0.3 else grey, 0, 1)
+    form = list(LEVELS)[int(rng.integers(len(LEVELS)))]
+    buffer = io.BytesIO()
+    deep = LEVELS[form](grey, rng)
+    kind = "PNG" if deep.dtype == np.uint16 and rng.random() < 0.5 else "TIFF"
+    Image.fromarray(deep).save(buffer, kind)
+    return Scene(page, text, form, buffer.getvalue())
+
+
+def _of_bits(bits: int) -> Callable[[np.ndarray, Rng], np.ndarray]:
+    return lambda grey, rng: np.rint(grey * (2**bits - 1) * rng.uniform(0.8, 1)).astype(np.uint16)
+
+
+def _of_floats(grey: np.ndarray, rng: Rng) -> np.ndarray:
+    return grey.astype(np.float32)
+
+
+def _standardised(grey: np.ndarray, rng: Rng) -> np.ndarray:
+    return ((grey - grey.mean()) / max(float(grey.std()), 1e-6)).astype(np.float32)
+
+
+def _centred(grey: np.ndarray, rng: Rng) -> np.ndarray:
+    return (grey * 2 - 1).astype(np.float32)
+
+
+def _with_hot_pixels(grey: np.ndarray, rng: Rng) -> np.ndarray:
+    hot = grey.astype(np.float32).copy()
+    where = rng.integers(0, hot.size, max(1, hot.size // 100_000))
+    hot.ravel()[where] = rng.choice([np.inf, np.nan, -np.inf, 50.0], where.shape)
+    return hot
+
+
+def _signed(grey: np.ndarray, rng: Rng) -> np.ndarray:
+    return np.rint((grey - rng.uniform(0.2, 0.8)) * rng.uniform(300, 60_000)).astype(np.int32)
+
+
+def _counts(grey: np.ndarray, rng: Rng) -> np.ndarray:
+    return np.rint(grey * rng.uniform(3e5, 2e9)).astype(np.int32)
+
+
+LEVELS: dict[str, Callable[[np.ndarray, Rng], np.ndarray]] = {
+    "10 bits": _of_bits(10),
+    "12 bits": _of_bits(12),
+    "14 bits": _of_bits(14),
+    "16 bits": _of_bits(16),
+    "0 to 1": _of_floats,
+    "standardised": _standardised,
+    "-1 to 1": _centred,
+    "hot pixels": _with_hot_pixels,
+    "signed": _signed,
+    "32 bits": _counts,
+}
+
+LUMINANCE = np.array([0.299, 0.587, 0.114])
+
+
+def colours(digits: Dataset, rng: Rng) -> Scene:
+    """A number in a colour that is as light as the colour of its ground."""
+    tall, length = rng.uniform(30, 140), int(rng.integers(1, 6))
+    sheet = Sheet(
+        digits, rng, round(tall * rng.uniform(1.8, 3)), round(tall * (length * 1.5 + 1.5))
+    )
+    text, _ = sheet.number(length, tall, tall * 0.7, len(sheet.ink) / 2)
+    ground, pen = _equally_light(rng)
+    paper = np.full((*sheet.ink.shape, 3), ground, np.float32)
+    if rng.random() < 0.5:
+        paper += _grain(*sheet.ink.shape, rng)[..., None]
+    page = paper + sheet.ink[..., None] * (pen - paper)
+    if rng.random() < 0.3:
+        page *= 0.6 + 0.4 * _light(*sheet.ink.shape, rng)[..., None]
+    page += rng.normal(0, rng.uniform(0, 3), page.shape)
+    image = np.clip(page, 0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        return Scene(image, text, "PNG", cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+    quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(70, 96))]
+    file = cv2.imencode(".jpg", image[..., ::-1], quality)[1].tobytes()
+    return Scene(image, text, "JPEG", file)
+
+
+def _equally_light(rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+    """Return two colours that differ by at most 10 levels of luminance, and by far in colour."""
+    while True:
+        ground, pen = rng.uniform(20, 250, (2, 3))
+        ground[:] += (pen @ LUMINANCE - ground @ LUMINANCE) + rng.uniform(-10, 10)
+        apart = np.abs(ground - pen).max()
+        if ground.min() >= 10 and ground.max() <= 250 and apart >= 80:
+            return ground, pen
+
+
+def sparse(digits: Dataset, rng: Rng) -> Scene:
+    """One small number alone on a scan of A4."""
+    dots = float(rng.choice([150, 200, 300])) / 25.4  # a millimetre
+    height, width = round(297 * dots), round(210 * dots)
+    tall, length = rng.uniform(3.8, 6.5) * dots, int(rng.integers(1, 6))
+    sheet = Sheet(digits, rng, height, width)
+    x = rng.uniform(0.06, 0.9) * width
+    x = min(x, width * 0.95 - length * tall * 1.5)
+    text, _ = sheet.number(length, tall, x, rng.uniform(0.05, 0.95) * height)
+    sheet.ink **= rng.uniform(1, 3)  # a thin pen
+    for _ in range(int(rng.integers(0, 6))):  # dust
+        speck = rng.uniform(0.1, 0.35) * dots
+        place = tuple(int(one) for one in rng.uniform(0, (width, height)))
+        cv2.circle(sheet.ink, place, max(1, round(speck)), float(rng.uniform(0.3, 1)), -1)
+    paper = np.full((height, width), rng.uniform(215, 252), np.float32)
+    paper += (rng.uniform(20, 110) - paper) * sheet.ink
+    if rng.random() < 0.3:
+        paper *= 0.75 + 0.25 * _light(height, width, rng)
+    paper += rng.standard_normal(paper.shape, np.float32) * rng.uniform(0, 4)
+    page = np.clip(paper, 0, 255).astype(np.uint8)
+    if rng.random() < 0.5:
+        page = cv2.imdecode(cv2.imencode(".jpg", page)[1], cv2.IMREAD_GRAYSCALE)
+    file = cv2.imencode(".png", page, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+    return Scene(page, text, f"{round(dots * 25.4)} dpi", file)
+
+
 KINDS: dict[str, Callable[[Dataset, Rng], Scene]] = {
     "ruled": ruled,
     "outlined": outlined,
     "desk": desk,
     "turned": turned,
+    "levels": levels,
+    "colours": colours,
+    "sparse": sparse,
 }
 
 
@@ -408,8 +539,8 @@ def main() -> None:
 
 def text_of(engine: Engine, scene: Scene) -> str:
     """Return what is read on a scene."""
-    _, data = cv2.imencode(".png", scene.image)
-    return read_images(engine, [data.tobytes()])[0].text
+    file = scene.file or cv2.imencode(".png", scene.image)[1].tobytes()
+    return read_images(engine, [file])[0].text
 
 
 if __name__ == "__main__":

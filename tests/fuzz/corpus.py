@@ -124,6 +124,7 @@ def _tiffs() -> Files:
         *_encoded("TIFF", [*_pages(), floats, deep]),
         *(encoded(_pages()[2], "TIFF", compression=one) for one in packings),
         encoded(_pages()[4], "TIFF", compression="group4"),
+        encoded(_pages()[1], "TIFF", save_all=True, append_images=_pages()[2:5]),
         *_bombs("tiff"),
         _huge("TIFF", compression="tiff_adobe_deflate"),
     )
@@ -132,6 +133,11 @@ def _tiffs() -> Files:
 def _heics() -> Files:
     small = [page for page in _pages() if min(page.size) > 1]
     return tuple(_encoded("HEIF", small))
+
+
+def _avifs() -> Files:
+    moving = encoded(_pages()[1], "AVIF", save_all=True, append_images=[_pages()[1].rotate(90)])
+    return (*_encoded("AVIF", _pages(), speed=8), moving)
 
 
 def _csvs() -> Files:
@@ -298,6 +304,7 @@ CORPORA: dict[str, Callable[[], Files]] = {
     "bmp": _bmps,
     "tiff": _tiffs,
     "heic": _heics,
+    "avif": _avifs,
     "csv": _csvs,
     "idx": _idxs,
     "labels": _labels,

@@ -188,7 +188,7 @@ def _errors_of_forms() -> tuple[type[Exception], ...]:
     return ValidationError, BadRequest, SuspiciousOperation  # each is answered with 400
 
 
-IMAGES = ("png", "jpeg", "webp", "gif", "bmp", "tiff", "heic")
+IMAGES = ("png", "jpeg", "webp", "gif", "bmp", "tiff", "heic", "avif")
 READERS = {
     **{name: Reader(read_image, (ImageError,)) for name in IMAGES},
     "csv": Reader(read_bulk, (BulkError,), is_text=True),

@@ -62,12 +62,18 @@ def test_it_refuses_text():
         decode(b"hello" * 100)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "HEIF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "TIFF", "HEIF", "AVIF"])
 def test_it_reports_that_a_file_is_cut_off(kind):
     noise = np.random.default_rng(1).integers(0, 255, (200, 200, 3), np.uint8)
     data = encoded(Image.fromarray(noise), kind)
     with pytest.raises(ImageError, match=r"cut off or damaged|not an image"):
         decode(data[: len(data) // 2])
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n", b"\xef\xbb\xbf"])
+def test_it_says_what_to_do_with_a_pdf(before):
+    with pytest.raises(ImageError, match=r"PDF is not read yet.*as PNG or JPEG"):
+        decode(before + b"%PDF-1.7\n" + bytes(500))
 
 
 def test_it_refuses_a_bomb_before_decoding_it():
@@ -99,7 +105,7 @@ def megabytes(name):
         return next(int(line.split()[1]) for line in file if line.startswith(name)) / 1024
 file = io.BytesIO()
 kind, mode, width, height = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-options = {"lossless": True, "method": 0} if kind == "WEBP" else {}
+options = {"WEBP": {"lossless": True, "method": 0}, "AVIF": {"speed": 10}}.get(kind, {})
 Image.new(mode, (width, height), 1).save(file, kind, **options)
 before = megabytes("VmRSS")
 with open("/proc/self/clear_refs", "w") as refs:
@@ -114,6 +120,7 @@ print(megabytes("VmHWM") - before)
     ("kind", "mode", "size"),
     [
         ("WEBP", "RGBA", (5000, 3750)),
+        ("AVIF", "RGBA", (5000, 5000)),
         ("PNG", "RGBA", (8000, 7500)),
         ("PNG", "P", (8000, 7500)),
         ("GIF", "P", (8000, 7500)),

@@ -36,7 +36,7 @@ def saved(kind: str, orientation: int = 1) -> bytes:
     """A file of a format that tells secrets in every way that Pillow can write."""
     file, image = io.BytesIO(), PICTURE
     options: dict = {"exif": exif_of(orientation)}
-    if kind in ("JPEG", "WEBP", "HEIF"):
+    if kind in ("JPEG", "WEBP", "HEIF", "AVIF"):
         options["xmp"] = XMP
     if kind == "PNG":
         text = PngImagePlugin.PngInfo()
@@ -73,7 +73,7 @@ def same(one: bytes, other: bytes) -> bool:
     return sizes and first.image.tobytes() == second.image.tobytes()
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "HEIF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF", "HEIF", "AVIF"])
 @pytest.mark.parametrize("orientation", [1, 2, 3, 6, 8])
 def test_what_tells_of_a_person_goes_and_the_picture_stays(kind, orientation):
     data = saved(kind, orientation)
@@ -146,13 +146,13 @@ def test_a_tiff_of_several_pages_loses_those_of_each():
     assert Image.open(io.BytesIO(cleaned)).n_frames == 2
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "HEIF"])
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"])
 def test_a_file_without_metadata_is_not_touched(kind):
     file = io.BytesIO()
     (PICTURE.quantize(16) if kind == "GIF" else PICTURE).save(file, kind)
     cleaned = metadata.removed(file.getvalue())
     assert same(cleaned, file.getvalue())
-    if kind not in ("TIFF", "HEIF"):
+    if kind not in ("TIFF", "HEIF", "AVIF"):
         assert cleaned == file.getvalue()
 
 
@@ -164,7 +164,7 @@ def read_or_reason(data: bytes):
     return found.width, found.height, found.image.tobytes()
 
 
-SAVED = {kind: saved(kind, 6) for kind in ("PNG", "JPEG", "WEBP", "TIFF", "HEIF", "GIF")}
+SAVED = {kind: saved(kind, 6) for kind in ("PNG", "JPEG", "WEBP", "TIFF", "HEIF", "AVIF", "GIF")}
 
 
 @settings(max_examples=150, deadline=2000, suppress_health_check=[HealthCheck.too_slow])

@@ -6,7 +6,16 @@ import pytest
 
 from tests.pictures import in_lines, png
 from worker.images import layout
-from worker.reading.cautions import AT_EDGE, NOT_DIGITS, TEXTS, TOO_MANY, cautions, in_words
+from worker.reading.cautions import (
+    AT_EDGE,
+    MORE_PAGES,
+    MOVING,
+    NOT_DIGITS,
+    TEXTS,
+    TOO_MANY,
+    cautions,
+    in_words,
+)
 from worker.reading.engine import Engine
 from worker.reading.reading import Reading, read_images
 
@@ -86,11 +95,12 @@ def test_what_is_no_digit_beside_digits_is_said_and_counts(engine, mnist):
 
 
 def test_the_rules_for_the_rim():
-    assert cautions([True], [{"left"}], 0) == (AT_EDGE,)
-    assert cautions([True], [{"left", "right"}], 0) == ()
-    assert cautions([True, True], [{"left", "top"}, {"right", "bottom"}], 0) == ()
-    assert cautions([True, True], [{"top", "bottom"}, set()], 0) == (AT_EDGE,)
-    assert cautions([False], [{"left"}], 0) == ()
+    assert cautions([True], [{"left"}]) == (AT_EDGE,)
+    assert cautions([True], [{"left", "right"}]) == ()
+    assert cautions([True, True], [{"left", "top"}, {"right", "bottom"}]) == ()
+    assert cautions([True, True], [{"top", "bottom"}, set()]) == (AT_EDGE,)
+    assert cautions([False], [{"left"}]) == ()
+    assert cautions([], [], more_pages=True, is_moving=True) == (MORE_PAGES, MOVING)
 
 
 def test_codes_are_said_in_words():

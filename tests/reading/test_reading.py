@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.pictures import png
+from tests.pictures import encoded, on_paper, png
 from worker.reading.engine import Engine
 from worker.reading.reading import decide, read_images
 
@@ -46,3 +46,16 @@ def test_a_file_that_cannot_be_read_leaves_no_picture_in_memory():
         assert pictures_in_memory() == before
     finally:
         gc.enable()
+
+
+def test_the_pages_of_a_tiff_are_lines(mnist):
+    """Boxes count in the whole picture, in which the pages stand one below the other."""
+    pages = [Image.fromarray(on_paper(mnist.images[n], 200)) for n in range(3)]
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    (reading,) = read_images(Engine(), [data])
+
+    assert reading.text == " ".join(str(mnist.labels[n]) for n in range(3))
+    assert (reading.pages, reading.of_pages, reading.height) == (3, 3, 600)
+    for number, digit in enumerate(reading.digits):
+        assert digit.glyph.line == number
+        assert 200 * number < digit.glyph.box[1] < 200 * number + 150

@@ -4,7 +4,7 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -13,6 +13,7 @@ from worker.arrays import Floats, Mask, Pixels
 from worker.images import structure
 from worker.images.errors import ImageError
 from worker.images.formats import NAMES, OF_PILLOW, PILLOW_NAMES
+from worker.images.levels import eight_bits
 
 MAX_PIXELS = 60_000_000
 MAX_SIDE = 2048  # a larger image is read at this size: strokes stay many pixels wide
@@ -24,7 +25,14 @@ PNG_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (
 # pixels. The photos of phones (12 megapixels, 4,000 pixels) then need no other reduction.
 ENOUGH = 1434  # 0.7 of MAX_SIDE
 
-TILE = 1024  # pixels: the side of what is scaled at a time
+GREY = ("1", "L", "LA")  # Pillow's modes without colour, once levels are of eight bits
+PDF, PDF_STARTS = b"%PDF-", 1024  # in the first bytes, of which readers skip so many
+MOST_PAGES = 20  # of a TIFF that are read
+MOST_STACKED = 16_000_000  # pixels of all pages, as they are read
+MOVING = ("GIF", "PNG", "WEBP", "AVIF")  # formats whose frames are no pages
+MOST_FRAMES = 20  # in which ink is looked for where the first are blank
+MOST_MOVING = 2_000_000  # bytes: of larger files, which may take long, the first frame is used
+BLANK = 16  # levels between the darkest and the lightest pixel, less than which are no ink
 STRIP = 128  # rows that are reduced at a time
 
 # A sheet or a window that is cut out, with transparent pixels around it.
@@ -72,26 +80,120 @@ class Picture:
 
     image: of mode RGB, upright, at most MAX_SIDE pixels long.
     width, height: the size of the whole, upright image, in pixels.
+    is_grey: whether its file has no colours.
+    areas: (left, top, right, bottom) of each page in the image, where it has several, which stand
+        one below the other.
+    of_pages: how many pages the file has; more than areas where some were left out.
+    frame: which frame of an animation it is, from 0.
     """
 
     image: Image.Image
     width: int
     height: int
+    is_grey: bool = False
+    areas: tuple[tuple[int, int, int, int], ...] = ()
+    of_pages: int = 1
+    frame: int = 0
+
+    @property
+    def pages(self) -> list["Picture"]:
+        """Its pages, each as a picture of its own; their sizes are those in the image."""
+        if not self.areas:
+            return [self]
+        parts = [self.image.crop(area) for area in self.areas]
+        return [Picture(part, part.width, part.height, self.is_grey) for part in parts]
 
 
 def decode(data: bytes, max_pixels: int = MAX_PIXELS) -> Picture:
     """Decode an image.
 
-    Of several frames, the first is used. Transparent pixels become white, or black where the
-    drawing itself is light, so that it stays visible; around an opaque sheet they take its colour.
+    The pages of a TIFF stand one below the other: at most MOST_PAGES, and as many as have no more
+    than max_pixels together. Of an animation, the first frame that is not blank is used.
+
+    Transparent pixels become white, or black where the drawing itself is light, so that it stays
+    visible; around an opaque sheet they take its colour.
 
     Raises:
         ImageError: as read_header, or the file is cut off or damaged.
     """
+    if data[:4] in structure.TIFF and len(numbers := structure.tiff_pages(data)) > 1:
+        return _decode_pages(data, numbers, max_pixels)
+    picture, may_move = _decode_frame(data, 0, max_pixels)
+    if may_move and _is_blank(picture):
+        return _first_with_ink(data, picture, max_pixels)
+    return picture
+
+
+def _decode_pages(data: bytes, numbers: list[int], max_pixels: int) -> Picture:
+    """Decode pages of a TIFF up to the first that is damaged or exceeds the limits."""
+    pages: list[Picture] = []
+    left = max_pixels
+    for number in numbers[:MOST_PAGES]:
+        try:
+            page, _ = _decode_frame(data, number, left)
+        except ImageError:
+            if not pages:
+                raise
+            break
+        pages.append(page)
+        left -= page.width * page.height
+    if len(pages) == 1:
+        return replace(pages[0], of_pages=len(numbers))
+    return _stacked(pages, len(numbers))
+
+
+def _stacked(pages: list[Picture], of_pages: int) -> Picture:
+    """Lay pages below each other, all at one scale."""
+    scale = min(page.image.width / page.width for page in pages)
+    pixels = sum(page.width * page.height for page in pages)
+    scale = min(scale, (MOST_STACKED / pixels) ** 0.5)
+    areas, parts, top = [], [], 0
+    for page in pages:
+        size = max(1, round(page.width * scale)), max(1, round(page.height * scale))
+        image = page.image
+        parts.append(image if image.size == size else image.resize(size, Image.Resampling.BOX))
+        areas.append((0, top, size[0], top + size[1]))
+        top += size[1]
+    whole = Image.new("RGB", (max(area[2] for area in areas), top), "white")
+    for part, area in zip(parts, areas, strict=True):
+        whole.paste(part, area[:2])
+    width, height = max(page.width for page in pages), sum(page.height for page in pages)
+    is_grey = all(page.is_grey for page in pages)
+    return Picture(whole, width, height, is_grey, tuple(areas), of_pages)
+
+
+def _first_with_ink(data: bytes, first: Picture, max_pixels: int) -> Picture:
+    """Return the first frame of an animation that is not blank; where there is none, the first."""
+    if len(data) > MOST_MOVING:
+        return first
+    most = min(MOST_FRAMES, max_pixels // (first.width * first.height))
+    with _open(data, max_pixels) as image:
+        for number in range(1, most):
+            try:
+                image.seek(number)
+                frame = _decode(image.copy())
+            except Exception:  # there is none, or it is damaged, by format
+                break
+            if not _is_blank(frame):
+                return replace(frame, frame=number)
+    return first
+
+
+def _is_blank(picture: Picture) -> bool:
+    levels = np.asarray(picture.image)
+    return bool(np.ptp(levels, axis=(0, 1)).max() < BLANK)
+
+
+def _decode_frame(data: bytes, number: int, max_pixels: int) -> tuple[Picture, bool]:
+    """Decode a frame of a file, and tell whether it may have others that move."""
     with _open(data, max_pixels) as image:
         kind = image.format
         try:
-            return _decode(image)
+            if number:
+                image.seek(number)
+                _check_size(str(kind), image.width, image.height, max_pixels)
+            may_move = kind in MOVING and bool(getattr(image, "is_animated", False))
+            return _decode(image), may_move
         except ImageError:
             raise
         except MemoryError as error:
@@ -114,11 +216,11 @@ def _decode(image: Image.Image) -> Picture:
             ImageOps.exif_transpose(image, in_place=True)
     if (image.width > image.height) != was_wide:
         width, height = height, width
-    small = _reduced(_eight_bits(image))
+    small = _reduced(eight_bits(image))
     if small is not image:
         image.close()  # so that its memory serves for what comes next
     small.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.BOX)
-    return Picture(_on_paper(small), width, height)
+    return Picture(_on_paper(small), width, height, small.mode in GREY)
 
 
 def _may_be_turned(image: Image.Image) -> bool:
@@ -168,7 +270,11 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=PILLOW_NAMES)
     except Exception as error:  # UnidentifiedImageError, or what a damaged header makes of it
-        raise ImageError(f"The file is not an image that can be read ({NAMES}).") from error
+        if PDF in data[:PDF_STARTS]:
+            message = "PDF is not read yet: save the page as PNG or JPEG, and send that."
+        else:
+            message = f"The file is not an image that can be read ({NAMES})."
+        raise ImageError(message) from error
     _check_size(str(image.format), image.width, image.height, max_pixels)
     return image
 
@@ -220,43 +326,6 @@ def _webp_size(data: bytes) -> tuple[int, int] | None:
         width, height = struct.unpack("<HH", data[26:30])
         return width & 0x3FFF, height & 0x3FFF
     return None
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Bring 16 and 32-bit grey levels, which Pillow would clip, to the range 0 to 255.
-
-    It takes a tile at a time, as all of a large image would take gigabytes. What is not a number
-    counts as the darkest level.
-    """
-    if image.mode[0] not in "IF":
-        return image
-    parts = [
-        (left, top, min(left + TILE, image.width), min(top + TILE, image.height))
-        for top in range(0, image.height, TILE)
-        for left in range(0, image.width, TILE)
-    ]
-    ranges = [_range_of(_levels(image, part)) for part in parts]
-    low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
-    if high > 255:
-        low, high = 0.0, max(high, 65535.0) if high <= 65535 else high
-    else:
-        low, high = 0.0, 255.0
-    grey = Image.new("L", image.size)
-    for part in parts:
-        levels = np.clip(np.nan_to_num(_levels(image, part), nan=low), low, high)
-        scaled = ((levels - low) * (255 / (high - low))).astype(np.uint8)
-        grey.paste(Image.fromarray(scaled), part[:2])
-    return grey
-
-
-def _levels(image: Image.Image, part: tuple[int, int, int, int]) -> Floats:
-    return np.asarray(image.crop(part), np.float32)
-
-
-def _range_of(levels: Floats) -> tuple[float, float]:
-    """Return the least and the greatest of the levels that are finite."""
-    finite = levels[np.isfinite(levels)]
-    return (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
 
 
 def _on_paper(image: Image.Image) -> Image.Image:

@@ -31,6 +31,7 @@ FORMATS = (
     ImageFormat("BMP", "BMP"),
     ImageFormat("TIFF", "TIFF"),
     ImageFormat("HEIF", "HEIC", (".heic", ".heif"), weight=1.2),
+    ImageFormat("AVIF", "AVIF", (".avif",), weight=2.4),
 )
 OF_PILLOW = {one.pillow: one for one in FORMATS}
 PILLOW_NAMES = tuple(OF_PILLOW)

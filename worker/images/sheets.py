@@ -104,7 +104,7 @@ def find_ink_on_sheets(grey: Pixels) -> Page:
     lines = [line for _, page in pages for line in page.lines]
     of_lines = [(sheet, page) for sheet, page in pages for _ in page.lines]
     too_many = sum(page.too_many for _, page in pages)
-    return SheetsPage(lines, 1.0, (grey.shape[0], grey.shape[1]), too_many, of_lines)
+    return SheetsPage(lines, 1.0, (grey.shape[0], grey.shape[1]), too_many, sheets=of_lines)
 
 
 def find_sheets(grey: Pixels) -> list[Sheet]:

@@ -6,12 +6,16 @@ some microseconds and memory. Cameras and programs write a few dozen.
 
 import re
 import struct
+from collections.abc import Iterator
+from itertools import islice
 
 from worker.images.errors import ImageError
 
 MOST_PIECES = 20_000  # chunks of PNG or WebP, segments of JPEG, blocks of GIF before the image
 MOST_SCANS = 40  # of a progressive JPEG; encoders make about ten, and each costs a whole decoding
 MOST_ENTRIES = 1000  # tags of a TIFF or of EXIF metadata
+MOST_DIRECTORIES = 1000  # of a TIFF that are looked at: one a page
+SUBFILE, LONG, SMALLER, MASK = 254, 4, 1, 4  # a tag that tells what an image is, and its bits
 MOST_VALUES = 200_000  # numbers in its tags: a strip or tile of a TIFF has two
 MOST_IN_RUNS = 8_000_000  # pixels of a BMP in runs, whose decoder takes 0.16 s for a million
 MOST_EXIF = 1024 * 1024  # bytes; in a JPEG, 64 KB are the most
@@ -109,32 +113,54 @@ def next_marker(data: bytes, place: int) -> int:
 
 def check_tiff(data: bytes) -> None:
     """Check the first directory of a TIFF file, as check does."""
+    next(_directories(data), None)
+
+
+def tiff_pages(data: bytes) -> list[int]:
+    """Return the numbers, from 0, of the images in a TIFF file that are pages, not smaller copies
+    or masks of one; of the first MOST_DIRECTORIES images.
+
+    Raises:
+        ImageError: as check, of any of them.
+    """
+    kinds = islice(_directories(data), MOST_DIRECTORIES)
+    return [number for number, kind in enumerate(kinds) if not kind & (SMALLER | MASK)]
+
+
+def _directories(data: bytes) -> Iterator[int]:
+    """Check one directory of a TIFF file after the other; yield what kind of image each tells."""
     order = TIFF.get(data[:4])
     if order is None or len(data) < 16:
         return
     is_big = data[2:4] in (b"+\0", b"\0+")
-    (place,) = struct.unpack_from(f"{order}Q" if is_big else f"{order}I", data, 8 if is_big else 4)
+    link = struct.Struct(f"{order}Q" if is_big else f"{order}I")
+    (place,) = link.unpack_from(data, 8 if is_big else 4)
     head = struct.Struct(f"{order}Q" if is_big else f"{order}H")
-    entry = struct.Struct(f"{order}HHQ8x" if is_big else f"{order}HHI4x")
-    if place + head.size > len(data):
-        return
-    (count,) = head.unpack_from(data, place)
-    if count > MOST_ENTRIES:
-        _refuse()
-    values = 0
-    for number in range(count):
-        start = place + head.size + number * entry.size
-        if start + entry.size > len(data):
-            return
-        _, kind, length = entry.unpack_from(data, start)
-        if kind not in OF_BYTES:
-            values += length
-        if values > MOST_VALUES:
+    entry = struct.Struct(f"{order}HHQQ" if is_big else f"{order}HHII")
+    seen = set[int]()
+    while place and place not in seen and place + head.size <= len(data):
+        seen.add(place)
+        (count,) = head.unpack_from(data, place)
+        end = place + head.size + count * entry.size
+        if count > MOST_ENTRIES:
             _refuse()
+        values = sub_kind = 0
+        for start in range(place + head.size, min(end, len(data) - entry.size + 1), entry.size):
+            tag, kind, length, value = entry.unpack_from(data, start)
+            if kind not in OF_BYTES:
+                values += length
+            if tag == SUBFILE and kind == LONG:
+                sub_kind = value
+            if values > MOST_VALUES:
+                _refuse()
+        yield sub_kind
+        if end + link.size > len(data):
+            return
+        (place,) = link.unpack_from(data, end)
 
 
 def _check_gif(data: bytes) -> None:
-    """Count the blocks before the first image; later ones are not read."""
+    """Count the blocks before the first image; later ones are read of small files alone."""
     if len(data) < 13:
         return
     place = 13 + (3 * 2 ** ((data[10] & 7) + 1) if data[10] & 0x80 else 0)

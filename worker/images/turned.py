@@ -48,4 +48,4 @@ def find_ink_turned(grey: Pixels, degrees: int) -> Page:
     turned = np.ascontiguousarray(np.rot90(grey, -degrees // 90))
     page = find_ink_on_sheets(turned)
     size = grey.shape[0], grey.shape[1]
-    return TurnedPage(page.lines, page.scale, size, page.too_many, page, degrees)
+    return TurnedPage(page.lines, page.scale, size, page.too_many, page=page, degrees=degrees)

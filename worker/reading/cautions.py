@@ -5,29 +5,44 @@ from collections.abc import Sequence
 TOO_MANY = "too_many"
 AT_EDGE = "at_edge"
 NOT_DIGITS = "not_digits"
+MORE_PAGES = "more_pages"
+MOVING = "moving"
 
 # What people see. A code is stable: programs may rely on it.
 TEXTS = {
     TOO_MANY: "There is too much in the picture: only the largest shapes were read.",
     AT_EDGE: "A digit touches the edge of the picture. It may be cut off.",
     NOT_DIGITS: "Something beside the digits does not look like a digit, and was left out.",
+    MORE_PAGES: "The file has more pages: only the first ones were read.",
+    MOVING: "The picture moves: only the first of its frames that is not blank was read.",
 }
 ALL_SIDES = {"left", "right", "top", "bottom"}
 
 
-def cautions(read: Sequence[bool], sides: Sequence[set[str]], too_many: int) -> tuple[str, ...]:
+def cautions(
+    read: Sequence[bool],
+    sides: Sequence[set[str]],
+    *,
+    too_many: int = 0,
+    more_pages: bool = False,
+    is_moving: bool = False,
+) -> tuple[str, ...]:
     """Return the codes of what is to be said about a reading, keys of TEXTS.
 
     Args:
         read: of each shape, whether it was read as a digit.
         sides: of each shape, at which sides of its picture it reaches the rim.
         too_many: how many pieces of ink were too many to look at.
+        more_pages: whether the file has pages that were not read.
+        is_moving: whether it is an animation whose first frame was blank.
     """
     at_rim = [own for own, is_digit in zip(sides, read, strict=True) if is_digit]
     said = {
         TOO_MANY: too_many > 0,
         AT_EDGE: _are_cut(at_rim),
         NOT_DIGITS: 0 < len(at_rim) < len(read),
+        MORE_PAGES: more_pages,
+        MOVING: is_moving,
     }
     return tuple(code for code, is_said in said.items() if is_said)
 

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from worker.arrays import Probabilities
-from worker.images.decoding import MAX_PIXELS, Picture, decode, to_grey
+from worker.images.colours import grey_of
+from worker.images.decoding import MAX_PIXELS, Picture, decode
 from worker.images.errors import ImageError
 from worker.images.finding import Glyph, Page, pixels_of
 from worker.images.shapes import Shape
@@ -58,6 +59,8 @@ class Reading:
     turned: by how many degrees, clockwise, the image was turned to read it; boxes are in the image
         before that.
     cautions: codes of what was left out or may be wrong, keys of worker.reading.cautions.TEXTS.
+    pages, of_pages: how many pages were read, one below the other, and how many the file has.
+    frame: which frame of an animation was read, from 0.
     """
 
     digits: list[ReadDigit] = field(default_factory=list)
@@ -67,6 +70,9 @@ class Reading:
     height: int = 0
     turned: int = 0
     cautions: tuple[str, ...] = ()
+    pages: int = 1
+    of_pages: int = 1
+    frame: int = 0
 
     @property
     def text(self) -> str:
@@ -99,7 +105,7 @@ def read_images(
 
 
 def _read(engine: "Engine", looks: "list[_Look | ImageError]") -> list[Reading]:
-    pages = [look.page for look in looks if isinstance(look, _Look)]
+    pages = [page for look in looks if isinstance(look, _Look) for page in look.pages]
     read = iter(
         _predict(engine, [shape for page in pages for line in page.lines for shape in line])
     )
@@ -141,17 +147,18 @@ def read_again(
 
 @dataclass(frozen=True)
 class _Look:
-    """What was found in a file: a picture and the ink in it, after it was turned by degrees."""
+    """What was found in a file: a picture and the ink in each of its pages, turned by degrees."""
 
     picture: Picture
-    page: Page
+    pages: list[Page]
     turned: int = 0
 
 
 def _look(data: bytes, max_pixels: int) -> _Look | ImageError:
     try:
         picture = decode(data, max_pixels)
-        return _Look(picture, find_ink_on_sheets(to_grey(picture.image)))
+        pages = [find_ink_on_sheets(grey_of(page)) for page in picture.pages]
+        return _Look(picture, pages)
     except ImageError as error:
         # Its traceback would keep the picture until the garbage collector runs.
         return ImageError(str(error))
@@ -170,8 +177,11 @@ def _upright(
         return readings
     turned: list[_Look | ImageError] = []
     for _, look in unclear:
-        grey = to_grey(look.picture.image)
-        turned += [_Look(look.picture, find_ink_turned(grey, turn), turn) for turn in TURNS]
+        pages = [grey_of(page) for page in look.picture.pages]
+        turned += [
+            _Look(look.picture, [find_ink_turned(grey, turn) for grey in pages], turn)
+            for turn in TURNS
+        ]
     read = iter(_read(engine, turned))
     for number, _ in unclear:
         turns = [readings[number], *(next(read) for _ in TURNS)]
@@ -219,15 +229,36 @@ def _predict(engine: "Engine", shapes: list[Shape]) -> Probabilities:
 def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
     """Make a reading of a look and the next chosen candidates, one list a line."""
     picture = look.picture
-    lines = [next(chosen) for _ in look.page.lines]
+    tops = [area[1] for area in picture.areas] or [0]
+    places = [
+        (page, top, number)
+        for page, top in zip(look.pages, tops, strict=True)
+        for number in range(len(page.lines))
+    ]
+    lines = [next(chosen) for _ in places]
     alone = [np.stack([one.reading for one in line]) for line in lines]
     read = adjust_for_neighbours(alone, max(picture.width, picture.height))
     digits = [
-        _read_digit(_in_whole_image(look.page.glyph(one.shape, number), picture), row)
-        for number, (line, rows) in enumerate(zip(lines, read, strict=True))
+        _read_digit(
+            _in_whole_image(replace(page.glyph(one.shape, own), line=number), top, picture), row
+        )
+        for number, ((page, top, own), line, rows) in enumerate(
+            zip(places, lines, read, strict=True)
+        )
         for one, row in zip(line, rows, strict=True)
     ]
-    sides = [look.page.sides(one.shape, n) for n, line in enumerate(lines) for one in line]
+    sides = [
+        page.sides(one.shape, number)
+        for (page, _, number), line in zip(places, lines, strict=True)
+        for one in line
+    ]
+    said = cautions(
+        [one.value is not None for one in digits],
+        sides,
+        too_many=sum(page.too_many for page in look.pages),
+        more_pages=picture.of_pages > len(look.pages),
+        is_moving=picture.frame > 0,
+    )
     return Reading(
         digits,
         None,
@@ -235,15 +266,20 @@ def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
         picture.width,
         picture.height,
         turned=look.turned,
-        cautions=cautions([one.value is not None for one in digits], sides, look.page.too_many),
+        cautions=said,
+        pages=len(tops),
+        of_pages=picture.of_pages,
+        frame=picture.frame,
     )
 
 
-def _in_whole_image(glyph: Glyph, picture: Picture) -> Glyph:
-    """Return the glyph with its box in pixels of the image as sent, not of a reduced one."""
+def _in_whole_image(glyph: Glyph, top: int, picture: Picture) -> Glyph:
+    """Return the glyph, of a page that begins at this row, with its box in pixels of the image as
+    sent, not of a reduced one."""
     across = picture.width / picture.image.width
     along = picture.height / picture.image.height
     x, y, width, height = glyph.box
+    y += top
     box = round(x * across), round(y * along), round(width * across), round(height * along)
     return replace(glyph, box=box)
 
