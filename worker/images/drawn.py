@@ -29,7 +29,9 @@ SMALLEST = 20  # pixels of the longer side of what is looked at
 LONGER = 1.3  # than the digits are high: a line
 LONGEST_DIGIT = 2.2  # than the digits are high: what no single digit is wide
 OUT = 0.08  # of its length: how far a line under one digit stands out at both ends
-THIN = 0.28  # of the digits' height: the thickness of a line
+THIN = 0.22  # of the digits' height: the thickness of a line; with 0.28, more 5s lose their bars
+THICK = 0.35  # the same, of a line that touches nothing,
+ALL = 0.95  # the share of its component that it is
 STRAIGHT = 0.06  # of its length: how far a line bends from straight
 MOST_LINES = 12  # of a component, of one direction
 OFF_INK = 0.04  # the share of a line's columns without ink
@@ -100,6 +102,9 @@ def without_lines(ink: Pixels, threshold: int) -> Pixels:
         if part.width > LONGER * tall:
             mask = labels[part.place] == part.number
             lines = _lines_in(mask, LONGER * tall)
+            if not lines.any():
+                thick = _lines_in(mask, LONGEST_DIGIT * tall, THICK)
+                lines = thick if thick.sum() >= ALL * mask.sum() else lines
             if part.width > LONGEST_DIGIT * tall or _stands_out(lines, mask & ~lines):
                 drawn[part.place] |= lines
     return _without(ink, drawn)
@@ -257,18 +262,21 @@ def _within(mask: Mask, gap_share: float = CLOSED) -> Mask:
     return inside[gap + 1 : -gap - 1, gap + 1 : -gap - 1]
 
 
-def _lines_in(mask: Mask, least: float) -> Mask:
-    """Return the lines that go through a component from left to right, so many pixels at least."""
+def _lines_in(mask: Mask, least: float, thin: float = THIN) -> Mask:
+    """Return the lines that go through a component from left to right, so many pixels at least.
+
+    They are at most as thick as a share `thin` of the digits' height.
+    """
     found = np.zeros(mask.shape, bool)
     for _ in range(MOST_LINES):
-        line = _line_across(mask & ~found, least)
+        line = _line_across(mask & ~found, least, thin)
         if line is None:
             return found
         found |= line
     return found
 
 
-def _line_across(mask: Mask, least: float) -> Mask | None:
+def _line_across(mask: Mask, least: float, most: float) -> Mask | None:
     """Return the line that goes through a component from left to right, if there is one."""
     columns = np.flatnonzero(mask.any(axis=0))
     if not columns.size or columns[-1] - columns[0] < least:
@@ -283,7 +291,7 @@ def _line_across(mask: Mask, least: float) -> Mask | None:
     top, bottom = _runs(part, path)
     thick = bottom - top
     usual = float(np.median(thick[on_ink]))
-    if usual > max(3.0, THIN * least / LONGER) or part.shape[1] < 6 * usual:
+    if usual > max(3.0, most * least / LONGER) or part.shape[1] < 6 * usual:
         return None
     thin = on_ink & (thick <= 1.6 * usual + 1)
     if thin.mean() < 1 - EVEN:
