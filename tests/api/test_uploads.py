@@ -8,6 +8,7 @@ from digits.models import Upload
 from tests.api.clients import DIGITS, UPLOADS, problem, send
 from tests.factories import make_reading, make_upload
 from tests.storage import stored_files
+from worker.reading.cautions import TEXTS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("redis")]
 
@@ -36,6 +37,20 @@ def test_a_finished_upload_tells_its_reading_and_its_digits(api, ann, version):
     assert (digit["confidence"], digit["version"]) == (0.91, 1)
     assert digit["top"][0] == {"label": 7, "probability": 0.91}
     assert len(digit["top"]) == 3
+
+
+def test_what_a_reading_leaves_out_is_told_in_codes_and_on_its_page_in_words(
+    api, client, ann, version
+):
+    client.force_login(ann)
+    upload = make_reading(version, user=ann, cautions="at_edge not_digits")
+    plain = make_reading(version, user=ann)
+    assert api.get(f"{UPLOADS}{upload.pk}/").json()["warnings"] == ["at_edge", "not_digits"]
+    assert api.get(f"{UPLOADS}{plain.pk}/").json()["warnings"] == []
+    page = client.get(upload.get_absolute_url()).content.decode()
+    assert TEXTS["at_edge"] in page
+    assert TEXTS["not_digits"] in page
+    assert TEXTS["at_edge"] not in client.get(plain.get_absolute_url()).content.decode()
 
 
 def test_top_k_says_how_many_labels_are_told_up_to_not_a_digit(api, ann, version):
