@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -38,9 +39,10 @@ def test_waiting_ends_when_the_upload_is_finished(redis):
 
 
 def test_waiting_ends_when_the_sweeper_fails_the_upload(redis, settings):
-    settings.MAX_ATTEMPTS, settings.LEASE_SECONDS = 1, -1
+    settings.MAX_ATTEMPTS, settings.LEASE_SECONDS = 1, 0.05
     upload = make_upload()
     queue.claim()
+    time.sleep(0.1)  # the lease is over
     listener = redis.pubsub(ignore_subscribe_messages=True)
     listener.subscribe(queue.FINISHED)
     listener.get_message(timeout=1)
