@@ -4,17 +4,18 @@ An outline is ink that encloses other ink. A line is a thin, even stroke that is
 Both are taken out of the ink; where a digit touches them, its own ink stays.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 
 from worker.arrays import Floats, Integers, Mask, Pixels
+from worker.images.layout import Piece, components
+from worker.images.paper import without
 
 # Tuned on pages of benchmarks.complaints with seed 1.
 LEAST_SIDE = 48  # pixels of an image in which lines and outlines are looked for
 MOST_LOOKED_AT = 40  # components of an image, the largest
-DARK = 110  # as in worker.images.layout
 CLOSED = 0.14  # of an outline's side: a gap this wide does not open it
 NEARLY_CLOSED = 0.03  # the same, of an outline that touches all it holds
 TOUCHING = 0.4  # of an outline's height: what touches it is at least so high
@@ -40,32 +41,6 @@ STEEPEST = 0.36  # rows per column: some 20 degrees
 STEP_COST = 0.35  # of a path that goes one row up or down, in pixels without ink
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A component of the ink: its number, box and pixels."""
-
-    number: int
-    x: int
-    y: int
-    width: int
-    height: int
-    area: int
-
-    @property
-    def place(self) -> tuple[slice, slice]:
-        return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
-
-    def holds(self, other: "_Part") -> bool:
-        """Return whether the other's box lies in this one's."""
-        return (
-            other is not self
-            and self.x <= other.x
-            and self.y <= other.y
-            and other.x + other.width <= self.x + self.width
-            and other.y + other.height <= self.y + self.height
-        )
-
-
 def without_outlines(ink: Pixels, threshold: int, grey: Pixels | None = None) -> Pixels:
     """Take rings and boxes out of the ink; what is in them stays.
 
@@ -78,36 +53,56 @@ def without_outlines(ink: Pixels, threshold: int, grey: Pixels | None = None) ->
     Returns:
         The ink without them, of the same shape; the same ink where there are none, or nothing else.
     """
-    if min(ink.shape) < LEAST_SIDE:
-        return ink
-    labels, parts = _parts(ink, threshold)
-    tall = _digit_height(parts)
-    drawn = np.zeros(ink.shape, bool)
-    for part in _largest(parts):
-        if part.width < SPANNED * ink.shape[1] or part.height < SPANNED * ink.shape[0]:
-            outline = _outline_in(part, labels, parts, tall)
-            if grey is None or not _is_contour(outline, grey[part.place], labels[part.place] > 0):
-                drawn[part.place] |= outline
-    return _without(ink, drawn)
+
+    def outline(part: Piece, labels: Integers, parts: list[Piece], tall: float) -> Mask:
+        nothing = np.zeros((part.height, part.width), bool)
+        if part.width >= SPANNED * ink.shape[1] and part.height >= SPANNED * ink.shape[0]:
+            return nothing
+        found = _outline_in(part, labels, parts, tall)
+        own = labels[part.place] > 0
+        return nothing if grey is not None and _is_contour(found, grey[part.place], own) else found
+
+    return _without_drawn(ink, threshold, outline)
 
 
 def without_lines(ink: Pixels, threshold: int) -> Pixels:
     """Take lines that are wider than a digit out of the ink, as `without_outlines` does."""
+    return _without_drawn(ink, threshold, _lines_of)
+
+
+def _without_drawn(
+    ink: Pixels,
+    threshold: int,
+    drawn_in: Callable[[Piece, Integers, list[Piece], float], Mask],
+) -> Pixels:
+    """Take out of the ink what is drawn in its largest components.
+
+    Args:
+        drawn_in: returns what of a component is drawn, bool, of the shape of its box; for it, the
+            number of each pixel, all components, and about how high digits are.
+    """
     if min(ink.shape) < LEAST_SIDE:
         return ink
-    labels, parts = _parts(ink, threshold)
+    labels, parts = components(ink, threshold)
     tall = _digit_height(parts)
     drawn = np.zeros(ink.shape, bool)
     for part in _largest(parts):
-        if part.width > LONGER * tall:
-            mask = labels[part.place] == part.number
-            lines = _lines_in(mask, LONGER * tall)
-            if not lines.any():
-                thick = _lines_in(mask, LONGEST_DIGIT * tall, THICK)
-                lines = thick if thick.sum() >= ALL * mask.sum() else lines
-            if part.width > LONGEST_DIGIT * tall or _stands_out(lines, mask & ~lines):
-                drawn[part.place] |= lines
-    return _without(ink, drawn)
+        drawn[part.place] |= drawn_in(part, labels, parts, tall)
+    return without(ink, drawn)
+
+
+def _lines_of(part: Piece, labels: Integers, parts: list[Piece], tall: float) -> Mask:
+    """Return what of a component are lines that are wider than a digit."""
+    mask = labels[part.place] == part.parts[0]
+    nothing = np.zeros(mask.shape, bool)
+    if part.width <= LONGER * tall:
+        return nothing
+    lines = _lines_in(mask, LONGER * tall)
+    if not lines.any():
+        thick = _lines_in(mask, LONGEST_DIGIT * tall, THICK)
+        lines = thick if thick.sum() >= ALL * mask.sum() else lines
+    is_line = part.width > LONGEST_DIGIT * tall or _stands_out(lines, mask & ~lines)
+    return lines if is_line else nothing
 
 
 def _stands_out(lines: Mask, rest: Mask) -> bool:
@@ -122,22 +117,14 @@ def _stands_out(lines: Mask, rest: Mask) -> bool:
     return bool(own[0] - across[0] >= least and across[-1] - own[-1] >= least)
 
 
-def _largest(parts: list[_Part]) -> list[_Part]:
-    parts = [one for one in parts if max(one.width, one.height) >= SMALLEST]
-    return sorted(parts, key=lambda one: -max(one.width, one.height))[:MOST_LOOKED_AT]
+def _largest(parts: list[Piece]) -> list[Piece]:
+    parts = [one for one in parts if one.side >= SMALLEST]
+    return sorted(parts, key=lambda one: -one.side)[:MOST_LOOKED_AT]
 
 
-def _without(ink: Pixels, drawn: Mask) -> Pixels:
-    if not drawn.any():
-        return ink
-    rest = np.where(drawn, 0, ink).astype(np.uint8)
-    # If nearly all ink is lines, the lines themselves were written.
-    return rest if (rest > DARK).sum() > 0.1 * (ink > DARK).sum() else ink
-
-
-def _outline_in(part: _Part, labels: Integers, parts: list[_Part], tall: float) -> Mask:
+def _outline_in(part: Piece, labels: Integers, parts: list[Piece], tall: float) -> Mask:
     """Return what of a component is an outline: bool, of the shape of its box."""
-    mask = labels[part.place] == part.number
+    mask = labels[part.place] == part.parts[0]
     holds = _is_outline(mask, part, labels, parts)
     if not (holds or _may_be_outline(mask)):
         return np.zeros(mask.shape, bool)
@@ -216,14 +203,7 @@ def _kept(rest: Mask, mask: Mask, least: float) -> Mask:
     return kept
 
 
-def _parts(ink: Pixels, threshold: int) -> tuple[Integers, list[_Part]]:
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).view(np.uint8))
-    dark = np.flatnonzero(np.bincount(labels[ink >= DARK])).tolist()
-    boxes = {number: stats[number].tolist() for number in dark if number}
-    return labels, [_Part(number, *box) for number, box in boxes.items()]
-
-
-def _digit_height(parts: list[_Part]) -> float:
+def _digit_height(parts: list[Piece]) -> float:
     """Return about how high digits are: the median of those that are not flat, by their ink."""
     if not parts:
         return 0.0
@@ -236,18 +216,29 @@ def _digit_height(parts: list[_Part]) -> float:
     return float(heights[order][np.searchsorted(ink, ink[-1] * 0.5)])
 
 
-def _holds_digit(outer: _Part, inner: _Part) -> bool:
-    return outer.holds(inner) and inner.height >= ENCLOSED * outer.height and inner.area > 12
+def _holds(outer: Piece, inner: Piece) -> bool:
+    """Return whether the inner's box lies in the outer's."""
+    return (
+        inner is not outer
+        and outer.x <= inner.x
+        and outer.y <= inner.y
+        and inner.right <= outer.right
+        and inner.bottom <= outer.bottom
+    )
 
 
-def _is_outline(mask: Mask, part: _Part, labels: Integers, parts: list[_Part]) -> bool:
+def _holds_digit(outer: Piece, inner: Piece) -> bool:
+    return _holds(outer, inner) and inner.height >= ENCLOSED * outer.height and inner.area > 12
+
+
+def _is_outline(mask: Mask, part: Piece, labels: Integers, parts: list[Piece]) -> bool:
     """Return whether a component encloses another that may be a digit."""
     inner = [one for one in parts if _holds_digit(part, one)]
     if not inner:
         return False
     within = _within(mask)
     own = labels[part.place]
-    return any(within[own == one.number].mean() >= HELD for one in inner)
+    return any(within[own == one.parts[0]].mean() >= HELD for one in inner)
 
 
 def _within(mask: Mask, gap_share: float = CLOSED) -> Mask:

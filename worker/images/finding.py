@@ -152,7 +152,7 @@ def find_digits(grey: Pixels) -> list[Glyph]:
 
 
 def _shape(ink: Pixels, labels: Integers, piece: Piece) -> Shape:
-    area = (slice(piece.y, piece.bottom), slice(piece.x, piece.right))
+    area = piece.place
     own = labels[area]
     mask = own == piece.parts[0] if len(piece.parts) == 1 else np.isin(own, piece.parts)
     return Shape(piece.x, piece.y, np.where(mask, ink[area], 0))

@@ -58,6 +58,11 @@ class Piece:
         return self.y + self.height
 
     @property
+    def place(self) -> tuple[slice, slice]:
+        """The rows and columns of its box, of an image or of its labels."""
+        return slice(self.y, self.bottom), slice(self.x, self.right)
+
+    @property
     def side(self) -> int:
         return max(self.width, self.height)
 
@@ -79,7 +84,7 @@ def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]]
         The component number of each pixel (int32, the shape of ink; 0 is paper); the lines from top
         to bottom, each with its digits from left to right; and how many pieces were too many.
     """
-    labels, pieces = _components(ink, threshold)
+    labels, pieces = components(ink, threshold)
     pieces = _without_edges([p for p in pieces if not _is_shade(p, ink, labels)], labels)
     if max((piece.side for piece in pieces), default=0) < SMALLEST * max(ink.shape):
         return labels, [], 0
@@ -98,7 +103,12 @@ def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]]
     return labels, _lines(digits or [max(pieces, key=lambda piece: piece.side)]), too_many
 
 
-def _components(ink: Pixels, threshold: int) -> tuple[Integers, list[Piece]]:
+def components(ink: Pixels, threshold: int) -> tuple[Integers, list[Piece]]:
+    """Return the component number of each pixel, and the components that are dark somewhere.
+
+    Args:
+        ink, threshold: as `find_lines` takes them.
+    """
     _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).view(np.uint8))
     dark = np.flatnonzero(np.bincount(labels[ink >= DARK])).tolist()
     boxes = {number: stats[number].tolist() for number in dark if number}
@@ -112,8 +122,7 @@ def _is_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
     """Return whether a piece is soft shade along the rim, not ink, which has edges."""
     if min(ink.shape) < LARGE or not _is_edge(piece, ink.shape):
         return False
-    area = slice(piece.y, piece.bottom), slice(piece.x, piece.right)
-    own = np.where(np.isin(labels[area], piece.parts), ink[area], 0)
+    own = np.where(np.isin(labels[piece.place], piece.parts), ink[piece.place], 0)
     smooth = cv2.GaussianBlur(own, (0, 0), 2).astype(np.float32)
     steps = [np.abs(np.diff(smooth, axis=n)) for n in (0, 1) if smooth.shape[n] > 1]
     steepest = max(float(np.percentile(step, 99)) for step in steps)
@@ -152,7 +161,7 @@ def _may_be_cut(piece: Piece, labels: Integers, height: float) -> bool:
         return False
     if piece.width <= LONGEST * height:
         return True
-    own = np.isin(labels[piece.y : piece.bottom, piece.x : piece.right], piece.parts)
+    own = np.isin(labels[piece.place], piece.parts)
     at_rim = [
         own[row] for row, there in ((0, piece.y == 0), (-1, piece.bottom == len(labels))) if there
     ]

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from worker.arrays import Floats, Integers, Mask, Pixels
+from worker.images.layout import DARK
 
 # Developed while generated pages, letters and noise were looked at (benchmarks.collections, seed
 # 1). The version history holds no other values, and not what each was set on.
@@ -161,11 +162,20 @@ def without_rules(ink: Pixels) -> Pixels:
     if min(ink.shape) < 100:
         return ink
     rules = _rules(ink) | _rules(ink.T).T
-    if not rules.any():
+    return without(ink, rules)
+
+
+def without(ink: Pixels, lines: Mask) -> Pixels:
+    """Remove lines from the ink, unless nearly all of it is lines: then these were written.
+
+    Args:
+        ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
+        lines: which of its pixels belong to lines.
+    """
+    if not lines.any():
         return ink
-    rest = np.where(rules, 0, ink).astype(np.uint8)
-    # If nearly all ink is lines, the lines themselves were written.
-    return rest if (rest > 110).sum() > 0.1 * (ink > 110).sum() else ink
+    rest = np.where(lines, 0, ink).astype(np.uint8)
+    return rest if (rest > DARK).sum() > 0.1 * (ink > DARK).sum() else ink
 
 
 def _rules(ink: Pixels) -> Mask:
