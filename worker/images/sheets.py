@@ -1,6 +1,6 @@
 """Light sheets on a darker ground: found, straightened, and looked through for ink one by one."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import cv2
@@ -70,14 +70,14 @@ class Sheet:
         return np.where(mask > 0.5, page, _paper(page, mask)).astype(np.uint8)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SheetsPage(Page):
     """The ink of several sheets in an image, sheet by sheet.
 
     sheets: of each line, the sheet that it is on, and the page of that.
     """
 
-    sheets: list[tuple[Sheet, Page]] = field(default_factory=list)
+    sheets: list[tuple[Sheet, Page]]
 
     def glyph(self, shape: Shape, line: int) -> Glyph:
         """Return a shape as a digit of the image: its box goes around it as it lies there."""

@@ -1,6 +1,6 @@
 """Pages that lie on their side or on their head: looked at after they are turned."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,15 +12,15 @@ from worker.images.sheets import find_ink_on_sheets
 TURNS = (90, 180, 270)  # degrees, clockwise
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TurnedPage(Page):
     """The ink of an image that was turned; its glyphs' boxes are in the image before it was.
 
     page: of the turned image; degrees: one of TURNS.
     """
 
-    page: Page = field(default_factory=lambda: Page([], 1.0, (1, 1)))
-    degrees: int = 0
+    page: Page
+    degrees: int
 
     def glyph(self, shape: Shape, line: int) -> Glyph:
         """Return a shape as a digit of the image as it was before it was turned."""

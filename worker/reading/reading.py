@@ -238,20 +238,12 @@ def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
     lines = [next(chosen) for _ in places]
     alone = [np.stack([one.reading for one in line]) for line in lines]
     read = adjust_for_neighbours(alone, max(picture.width, picture.height))
-    digits = [
-        _read_digit(
-            _in_whole_image(replace(page.glyph(one.shape, own), line=number), top, picture), row
-        )
-        for number, ((page, top, own), line, rows) in enumerate(
-            zip(places, lines, read, strict=True)
-        )
-        for one, row in zip(line, rows, strict=True)
-    ]
-    sides = [
-        page.sides(one.shape, number)
-        for (page, _, number), line in zip(places, lines, strict=True)
-        for one in line
-    ]
+    digits, sides = [], []
+    for number, ((page, top, own), line, rows) in enumerate(zip(places, lines, read, strict=True)):
+        for one, row in zip(line, rows, strict=True):
+            glyph = replace(page.glyph(one.shape, own), line=number)
+            digits.append(_read_digit(_in_whole_image(glyph, top, picture), row))
+            sides.append(page.sides(one.shape, own))
     said = cautions(
         [one.value is not None for one in digits],
         sides,
