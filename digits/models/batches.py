@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from digits.models.owned import OwnedQuerySet
-from digits.models.uploads import LONGEST_READING, Source, dated_path
+from digits.models.uploads import LONGEST_READING, Source, cautions_field, dated_path
 from digits.models.usage import Charged
 from digits.queue import clock
 from digits.queue.leases import Leased
@@ -196,14 +196,7 @@ class BatchItem(models.Model):
     reading = models.CharField(max_length=LONGEST_READING, blank=True)
     confidence = models.FloatField(null=True, blank=True)
     probabilities = models.JSONField(null=True, blank=True, help_text="of 0 to 9")
-    cautions = models.CharField(
-        "warnings",
-        max_length=100,
-        blank=True,
-        default="",
-        db_default="",
-        help_text="as those of an upload",
-    )
+    cautions = cautions_field("as those of an upload")
     truth = models.CharField("true label", max_length=10, blank=True)
     error = models.CharField(max_length=500, blank=True)
 

@@ -46,9 +46,9 @@ class Verdict(models.TextChoices):
     CORRECTED = "corrected", "corrected"
 
 
+LONGEST_READING = 2500  # characters: twice as many as there are digits in the fullest picture
 # What the history is filtered by. It stands in the indexes behind the id, so that a page's rows
 # are found and counted without a look at the table.
-LONGEST_READING = 2500  # characters: twice as many as there are digits in the fullest picture
 FILTERED = ("status", "source", "confidence", "version", "verdict", "created_at")
 
 
@@ -65,6 +65,16 @@ def upload_path(upload: "Upload", filename: str) -> str:
 
 def preview_path(upload: "Upload | None", filename: str) -> str:
     return dated_path("previews", PurePath(filename).suffix)
+
+
+def cautions_field(help_text: str) -> "models.CharField[str, str]":
+    """Return a field for the codes of what a reading leaves out.
+
+    Its default is the database's, too: processes of the release before go on to add rows.
+    """
+    return models.CharField(
+        "warnings", max_length=100, blank=True, default="", db_default="", help_text=help_text
+    )
 
 
 class UploadQuerySet(OwnedQuerySet["Upload"]):
@@ -128,13 +138,8 @@ class Upload(Charged, Leased):
     verdict = models.CharField(
         max_length=10, choices=Verdict.choices, blank=True, help_text="of people on its reading"
     )
-    cautions = models.CharField(
-        "warnings",
-        max_length=100,
-        blank=True,
-        default="",
-        db_default="",
-        help_text="of its reading: codes of worker.reading.cautions, with spaces between them",
+    cautions = cautions_field(
+        "of its reading: codes of worker.reading.cautions, with spaces between them"
     )
     corrected = models.CharField(
         max_length=LONGEST_READING,
