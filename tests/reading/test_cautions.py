@@ -83,6 +83,16 @@ def test_of_too_many_pieces_the_largest_are_read_and_the_rest_is_said(engine):
     assert len(reading.digits) == layout.MOST_PIECES
 
 
+def test_too_many_pieces_are_said_where_small_ink_is_looked_at_from_nearer(engine):
+    page = np.full((2400, 2400), 250, np.uint8)
+    for y in range(200, 200 + 33 * 51, 51):
+        for x in range(200, 200 + 33 * 51, 51):
+            page[y : y + 33, x : x + 14] = 10
+    reading = read(engine, page)
+    assert TOO_MANY in reading.cautions
+    assert len(reading.digits) == layout.MOST_PIECES
+
+
 def test_what_is_no_digit_beside_digits_is_said_and_counts(engine, mnist):
     page = in_lines(mnist, [[0, 1, 2, 3, 5]])
     letter = np.full((60, 60), 250, np.uint8)

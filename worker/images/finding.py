@@ -1,6 +1,6 @@
 """A grey image -> the digits in it, each as 28x28 pixels like MNIST's."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -103,7 +103,9 @@ def find_ink(grey: Pixels) -> Page:
         shape.x += round(left / closer.scale)
         shape.y += round(top / closer.scale)
     lines = without_specks(closer.lines) if page.is_nearly_empty else closer.lines
-    return Page(lines, closer.scale, page.size)
+    # What was too much at first may lie outside of the part that was looked at.
+    too_many = max(page.too_many, closer.too_many)
+    return replace(closer, lines=lines, size=page.size, too_many=too_many)
 
 
 def _small_ink(page: Page) -> tuple[int, int, int, int] | None:
