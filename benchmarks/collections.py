@@ -82,7 +82,7 @@ def blank_pages(rng) -> Iterator[tuple[str, np.ndarray]]:
     for _ in range(300):
         height, width = (int(side) for side in rng.integers(28, 600, 2))
         page = np.full((height, width), rng.uniform(20, 250))
-        page *= scenes._light(height, width, rng)
+        page *= scenes.light_of(height, width, rng)
         page += rng.normal(0, rng.uniform(0, 6), page.shape)
         yield "", np.clip(page, 0, 255).astype(np.uint8)
 

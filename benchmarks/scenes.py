@@ -30,7 +30,7 @@ def plain_page(digits: Dataset, rng: np.random.Generator) -> Scene:
     ink, lines = _written(digits, rng, (height, width), int(rng.integers(1, 4)))
     paper = np.full((height, width, 3), rng.uniform(225, 252), np.float32)
     paper += rng.normal(0, rng.uniform(0, 3), (height, width, 1))
-    return Scene(_inked(paper, ink, rng.uniform(20, 90, 1).repeat(3)), lines)
+    return Scene(inked(paper, ink, rng.uniform(20, 90, 1).repeat(3)), lines)
 
 
 def hard_page(digits: Dataset, rng: np.random.Generator) -> Scene:
@@ -39,12 +39,12 @@ def hard_page(digits: Dataset, rng: np.random.Generator) -> Scene:
     ink, lines = _written(digits, rng, (height, width), int(rng.integers(2, 6)))
     paper = np.ones((height, width, 3), np.float32) * rng.uniform(190, 245)
     paper *= rng.uniform(0.9, 1.0, 3)
-    paper += _grain(height, width, rng)[..., None]
+    paper += grain(height, width, rng)[..., None]
     _rule(paper, rng)
-    page = _inked(paper, ink, rng.uniform(20, 110) * rng.uniform(0.6, 1.2, 3))
-    page = _askew(page, rng).astype(np.float32) * _light(height, width, rng)[..., None]
+    page = inked(paper, ink, rng.uniform(20, 110) * rng.uniform(0.6, 1.2, 3))
+    page = _askew(page, rng).astype(np.float32) * light_of(height, width, rng)[..., None]
     page += rng.normal(0, rng.uniform(1, 5), (height, width, 1))
-    return Scene(_jpeg(np.clip(page, 0, 255).astype(np.uint8), int(rng.integers(55, 95))), lines)
+    return Scene(jpeg(np.clip(page, 0, 255).astype(np.uint8), int(rng.integers(55, 95))), lines)
 
 
 def string(digits: Dataset, rng: np.random.Generator, touching: float = 0.2) -> Scene:
@@ -52,7 +52,7 @@ def string(digits: Dataset, rng: np.random.Generator, touching: float = 0.2) -> 
     count = int(rng.integers(2, 9))
     rows = rng.integers(0, len(digits), count)
     size = int(rng.integers(28, 90))
-    shapes = [_sized(digits.images[row], round(size * rng.uniform(0.9, 1.1))) for row in rows]
+    shapes = [sized(digits.images[row], round(size * rng.uniform(0.9, 1.1))) for row in rows]
     tall = max(len(shape) for shape in shapes)
     page = np.zeros((2 * tall, sum(shape.shape[1] for shape in shapes) * 2 + 4 * tall), np.uint8)
     left = tall // 2
@@ -66,7 +66,7 @@ def string(digits: Dataset, rng: np.random.Generator, touching: float = 0.2) -> 
         left += shape.shape[1]
     page = page[:, : left + tall // 2]
     paper = np.full((*page.shape, 3), rng.uniform(220, 255), np.float32)
-    image = _inked(paper, page / np.float32(255), rng.uniform(10, 80, 1).repeat(3))
+    image = inked(paper, page / np.float32(255), rng.uniform(10, 80, 1).repeat(3))
     return Scene(image, ["".join(str(digits.labels[row]) for row in rows)])
 
 
@@ -97,7 +97,7 @@ def _written(digits: Dataset, rng, size, count: int) -> tuple[np.ndarray, list[s
         wanted = int(rng.integers(2, 9))
         while len(line) < wanted:
             row = int(rng.integers(len(digits)))
-            shape = _sized(digits.images[row], round(tall * rng.uniform(0.88, 1.12)))
+            shape = sized(digits.images[row], round(tall * rng.uniform(0.88, 1.12)))
             top = round(base + (tall - len(shape)) / 2 + climb * left)
             if left + shape.shape[1] > width * 0.95 or top < 2:
                 break
@@ -111,7 +111,7 @@ def _written(digits: Dataset, rng, size, count: int) -> tuple[np.ndarray, list[s
     return ink, lines
 
 
-def _sized(digit: np.ndarray, height: int) -> np.ndarray:
+def sized(digit: np.ndarray, height: int) -> np.ndarray:
     """Return a digit's ink, cropped and enlarged to this height."""
     rows, columns = np.flatnonzero(digit.any(axis=1)), np.flatnonzero(digit.any(axis=0))
     ink = digit[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -123,12 +123,12 @@ def _sized(digit: np.ndarray, height: int) -> np.ndarray:
     return cv2.GaussianBlur(large, (0, 0), 0.6)
 
 
-def _inked(paper: np.ndarray, ink: np.ndarray, colour: np.ndarray) -> np.ndarray:
+def inked(paper: np.ndarray, ink: np.ndarray, colour: np.ndarray) -> np.ndarray:
     cover = np.clip(ink, 0, 1)[..., None]
     return np.clip(paper * (1 - cover) + colour.astype(np.float32) * cover, 0, 255).astype(np.uint8)
 
 
-def _grain(height: int, width: int, rng) -> np.ndarray:
+def grain(height: int, width: int, rng) -> np.ndarray:
     noise = rng.normal(0, 1, (height, width)).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), rng.uniform(0.8, 3))
     return smooth / max(float(smooth.std()), 1e-6) * rng.uniform(0, 4)
@@ -157,7 +157,7 @@ def _askew(page: np.ndarray, rng) -> np.ndarray:
     return cv2.warpPerspective(page, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
 
-def _light(height: int, width: int, rng) -> np.ndarray:
+def light_of(height: int, width: int, rng) -> np.ndarray:
     """Return uneven light: a slope, a vignette, and the soft shadow of a hand."""
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     angle = rng.uniform(0, 2 * np.pi)
@@ -169,6 +169,6 @@ def _light(height: int, width: int, rng) -> np.ndarray:
     return light.astype(np.float32)
 
 
-def _jpeg(page: np.ndarray, quality: int) -> np.ndarray:
+def jpeg(page: np.ndarray, quality: int) -> np.ndarray:
     _, data = cv2.imencode(".jpg", page, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return cv2.imdecode(data, cv2.IMREAD_COLOR)
