@@ -20,6 +20,7 @@ CLOSED = 0.14  # of an outline's side: a gap this wide does not open it
 NEARLY_CLOSED = 0.03  # the same, of an outline that touches all it holds
 TOUCHING = 0.4  # of an outline's height: what touches it is at least so high
 ENCLOSED = 0.22  # of an outline's height: what it holds is at least so high
+LEAST_INK = 12  # pixels of a digit that it holds have more
 HELD = 0.9  # of what is enclosed that lies within
 FILLED = 0.6  # of its box: what an outline goes round,
 STROKE_SHARE = 0.72  # of which this share is ink at most
@@ -207,7 +208,12 @@ def _digit_height(parts: list[Piece]) -> float:
     """Return about how high digits are: the median of those that are not flat, by their ink."""
     if not parts:
         return 0.0
-    held = {id(one) for one in parts if any(_holds_digit(other, one) for other in parts)}
+    boxes = _boxes(parts)
+    held = {
+        id(parts[place])
+        for outer in _largest(parts)
+        for place in _digits_held(outer, parts, boxes).tolist()
+    }
     upright = [one for one in parts if one.width <= 1.3 * one.height]
     upright = [one for one in upright if id(one) in held] or upright or parts
     heights = np.array([min(one.height, one.width * 8) for one in upright], float)
@@ -216,24 +222,28 @@ def _digit_height(parts: list[Piece]) -> float:
     return float(heights[order][np.searchsorted(ink, ink[-1] * 0.5)])
 
 
-def _holds(outer: Piece, inner: Piece) -> bool:
-    """Return whether the inner's box lies in the outer's."""
-    return (
-        inner is not outer
-        and outer.x <= inner.x
-        and outer.y <= inner.y
-        and inner.right <= outer.right
-        and inner.bottom <= outer.bottom
-    )
+def _boxes(parts: list[Piece]) -> Integers:
+    """Return left, top, right, bottom, height and ink of each component: int, shape (6, n)."""
+    rows = [(one.x, one.y, one.right, one.bottom, one.height, one.area) for one in parts]
+    return np.array(rows, int).reshape(-1, 6).T
 
 
-def _holds_digit(outer: Piece, inner: Piece) -> bool:
-    return _holds(outer, inner) and inner.height >= ENCLOSED * outer.height and inner.area > 12
+def _digits_held(outer: Piece, parts: list[Piece], boxes: Integers) -> Integers:
+    """Return the places of the components in another's box that may be digits.
+
+    A picture full of noise has thousands of components: nothing here looks at each in Python.
+    """
+    left, top, right, bottom, height, area = boxes
+    inside = (left >= outer.x) & (top >= outer.y)
+    inside &= (right <= outer.right) & (bottom <= outer.bottom)
+    inside &= (height >= ENCLOSED * outer.height) & (area > LEAST_INK)
+    found: Integers = np.flatnonzero(inside)
+    return np.array([place for place in found.tolist() if parts[place] is not outer], int)
 
 
 def _is_outline(mask: Mask, part: Piece, labels: Integers, parts: list[Piece]) -> bool:
     """Return whether a component encloses another that may be a digit."""
-    inner = [one for one in parts if _holds_digit(part, one)]
+    inner = [parts[place] for place in _digits_held(part, parts, _boxes(parts)).tolist()]
     if not inner:
         return False
     within = _within(mask)

@@ -201,14 +201,11 @@ def _straight_lines(thin: Pixels, width: int) -> list[tuple[float, float]]:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(level)
     lengths = stats[:, cv2.CC_STAT_WIDTH]
     order = [int(n) for n in np.argsort(-lengths) if n][:MOST_SEGMENTS]
-    points = {}
-    for number in order:
-        x, y, w, h, _ = stats[number]
-        own_rows, own_columns = np.nonzero(labels[y : y + h, x : x + w] == number)
-        points[number] = own_columns + x, own_rows + y
+    points = {number: _points(labels, stats, number) for number in order}
+    centres = {number: (float(x.mean()), float(y.mean())) for number, (x, y) in points.items()}
     lines: list[tuple[float, float, float]] = []
     while order and lengths[order[0]] >= 2 * SPAN:
-        group, (slope, start) = _collinear(order, points, lines)
+        group, (slope, start) = _collinear(order, points, centres, lines)
         share = lengths[group].sum() / width
         if abs(slope) <= STEEPEST and share >= RULE / 2:
             lines.append((slope, start, share))
@@ -219,9 +216,17 @@ def _straight_lines(thin: Pixels, width: int) -> list[tuple[float, float]]:
     return [(slope, start) for slope, start, share in lines if share >= least]
 
 
+def _points(labels: Integers, stats: Integers, number: int) -> tuple[Integers, Integers]:
+    """Return the columns and the rows of a component's pixels."""
+    x, y, width, height, _ = stats[number]
+    rows, columns = np.nonzero(labels[y : y + height, x : x + width] == number)
+    return columns + x, rows + y
+
+
 def _collinear(
     order: list[int],
     points: dict[int, tuple[Integers, Integers]],
+    centres: dict[int, tuple[float, float]],
     lines: list[tuple[float, float, float]],
 ) -> tuple[list[int], tuple[float, float]]:
     """Return the segments on one line with the first, and the line's slope and start."""
@@ -235,6 +240,9 @@ def _collinear(
     for _ in range(2):  # the second time with the line that all of them drew
         group = order[:1]
         for number in order[1:]:
+            across, along = centres[number]
+            if abs(along - start - slope * across) > BEND + 1:
+                continue  # the mean distance of its points is at least that of their centre
             x, y = points[number]
             if np.abs(y - (start + slope * x)).mean() <= BEND + 1:
                 group.append(number)
