@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from worker.arrays import Floats, Integers, Mask, Pixels
-from worker.images.layout import Piece, components
 from worker.images.paper import without
+from worker.images.pieces import Piece, components
 
 # Tuned on pages of benchmarks.complaints with seed 1.
 LEAST_SIDE = 48  # pixels of an image in which lines and outlines are looked for

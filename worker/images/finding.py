@@ -8,9 +8,10 @@ import numpy as np
 from worker.arrays import Floats, Integers, Pixels
 from worker.images.drawn import without_lines, without_outlines
 from worker.images.errors import ImageError
-from worker.images.layout import DARK, LARGE, SOFT, Piece, find_lines
+from worker.images.layout import LARGE, SOFT, find_lines
 from worker.images.litter import NEARLY_EMPTY, without_specks, without_staples
 from worker.images.paper import LEAST_CONTRAST, find_paper, median, ordered, rim, without_rules
+from worker.images.pieces import DARK, Piece
 from worker.images.shapes import Shape
 
 SIZE = 28

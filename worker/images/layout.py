@@ -2,17 +2,16 @@
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from worker.arrays import Integers, Pixels
+from worker.images.pieces import Piece, components
 
 # The finding of digits was developed while generated pages, letters and noise were looked at
 # (benchmarks.collections with seed 1). The version history does not show which of them each value
 # was set on, and holds no other values than those named here.
-DARK = 110  # a piece must be this dark somewhere, of 255, to count as ink
 # Lengths below are shares of the height of the image's digits.
 DUST = 0.06  # smaller pieces are dropped before strokes are joined
 SPECK = 0.22  # smaller digits are dropped after it
@@ -31,46 +30,6 @@ _NOWHERE = (10**7,) * 4  # the box of a piece that was joined to another
 ASTRAY = 0.5  # a digit this far off the slope of a line does not belong to it
 LONGEST = 1.2  # width to height of one digit
 TALLEST = 1.6  # a higher piece is two digits, one above the other; 1.35 before the bars of 5s
-
-
-@dataclass(eq=False)
-class Piece:
-    """Connected ink, or several such pieces that are one digit.
-
-    x, y, width, height: its box in pixels.
-    area: its pixels of ink.
-    parts: the numbers of its components.
-    """
-
-    x: int
-    y: int
-    width: int
-    height: int
-    area: int
-    parts: list[int]
-
-    @property
-    def right(self) -> int:
-        return self.x + self.width
-
-    @property
-    def bottom(self) -> int:
-        return self.y + self.height
-
-    @property
-    def place(self) -> tuple[slice, slice]:
-        """The rows and columns of its box, of an image or of its labels."""
-        return slice(self.y, self.bottom), slice(self.x, self.right)
-
-    @property
-    def side(self) -> int:
-        return max(self.width, self.height)
-
-    def joined(self, other: "Piece") -> "Piece":
-        x, y = min(self.x, other.x), min(self.y, other.y)
-        right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
-        area, parts = self.area + other.area, self.parts + other.parts
-        return Piece(x, y, right - x, bottom - y, area, parts)
 
 
 def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]], int]:
@@ -101,21 +60,6 @@ def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]]
     ]
     # A dash alone in an image may still be meant: it is left to the model.
     return labels, _lines(digits or [max(pieces, key=lambda piece: piece.side)]), too_many
-
-
-def components(ink: Pixels, threshold: int) -> tuple[Integers, list[Piece]]:
-    """Return the component number of each pixel, and the components that are dark somewhere.
-
-    Args:
-        ink, threshold: as `find_lines` takes them.
-    """
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > threshold).view(np.uint8))
-    dark = np.flatnonzero(np.bincount(labels[ink >= DARK])).tolist()
-    boxes = {number: stats[number].tolist() for number in dark if number}
-    return labels, [
-        Piece(x, y, width, height, area, [number])
-        for number, (x, y, width, height, area) in boxes.items()
-    ]
 
 
 def _is_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:

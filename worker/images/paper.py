@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from worker.arrays import Floats, Integers, Mask, Pixels
-from worker.images.layout import DARK
+from worker.images.pieces import DARK
 
 # Developed while generated pages, letters and noise were looked at (benchmarks.collections, seed
 # 1). The version history holds no other values, and not what each was set on.

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from worker.arrays import Floats, Integers, Mask, Pixels, Probabilities
-from worker.images.layout import DARK
+from worker.images.pieces import DARK
 from worker.images.shapes import Shape
 from worker.reading.neighbours import is_sure
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from worker.arrays import Labels, Mask, Pixels
 from worker.images.finding import normalize
-from worker.images.layout import DARK
+from worker.images.pieces import DARK
 from worker.images.shapes import Shape
 from worker.reading.segmentation import cut_parts
 from worker.training.augmentation import cropped, draw, with_other_stroke_width

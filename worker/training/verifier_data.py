@@ -12,7 +12,7 @@ import numpy as np
 
 from worker.arrays import Labels, Mask, Pixels, Probabilities
 from worker.files.datasets import load_mnist
-from worker.images.layout import DARK
+from worker.images.pieces import DARK
 from worker.images.shapes import Shape
 from worker.reading.segmentation import cut_parts
 from worker.reading.verifier import in_context
