@@ -10,6 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from benchmarks.complaints.between import between
 from benchmarks.complaints.colours import colours
 from benchmarks.complaints.desk import desk
 from benchmarks.complaints.levels import levels
@@ -30,6 +31,7 @@ KINDS: dict[str, Callable[[Dataset, Rng], Scene]] = {
     "levels": levels,
     "colours": colours,
     "sparse": sparse,
+    "between": between,
 }
 
 
