@@ -16,6 +16,8 @@ VALUES = {
     "confidence": 0.991,
     "warnings": [],
     "probability": 0.991,
+    "before": "",
+    "after": "",
     "read_as": 7,
     "label": 7,
     "version": 1,

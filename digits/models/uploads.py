@@ -16,6 +16,7 @@ from digits.models.owned import OwnedQuerySet
 from digits.models.usage import Charged
 from digits.queue.leases import Leased
 from worker.reading.cautions import in_words
+from worker.reading.text import LONGEST_BETWEEN
 
 if TYPE_CHECKING:
     from digits.accounts.owners import Owner
@@ -74,6 +75,13 @@ def cautions_field(help_text: str) -> "models.CharField[str, str]":
     """
     return models.CharField(
         "warnings", max_length=100, blank=True, default="", db_default="", help_text=help_text
+    )
+
+
+def _written_field(help_text: str) -> "models.CharField[str, str]":
+    """Return a field for marks and a space beside a digit. Its default is the database's, too."""
+    return models.CharField(
+        max_length=LONGEST_BETWEEN, blank=True, default="", db_default="", help_text=help_text
     )
 
 
@@ -328,6 +336,8 @@ class Digit(models.Model):
     y = models.PositiveIntegerField()
     width = models.PositiveIntegerField()
     height = models.PositiveIntegerField()
+    before = _written_field("what is written between the digit before it in its line and itself")
+    after = _written_field("what is written after it, if it is the last of its line")
     pixels = models.BinaryField(help_text="28x28 bytes, as the model sees them")
     label = models.PositiveSmallIntegerField(
         "true label",

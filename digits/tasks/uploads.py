@@ -152,7 +152,10 @@ def _fields(reading: "Reading", version: ModelVersion, preview: str) -> dict[str
 class _Digits:
     """The digits and predictions of readings, prepared to be stored with their uploads."""
 
-    OF_DIGIT = ("upload", "position", "line", "x", "y", "width", "height", "pixels")
+    OF_DIGIT = (
+        *("upload", "position", "line", "x", "y", "width", "height"),
+        *("before", "after", "pixels"),
+    )
     OF_PREDICTION = ("digit", "version", "value", "confidence", "probabilities")
 
     def __init__(self, readings: dict[Upload, "Reading"], version: ModelVersion) -> None:
@@ -161,8 +164,8 @@ class _Digits:
         for upload, reading in readings.items():
             for position, one in enumerate(reading.digits):
                 glyph = one.glyph
-                pixels = glyph.pixels.tobytes()
-                digits.append((upload.pk, position, glyph.line, *glyph.box, pixels))
+                place = (upload.pk, position, glyph.line, *glyph.box)
+                digits.append((*place, one.before, one.after, glyph.pixels.tobytes()))
                 probabilities = [round(p, 6) for p in one.probabilities.tolist()]
                 # The key of its digit is known when that is stored.
                 predictions.append((None, version.pk, one.value, one.confidence, probabilities))

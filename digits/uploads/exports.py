@@ -7,7 +7,7 @@ from typing import Any
 from digits.audit.trail import record
 from digits.models.audit import Act
 from digits.models.uploads import UploadQuerySet
-from worker.files.results import as_cell
+from worker.files.results import as_cell, as_read
 
 COLUMNS = {
     "upload": "pk",
@@ -24,6 +24,7 @@ COLUMNS = {
     "error": "error",
     "warnings": "cautions",
 }
+READINGS = ("reading", "corrected")
 AT_ONCE = 2000
 
 
@@ -44,7 +45,10 @@ def _lines(uploads: UploadQuerySet) -> Iterator[str]:
     write = csv.writer(_Echo()).writerow
     yield write(COLUMNS)
     for row in uploads.values_list(*COLUMNS.values()).iterator(chunk_size=AT_ONCE):
-        yield write(map(_cell, row))
+        yield write(
+            as_cell(as_read(value)) if column in READINGS else _cell(value)
+            for column, value in zip(COLUMNS, row, strict=True)
+        )
 
 
 def _cell(value: Any) -> str:

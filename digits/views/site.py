@@ -21,7 +21,7 @@ from digits.pictures import previews
 from digits.pictures.boxes import boxes_of
 from digits.pictures.pixels import png
 from digits.uploads import rereading
-from digits.uploads.lines import corrected_reading
+from digits.uploads.lines import corrected_reading, reading_in_lines
 from digits.uploads.waiting import bounded, hold_until_finished
 from digits.views.fragments import kept, page_or_part
 from worker.images.decoding import decode
@@ -92,9 +92,9 @@ def reading_text(request: OwnedRequest, pk: int) -> HttpResponse:
     mine = get_object_or_404(Upload.objects.visible_to(request.owner), pk=pk)
     if not mine.is_finished:
         raise Http404("it is not read yet")
-    text = corrected_reading(mine, list(mine.digits.with_predictions())) or mine.reading
+    text = reading_in_lines(mine, list(mine.digits.with_predictions()))
     name = f"{PurePath(mine.name).stem or f'upload-{pk}'}.txt"
-    answer = HttpResponse(text.replace(" ", "\n") + "\n", content_type="text/plain; charset=utf-8")
+    answer = HttpResponse(text + "\n", content_type="text/plain; charset=utf-8")
     answer.headers["Content-Disposition"] = content_disposition_header(True, name)
     return answer
 

@@ -288,6 +288,13 @@ def test_a_file_name_is_no_formula_in_the_csv(client, ann):
     assert row["file"] == '\'=HYPERLINK("x")'
 
 
+def test_a_negative_number_stays_one_in_the_csv(client, ann):
+    for reading in ("-3.14", "-3-14"):
+        make_upload(user=ann, reading=reading)
+    rows = rows_of(client.get("/uploads.csv"))
+    assert sorted(row["reading"] for row in rows) == ["'-3-14", "-3.14"]
+
+
 def test_the_csv_of_many_takes_few_queries(client, ann, django_assert_max_num_queries):
     for _ in range(30):
         make_upload(user=ann)

@@ -7,7 +7,7 @@ from django.test import Client
 from digits.learning.corrections import correct
 from digits.models import Correction, Digit, ModelVersion, Prediction
 from digits.models.corrections import NOT_A_DIGIT
-from digits.uploads.lines import corrected_reading
+from digits.uploads.lines import corrected_reading, reading_in_lines
 from tests.factories import make_reading, make_user
 
 pytestmark = pytest.mark.django_db
@@ -180,3 +180,12 @@ def test_a_reading_of_which_no_digit_is_left_says_so():
     upload, digits = lines("1", (0, 1))
     digits[0].label = NOT_A_DIGIT
     assert corrected_reading(upload, digits) == "not a digit"
+
+
+def test_a_corrected_reading_keeps_what_is_written_between_its_digits():
+    upload, digits = lines("-12.5 7 3", (0, 1), (0, 2), (0, 5), (0, 7), (1, 3))
+    for digit, before in zip(digits, ["-", "", ".", " ", ""], strict=True):
+        digit.before = before
+    digits[2].label = 6
+    assert corrected_reading(upload, digits) == "-12.6 7 3"
+    assert reading_in_lines(upload, digits) == "-12.6 7\n3"

@@ -2,13 +2,16 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Protocol
 
 from worker.files.plans import OF_PIXELS
 
 LINES_AT_ONCE = 500
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+NEGATIVE = re.compile(r"-(?:0|[1-9][0-9]*)(?:[.][0-9]+)?")
 DETAILED = (
     *("number", "name", "reading", "confidence"),
     *(f"p{digit}" for digit in range(10)),
@@ -43,6 +46,11 @@ def as_cell(value: object) -> object:
     return f"'{value}" if is_formula else value
 
 
+def as_read(reading: str) -> str | Decimal:
+    """Return a reading as a value of a CSV: as a number, where it is a negative one."""
+    return Decimal(reading) if NEGATIVE.fullmatch(reading) else reading
+
+
 def label_of(item: Result, kind: str) -> str:
     """Return an item's label: of a row of pixels always a digit, the most probable one."""
     if kind in OF_PIXELS and item.probabilities:
@@ -55,7 +63,7 @@ def kaggle(items: Iterable[Result], kind: str, *, id_name: str = "ImageId") -> I
     """Yield `ImageId,Label` in chunks of lines; the id is a number from 1, or an image's name."""
     yield from _csv(
         (id_name, "Label"),
-        ((item.name or item.number, label_of(item, kind)) for item in items),
+        ((item.name or item.number, as_read(label_of(item, kind))) for item in items),
     )
 
 
@@ -67,7 +75,7 @@ def detailed(items: Iterable[Result]) -> Iterator[str]:
 def _details(item: Result) -> list[object]:
     shares: Sequence[object] = item.probabilities or [""] * 10
     sure = "" if item.confidence is None else item.confidence
-    own = [item.number, item.name, item.reading, sure]
+    own = [item.number, item.name, as_read(item.reading), sure]
     return [*own, *shares, item.truth, item.error, item.cautions]
 
 

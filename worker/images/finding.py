@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from worker.arrays import Floats, Integers, Pixels
+from worker.arrays import Floats, Pixels
 from worker.images.drawn import without_lines, without_outlines
 from worker.images.errors import ImageError
-from worker.images.layout import LARGE, SOFT, find_lines
+from worker.images.layout import LARGE, SOFT, Layout, find_lines
 from worker.images.litter import NEARLY_EMPTY, without_specks, without_staples
 from worker.images.paper import LEAST_CONTRAST, find_paper, median, ordered, rim, without_rules
 from worker.images.pieces import DARK, Piece
-from worker.images.shapes import Shape
+from worker.images.shapes import Line, Shape
 
 SIZE = 28
 BOX = 20
@@ -56,7 +56,7 @@ class Page:
     is_nearly_empty: whether what was found is so little that a large part of it may be litter.
     """
 
-    lines: list[list[Shape]]
+    lines: list[Line]
     scale: float
     size: tuple[int, int]
     too_many: int = 0
@@ -100,10 +100,9 @@ def find_ink(grey: Pixels) -> Page:
     closer = _find_ink(grey[top:bottom, left:right])
     if not closer.lines:
         return page
-    for shape in (shape for line in closer.lines for shape in line):
-        shape.x += round(left / closer.scale)
-        shape.y += round(top / closer.scale)
-    lines = without_specks(closer.lines) if page.is_nearly_empty else closer.lines
+    x, y = round(left / closer.scale), round(top / closer.scale)
+    lines = [line.moved(x, y) for line in closer.lines]
+    lines = without_specks(lines) if page.is_nearly_empty else lines
     # What was too much at first may lie outside of the part that was looked at.
     too_many = max(page.too_many, closer.too_many)
     return replace(closer, lines=lines, size=page.size, too_many=too_many)
@@ -132,13 +131,16 @@ def _find_ink(grey: Pixels) -> Page:
     threshold = CLEAR if min(small.shape) >= 64 else FAINT
     ink = without_rules(without_outlines(extract_ink(small), threshold, small))
     ink = without_lines(ink, threshold)
-    labels, lines, too_many = find_lines(ink, threshold)
-    shapes = [[_shape(ink, labels, piece) for piece in line] for line in lines]
+    found = find_lines(ink, threshold)
+    lines = [
+        Line([_shape(ink, found, piece) for piece in line], marks)
+        for line, marks in zip(found.lines, found.marks, strict=True)
+    ]
     dark = int(np.count_nonzero(ink > threshold)) if scale > 1 else ink.size
     is_nearly_empty = dark < NEARLY_EMPTY * ink.size
     if is_nearly_empty:
-        shapes = without_staples(shapes, ink.shape)
-    return Page(shapes, scale, (grey.shape[0], grey.shape[1]), too_many, is_nearly_empty)
+        lines = without_staples(lines, ink.shape)
+    return Page(lines, scale, (grey.shape[0], grey.shape[1]), found.too_many, is_nearly_empty)
 
 
 def find_digits(grey: Pixels) -> list[Glyph]:
@@ -154,11 +156,10 @@ def find_digits(grey: Pixels) -> list[Glyph]:
     return [page.glyph(shape, number) for number, line in enumerate(page.lines) for shape in line]
 
 
-def _shape(ink: Pixels, labels: Integers, piece: Piece) -> Shape:
+def _shape(ink: Pixels, layout: Layout, piece: Piece) -> Shape:
     area = piece.place
-    own = labels[area]
-    mask = own == piece.parts[0] if len(piece.parts) == 1 else np.isin(own, piece.parts)
-    return Shape(piece.x, piece.y, np.where(mask, ink[area], 0))
+    own = np.where(piece.mask(layout.labels), ink[area], 0)
+    return Shape(piece.x, piece.y, own, is_struck_out=piece in layout.struck_out)
 
 
 def extract_ink(grey: Pixels) -> Pixels:

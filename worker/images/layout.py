@@ -2,12 +2,16 @@
 
 import heapq
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from worker.arrays import Integers, Pixels
+from worker.images.holes import find_holes
+from worker.images.marks import Found, Mark, find_marks, find_slashes
 from worker.images.pieces import Piece, components
+from worker.images.struck import is_struck_out
 
 # The finding of digits was developed while generated pages, letters and noise were looked at
 # (benchmarks.collections with seed 1). The version history does not show which of them each value
@@ -29,26 +33,46 @@ MOST_PIECES = 1000  # of a picture full of noise, the largest; 200 before, as jo
 _NOWHERE = (10**7,) * 4  # the box of a piece that was joined to another
 ASTRAY = 0.5  # a digit this far off the slope of a line does not belong to it
 LONGEST = 1.2  # width to height of one digit
+WIDE_IF_STRUCK = 0.6  # a digit that was struck out is at least so wide,
+LEAST_IF_STRUCK = 0.5  # and so high
 TALLEST = 1.6  # a higher piece is two digits, one above the other; 1.35 before the bars of 5s
 
 
-def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]], int]:
+@dataclass(frozen=True)
+class Layout:
+    """What stands where in an image.
+
+    labels: the component of each pixel: int32, the shape of the image; 0 is paper.
+    lines: from top to bottom, each with its digits from left to right.
+    marks: those between the digits of each line, from left to right.
+    struck_out: the digits that were struck out.
+    too_many: how many pieces were too many to look at.
+    """
+
+    labels: Integers
+    lines: list[list[Piece]]
+    marks: list[list[Mark]]
+    struck_out: set[Piece] = field(default_factory=set)
+    too_many: int = 0
+
+
+def find_lines(ink: Pixels, threshold: int) -> Layout:
     """Find the digits in an image of ink.
 
     Args:
         ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
         threshold: connected pixels above this are one component.
-
-    Returns:
-        The component number of each pixel (int32, the shape of ink; 0 is paper); the lines from top
-        to bottom, each with its digits from left to right; and how many pieces were too many.
     """
     labels, pieces = components(ink, threshold)
     pieces = _without_edges([p for p in pieces if not _is_shade(p, ink, labels)], labels)
+    holes = find_holes(pieces, labels)
+    pieces = [piece for piece in pieces if piece not in holes]
     if max((piece.side for piece in pieces), default=0) < SMALLEST * max(ink.shape):
-        return labels, [], 0
+        return Layout(labels, [], [])
     height = _digit_height(pieces)
-    strokes = [piece for piece in pieces if piece.side >= DUST * height]
+    marks = find_marks(pieces, labels, height)
+    in_marks = {piece for _, own, _ in marks for piece in own}
+    strokes = [p for p in pieces if p.side >= DUST * height and p not in in_marks]
     strokes.sort(key=lambda piece: -piece.side)
     digits = _join(strokes[:MOST_PIECES], height)
     too_many = len([piece for piece in strokes[MOST_PIECES:] if piece.side >= SPECK * height])
@@ -59,14 +83,49 @@ def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]]
         if digit.side >= SMALLEST * max(ink.shape) and not _is_dirt(digit, height, most)
     ]
     # A dash alone in an image may still be meant: it is left to the model.
-    return labels, _lines(digits or [max(pieces, key=lambda piece: piece.side)]), too_many
+    lines = _lines(digits or [max(pieces, key=lambda piece: piece.side)])
+    lines, marked = _with_marks(lines, marks, labels)
+    return Layout(labels, lines, marked, _struck_out(lines, labels, height), too_many)
+
+
+def _with_marks(
+    lines: list[list[Piece]], marks: list[Found], labels: Integers
+) -> tuple[list[list[Piece]], list[list[Mark]]]:
+    """Return the lines without the slashes that are in them, and the marks of each line."""
+    of_part = {part: n for n, line in enumerate(lines) for digit in line for part in digit.parts}
+    marked: list[list[Mark]] = [[] for _ in lines]
+    for mark, _, neighbour in marks:
+        if neighbour.parts[0] in of_part:
+            marked[of_part[neighbour.parts[0]]].append(mark)
+    digits = []
+    for line, own in zip(lines, marked, strict=True):
+        slashes = find_slashes(line, labels)
+        digits.append([digit for digit in line if digit not in slashes])
+        own += [Mark.of("/", slash) for slash in slashes]
+        own.sort(key=lambda mark: mark.middle)
+    return digits, marked
+
+
+def _struck_out(lines: list[list[Piece]], labels: Integers, height: float) -> set[Piece]:
+    """Return the digits that were struck out; a digit that is alone in its image is not."""
+    digits = [digit for line in lines for digit in line]
+    if len(digits) == 1:
+        return set()
+    return {digit for digit in digits if _is_struck_out(digit, labels, height)}
+
+
+def _is_struck_out(digit: Piece, labels: Integers, height: float) -> bool:
+    """Return whether a piece is a digit that was struck out, and so stands out beside others."""
+    if digit.width < WIDE_IF_STRUCK * height or digit.height < LEAST_IF_STRUCK * height:
+        return False
+    return is_struck_out(digit.mask(labels))
 
 
 def _is_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
     """Return whether a piece is soft shade along the rim, not ink, which has edges."""
     if min(ink.shape) < LARGE or not _is_edge(piece, ink.shape):
         return False
-    own = np.where(np.isin(labels[piece.place], piece.parts), ink[piece.place], 0)
+    own = np.where(piece.mask(labels), ink[piece.place], 0)
     smooth = cv2.GaussianBlur(own, (0, 0), 2).astype(np.float32)
     steps = [np.abs(np.diff(smooth, axis=n)) for n in (0, 1) if smooth.shape[n] > 1]
     steepest = max(float(np.percentile(step, 99)) for step in steps)
@@ -105,7 +164,7 @@ def _may_be_cut(piece: Piece, labels: Integers, height: float) -> bool:
         return False
     if piece.width <= LONGEST * height:
         return True
-    own = np.isin(labels[piece.place], piece.parts)
+    own = piece.mask(labels)
     at_rim = [
         own[row] for row, there in ((0, piece.y == 0), (-1, piece.bottom == len(labels))) if there
     ]

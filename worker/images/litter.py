@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from worker.images.shapes import Shape
+from worker.images.shapes import Line, Shape
 
 # Lengths are shares of the page's longer side; a millimetre of A4 is 0.0034. Set by what the things
 # measure, and tried on generated scans of empty pages.
@@ -16,7 +16,7 @@ HAIR = 0.035  # and that of a hair this
 DISC = 0.7  # a disc fills 0.785 of its box, digits far less
 CLEAR = 128  # ink above this counts, of 255
 
-Lines = list[list[Shape]]
+Lines = list[Line]
 
 
 def without_staples(lines: Lines, size: tuple[int, ...]) -> Lines:
@@ -42,7 +42,7 @@ def without_specks(lines: Lines) -> Lines:
 
 
 def _without(lines: Lines, litter: set[int]) -> Lines:
-    rest = ([shape for shape in line if id(shape) not in litter] for line in lines)
+    rest = (line.of(shape for shape in line if id(shape) not in litter) for line in lines)
     return [line for line in rest if line]
 
 

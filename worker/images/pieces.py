@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from worker.arrays import Integers, Pixels
+from worker.arrays import Integers, Mask, Pixels
 
 # Set as the constants of worker.images.layout were.
 DARK = 110  # a piece must be this dark somewhere, of 255, to count as ink
@@ -39,6 +39,16 @@ class Piece:
     def place(self) -> tuple[slice, slice]:
         """The rows and columns of its box, of an image or of its labels."""
         return slice(self.y, self.bottom), slice(self.x, self.right)
+
+    def mask(self, labels: Integers) -> Mask:
+        """Return where its ink is in its box.
+
+        Args:
+            labels: the component of each pixel of the image.
+        """
+        own = labels[self.place]
+        ink: Mask = own == self.parts[0] if len(self.parts) == 1 else np.isin(own, self.parts)
+        return ink
 
     @property
     def side(self) -> int:

@@ -1,10 +1,12 @@
-"""A shape: ink that may be a digit, cut out of an image."""
+"""A shape: ink that may be a digit, cut out of an image; and the line that it stands in."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from worker.arrays import Mask, Pixels
+from worker.images.marks import Mark
 
 
 @dataclass(eq=False)
@@ -14,12 +16,14 @@ class Shape:
     x, y: its left upper corner in the image.
     ink: uint8, shape (height, width), of this shape alone; 0 is paper.
     pixels: the ink normalised, once it is: see worker.images.finding.pixels_of.
+    is_struck_out: whether it is a digit that was struck out.
     """
 
     x: int
     y: int
     ink: Pixels
     pixels: Pixels | None = None
+    is_struck_out: bool = False
 
     @property
     def height(self) -> int:
@@ -52,3 +56,22 @@ class Shape:
             return None
         part = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         return Shape(self.x + int(columns[0]), self.y + int(rows[0]), part)
+
+
+class Line(list[Shape]):
+    """The shapes of a line, from left to right, and the marks between them."""
+
+    def __init__(self, shapes: Iterable[Shape] = (), marks: Iterable[Mark] = ()):
+        super().__init__(shapes)
+        self.marks = list(marks)
+
+    def of(self, shapes: Iterable[Shape]) -> "Line":
+        """Return a line of other shapes with the marks of this one."""
+        return Line(shapes, self.marks)
+
+    def moved(self, x: int, y: int) -> "Line":
+        """Return the line with all that is in it so many pixels to the right, and lower."""
+        for shape in self:
+            shape.x, shape.y = shape.x + x, shape.y + y
+        marks = [replace(mark, x=mark.x + x, y=mark.y + y) for mark in self.marks]
+        return Line(self, marks)

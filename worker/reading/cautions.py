@@ -5,6 +5,7 @@ from collections.abc import Sequence
 TOO_MANY = "too_many"
 AT_EDGE = "at_edge"
 NOT_DIGITS = "not_digits"
+STRUCK_OUT = "struck_out"
 MORE_PAGES = "more_pages"
 MOVING = "moving"
 
@@ -13,6 +14,7 @@ TEXTS = {
     TOO_MANY: "There is too much in the picture: only the largest shapes were read.",
     AT_EDGE: "A digit touches the edge of the picture. It may be cut off.",
     NOT_DIGITS: "Something beside the digits does not look like a digit, and was left out.",
+    STRUCK_OUT: "A digit was struck out, and left out.",
     MORE_PAGES: "The file has more pages: only the first ones were read.",
     MOVING: "The picture moves: only the first of its frames that is not blank was read.",
 }
@@ -23,6 +25,7 @@ def cautions(
     read: Sequence[bool],
     sides: Sequence[set[str]],
     *,
+    struck_out: int = 0,
     too_many: int = 0,
     more_pages: bool = False,
     is_moving: bool = False,
@@ -32,6 +35,7 @@ def cautions(
     Args:
         read: of each shape, whether it was read as a digit.
         sides: of each shape, at which sides of its picture it reaches the rim.
+        struck_out: how many of the shapes are digits that were struck out.
         too_many: how many pieces of ink were too many to look at.
         more_pages: whether the file has pages that were not read.
         is_moving: whether it is an animation whose first frame was blank.
@@ -40,7 +44,8 @@ def cautions(
     said = {
         TOO_MANY: too_many > 0,
         AT_EDGE: _are_cut(at_rim),
-        NOT_DIGITS: 0 < len(at_rim) < len(read),
+        NOT_DIGITS: 0 < len(at_rim) < len(read) - struck_out,
+        STRUCK_OUT: struck_out > 0,
         MORE_PAGES: more_pages,
         MOVING: is_moving,
     }

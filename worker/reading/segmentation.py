@@ -135,6 +135,7 @@ def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -
     for shape, row in zip(line, read, strict=True):
         alone = len(line) == 1 and shape.width < BROAD * shape.height
         may_be_cut = most > 0 and _is_doubtful(shape, row)
+        may_be_cut = may_be_cut and not shape.is_struck_out
         may_be_cut = may_be_cut and not (alone and _is_beyond_cuts(shape, row))
         parts = _parts(shape, height, alone=alone) if may_be_cut else []
         most -= len(parts)
@@ -146,6 +147,8 @@ def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -
         node = last
     for index in range(len(line) - 1):
         if digits[index] and digits[index + 1]:
+            continue
+        if line[index].is_struck_out or line[index + 1].is_struck_out:
             continue
         pair = line[index].joined(line[index + 1])
         if pair.width <= 1.25 * max(height, pair.height) and pair.height <= 1.4 * height:

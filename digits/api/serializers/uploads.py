@@ -67,6 +67,8 @@ class DigitSerializer(serializers.ModelSerializer):
             "upload",
             "position",
             "box",
+            "before",
+            "after",
             "read_as",
             "confidence",
             "version",
@@ -89,7 +91,8 @@ class UploadSerializer(serializers.ModelSerializer):
     """One image that was sent, and its reading."""
 
     reading = serializers.SerializerMethodField(
-        help_text="its digits in reading order, a space between two lines; null before it was read"
+        help_text="its digits in reading order, with the marks between them, and a space for a wide"
+        " gap and between two lines; null before it was read"
     )
     corrected_reading = serializers.SerializerMethodField(
         help_text="the reading as people corrected it; null where they changed nothing"

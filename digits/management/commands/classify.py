@@ -53,6 +53,8 @@ class Command(BaseCommand):
         digits = [
             {
                 "digit": digit.value,
+                "before": digit.before,
+                "after": digit.after,
                 "confidence": round(digit.confidence, 6),
                 "box": list(digit.glyph.box),
                 "probabilities": [round(float(p), 6) for p in digit.probabilities],

@@ -1,0 +1,150 @@
+"""Lines by hand that go through ink from left to right: thin, even strokes."""
+
+import numpy as np
+
+from worker.arrays import Floats, Integers, Mask
+
+# Tuned on pages of benchmarks.complaints with seed 1.
+LONGER = 1.3  # than the digits are high: a line
+OUT = 0.08  # of its length: how far a line under one digit stands out at both ends
+THIN = 0.22  # of the digits' height: the thickness of a line; with 0.28, more 5s lose their bars
+STRAIGHT = 0.06  # of its length: how far a line bends from straight
+MOST_LINES = 12  # of a component, of one direction
+OFF_INK = 0.04  # the share of a line's columns without ink
+EVEN = 0.7  # the share of a line's columns that are about as thick as its median
+STEEPEST = 0.36  # rows per column: some 20 degrees
+# A line strikes out what it goes through. Tuned on benchmarks.complaints (between, seed 1).
+INNER = (0.15, 0.85)  # where it crosses what is left, from its top
+ON_A_SIDE = 0.12  # what is left has this share of its ink on either side of it
+STEP_COST = 0.35  # of a path that goes one row up or down, in pixels without ink
+
+
+def stands_out(lines: Mask, rest: Mask) -> bool:
+    """Return whether lines are wider, at both ends, than the ink that they are a part of.
+
+    The bar of a 7 is not: its stem begins at one of its ends.
+    """
+    across, own = np.flatnonzero(lines.any(axis=0)), np.flatnonzero(rest.any(axis=0))
+    if not across.size or not own.size:
+        return bool(across.size)
+    least = OUT * (across[-1] - across[0])
+    return bool(own[0] - across[0] >= least and across[-1] - own[-1] >= least)
+
+
+def strikes_out(lines: Mask, rest: Mask) -> bool:
+    """Return whether lines go through the midst of the other ink, and stand out at both ends."""
+    rows = np.flatnonzero(rest.any(axis=1))
+    if not rows.size or not lines.any() or not stands_out(lines, rest):
+        return False
+    middle = float(np.argwhere(lines)[:, 0].mean())
+    if not INNER[0] <= (middle - rows[0]) / len(rest[rows[0] : rows[-1] + 1]) <= INNER[1]:
+        return False
+    above = rest[: round(middle)].sum() / rest.sum()
+    return bool(ON_A_SIDE <= above <= 1 - ON_A_SIDE)
+
+
+def lines_in(mask: Mask, least: float, thin: float = THIN) -> Mask:
+    """Return the lines that go through a component from left to right, so many pixels at least.
+
+    They are at most as thick as a share `thin` of the digits' height.
+    """
+    found = np.zeros(mask.shape, bool)
+    for _ in range(MOST_LINES):
+        line = line_across(mask & ~found, least, thin)
+        if line is None:
+            return found
+        found |= line
+    return found
+
+
+def line_across(mask: Mask, least: float, most: float) -> Mask | None:
+    """Return the line that goes through ink from left to right, if there is one.
+
+    Args:
+        mask: bool, shape (height, width): where the ink is.
+        least: how long it is at least, in pixels.
+        most: how thick it is at most, as a share of the height of digits, which is least / LONGER.
+    """
+    columns = np.flatnonzero(mask.any(axis=0))
+    if not columns.size or columns[-1] - columns[0] < least:
+        return None
+    left, right = int(columns[0]), int(columns[-1]) + 1
+    part = mask[:, left:right]
+    path = _path(part)
+    across = np.arange(part.shape[1])
+    on_ink = part[path, across]
+    if on_ink.mean() < 1 - OFF_INK:
+        return None
+    top, bottom = _runs(part, path)
+    thick = bottom - top
+    usual = float(np.median(thick[on_ink]))
+    if usual > max(3.0, most * least / LONGER) or part.shape[1] < 6 * usual:
+        return None
+    thin = on_ink & (thick <= 1.6 * usual + 1)
+    if thin.mean() < 1 - EVEN:
+        return None
+    middle = _curve(across, (top + bottom - 1) / 2, thin, part.shape[1])
+    straight = np.polyfit(across[thin], ((top + bottom - 1) / 2)[thin], 1)
+    bend = np.abs(np.polyval(straight, across) - middle).max()
+    if abs(straight[0]) > STEEPEST or bend > max(usual, STRAIGHT * part.shape[1]):
+        return None
+    near = np.abs((top + bottom - 1) / 2 - middle) <= usual + 1
+    if (near & thin).mean() < EVEN * 0.6:
+        return None
+    whole = np.zeros(mask.shape, bool)
+    whole[:, left:right] = _own(part, middle, usual)
+    return whole
+
+
+def _path(part: Mask) -> Integers:
+    """Return the row of each column on the path from left to right that leaves the ink least."""
+    height, width = part.shape
+    off = (~part).astype(np.float32)
+    cost, steps = off[:, 0].copy(), np.zeros((width, height), np.int8)
+    for x in range(1, width):
+        padded = np.pad(cost, 1, constant_values=np.inf)
+        ways = np.stack([cost, padded[:-2] + STEP_COST, padded[2:] + STEP_COST])
+        steps[x] = ways.argmin(axis=0)
+        cost = off[:, x] + ways.min(axis=0)
+    row = int(cost.argmin())
+    path = np.zeros(width, int)
+    for x in range(width - 1, -1, -1):
+        path[x] = row
+        row += (0, -1, 1)[int(steps[x, row])]
+    return path
+
+
+def _runs(part: Mask, path: Integers) -> tuple[Integers, Integers]:
+    """Return where the ink at each place of a path begins and ends in its column."""
+    height, width = part.shape
+    columns = np.arange(width)
+    rows = np.arange(height)[:, None]
+    above = np.where(~part & (rows < path), rows + 1, 0).max(axis=0)
+    below = np.where(~part & (rows > path), rows, height).min(axis=0)
+    empty = ~part[path, columns]
+    return np.where(empty, path, above), np.where(empty, path, below)
+
+
+def _curve(across: Integers, middle: Floats, thin: Mask, width: int) -> Floats:
+    """Fit a gentle curve to the middle of a line, without what lies far off it."""
+    use = thin.copy()
+    curve: Floats = np.zeros(len(across))
+    for _ in range(4):
+        degree = 5 if use.sum() > 60 else 3 if use.sum() > 20 else 1
+        curve = np.polyval(np.polyfit(across[use] / width, middle[use], degree), across / width)
+        distance = np.abs(middle - curve)
+        spread = max(0.7, 1.4826 * float(np.median(distance[use])))
+        use = thin & (distance <= 3 * spread)
+    return curve
+
+
+def _own(part: Mask, middle: Floats, usual: float) -> Mask:
+    """Return the pixels of a line; where a stroke crosses it, they belong to the stroke."""
+    height = len(part)
+    rows = np.arange(height)[:, None]
+    half = usual / 2 + 1
+    near = part & (np.abs(rows - middle) <= half)
+    above = part & (rows < middle - half) & (rows >= middle - half - 2)
+    below = part & (rows > middle + half) & (rows <= middle + half + 2)
+    crossed = above.any(axis=0) & below.any(axis=0)
+    return near & ~crossed
