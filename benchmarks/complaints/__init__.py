@@ -17,6 +17,7 @@ from benchmarks.complaints.outlined import outlined
 from benchmarks.complaints.ruled import ruled
 from benchmarks.complaints.sheet import Rng, Scene
 from benchmarks.complaints.sparse import sparse
+from benchmarks.complaints.strokes import lone, strokes
 from benchmarks.complaints.turned import turned
 from worker.files.datasets import Dataset, load_mnist
 from worker.reading.engine import Engine
@@ -30,6 +31,8 @@ KINDS: dict[str, Callable[[Dataset, Rng], Scene]] = {
     "levels": levels,
     "colours": colours,
     "sparse": sparse,
+    "strokes": strokes,
+    "lone": lone,
 }
 
 
