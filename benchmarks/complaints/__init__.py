@@ -10,6 +10,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from benchmarks.complaints.binary import binary
 from benchmarks.complaints.colours import colours
 from benchmarks.complaints.desk import desk
 from benchmarks.complaints.levels import levels
@@ -33,6 +34,7 @@ KINDS: dict[str, Callable[[Dataset, Rng], Scene]] = {
     "sparse": sparse,
     "strokes": strokes,
     "lone": lone,
+    "binary": binary,
 }
 
 
