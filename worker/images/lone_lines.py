@@ -29,10 +29,11 @@ ONES, LINES = (0.085, 0.35), (0.012, 0.7)
 BEND, MOST_BEND = 0.043, 0.3
 # The odds of a 1 to a line, where a lone stroke is as high as this share of the image or more,
 # which then is a picture of it; and on a page, on which many things may lie. They are assumed: a
-# straight stroke is a line below a thickness of 0.036 of its length in a picture, and of 0.047 on a
-# page; 0.042 is the least of the 1s that were looked at in pictures, 0.048 that on pages.
+# straight stroke is a line below a thickness of 0.036 of its length in a picture, and of 0.05 on a
+# page. The least of the 1s that were looked at in pictures is 0.042, and 0.058 that of nine in ten
+# on pages.
 PICTURE = 0.25
-ODDS_IN_PICTURE, ODDS_ON_PAGE = 2.0, 0.2
+ODDS_IN_PICTURE, ODDS_ON_PAGE = 2.0, 0.12
 BAND = 0.1  # of the image's sides: borders lie in a band of this width along its rim,
 SPAN = 0.6  # are at least as long as this share of a side,
 TOUCH = 0.025  # and lie as near to it, where they follow one side alone
