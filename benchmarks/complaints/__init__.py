@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from benchmarks.complaints.between import between
+from benchmarks.complaints.binary import binary
 from benchmarks.complaints.colours import colours
 from benchmarks.complaints.desk import desk
 from benchmarks.complaints.levels import levels
@@ -18,6 +19,7 @@ from benchmarks.complaints.outlined import outlined
 from benchmarks.complaints.ruled import ruled
 from benchmarks.complaints.sheet import Rng, Scene
 from benchmarks.complaints.sparse import sparse
+from benchmarks.complaints.strokes import lone, strokes
 from benchmarks.complaints.turned import turned
 from worker.files.datasets import Dataset, load_mnist
 from worker.reading.engine import Engine
@@ -31,6 +33,9 @@ KINDS: dict[str, Callable[[Dataset, Rng], Scene]] = {
     "levels": levels,
     "colours": colours,
     "sparse": sparse,
+    "strokes": strokes,
+    "lone": lone,
+    "binary": binary,
     "between": between,
 }
 

@@ -14,6 +14,7 @@ from digits.uploads.lines import lines_of
 from worker.reading.bundle import ModelError
 
 if TYPE_CHECKING:
+    from worker.images.finding import Glyph
     from worker.reading.engine import Engine
 
 logger = logging.getLogger(__name__)
@@ -37,10 +38,10 @@ def _read(claimed: list[Rereading], engine: "Engine") -> None:
     from worker.reading.reading import read_again
 
     version = claimed[0].version
-    images, sides = _digits_in_lines(claimed)
+    images, sizes = _digits_in_lines(claimed)
     digits = [digit for lines in images for line in lines for digit in line]
-    pixels = [[[bytes(digit.pixels) for digit in line] for line in lines] for lines in images]
-    readings = read_again(engine, pixels, sides)
+    glyphs = [[[_glyph(digit) for digit in line] for line in lines] for lines in images]
+    readings = read_again(engine, glyphs, sizes)
     rows = [
         Prediction(
             digit=digit,
@@ -58,10 +59,22 @@ def _read(claimed: list[Rereading], engine: "Engine") -> None:
         rereading.finish(claimed)
 
 
-def _digits_in_lines(claimed: list[Rereading]) -> tuple[list[list[list[Digit]]], list[int]]:
-    """Return the digits of each upload with digits, line by line, and the image's longer side."""
+def _glyph(digit: Digit) -> "Glyph":
+    import numpy as np
+
+    from worker.images.finding import SIZE, Glyph
+
+    box = digit.x, digit.y, digit.width, digit.height
+    pixels = np.frombuffer(bytes(digit.pixels), np.uint8).reshape(SIZE, SIZE)
+    return Glyph(box, pixels, digit.line)
+
+
+def _digits_in_lines(
+    claimed: list[Rereading],
+) -> tuple[list[list[list[Digit]]], list[tuple[int, int]]]:
+    """Return the digits of each upload with digits, line by line, and (width, height) of it."""
     uploads = {row.upload_id: row.upload for row in claimed}
     found = Digit.objects.filter(upload__in=uploads).order_by("upload", "position")
     grouped = groupby(found.with_predictions(), key=lambda digit: digit.upload_id)
     own = [(uploads[pk], lines_of(digits)) for pk, digits in grouped]
-    return [lines for _, lines in own], [max(up.width or 0, up.height or 0) for up, _ in own]
+    return [lines for _, lines in own], [(up.width or 0, up.height or 0) for up, _ in own]

@@ -64,6 +64,14 @@ def test_digits_beside_several_that_touch_are_not_dropped_as_dirt():
     assert counts(ink) == [3]
 
 
+def test_a_slim_1_beside_broad_digits_is_not_dropped_as_an_edge():
+    """The broad one's width, not its height, says that digits are larger than the 1."""
+    ink = np.zeros((200, 400), np.uint8)
+    cv2.rectangle(ink, (20, 50), (185, 150), 255, 16)
+    ink[50:147, 300:305] = 255
+    assert counts(ink) == [2]
+
+
 def test_a_line_below_is_another_line():
     upper = ((20 + 40 * i, 60, 20 + 40 * i, 90) for i in range(6))
     lower = ((20 + 40 * i, 100, 20 + 40 * i, 130) for i in range(6))

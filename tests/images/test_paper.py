@@ -58,6 +58,18 @@ def test_strokes_as_long_as_the_image_are_not_printed_lines():
     assert np.array_equal(without_rules(dash), dash)
 
 
+@pytest.mark.parametrize("thick", [1.0, 2.5])
+@pytest.mark.parametrize("lean", [6, 12])
+def test_a_thin_1_that_leans_is_not_a_printed_line(thick, lean):
+    """Nor is it one but for the places where it steps from one column to the next."""
+    x = 240 + 2 * np.array([-lean - thick, -lean + thick, lean + thick, lean - thick])
+    fine = np.zeros((560, 480), np.uint8)
+    outline = np.stack([x, (24, 24, 532, 532)], axis=1)
+    cv2.fillPoly(fine, [np.rint(outline).astype(np.int32)], 255)
+    ink = cv2.resize(fine, (120, 140), interpolation=cv2.INTER_AREA)
+    assert np.array_equal(without_rules(ink), ink)
+
+
 def test_a_shadow_with_an_edge_hides_nothing(page):
     clean = boxes(page)
     height, width = page.shape
@@ -108,3 +120,19 @@ def test_strokes_are_full_of_ink_in_an_image_of_any_size(mnist, side):
     for digit in mnist.images[:30]:
         shown = cv2.resize(digit, (side, side), interpolation=cv2.INTER_CUBIC)
         assert extract_ink(255 - shown)[shown > 200].mean() > 200
+
+
+@pytest.mark.parametrize("side", [64, 140, 250])
+@pytest.mark.parametrize("lean", [0, 15, 30])
+@pytest.mark.parametrize("light", [False, True], ids=["dark", "light"])
+def test_a_broad_stroke_is_no_shadow(side, lean, light):
+    """It is as dark within as at its edges, which a shadow that hides strokes is not."""
+    ink = np.zeros((side, side), np.uint8)
+    half = 0.36 * side * np.array([np.tan(np.radians(lean)), -1])
+    ends = [tuple(np.rint(side / 2 + way * half).astype(int).tolist()) for way in (-1, 1)]
+    cv2.line(ink, ends[0], ends[1], 255, round(0.17 * side), cv2.LINE_AA)
+    grey = 20 + 0.8 * ink if light else 240 - 0.8 * ink
+    grey = grey + np.random.default_rng(1).normal(0, 2, grey.shape)
+    found = extract_ink(np.clip(grey, 0, 255).astype(np.uint8))
+    assert found[ink == 255].mean() > 220
+    assert found[ink == 0].mean() < 5

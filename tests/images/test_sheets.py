@@ -113,6 +113,15 @@ def test_a_sheet_without_ink_is_none(note):
     assert find_sheets(image.astype(np.uint8)) == []
 
 
+@pytest.mark.parametrize("noise", [0, 3, 5])
+def test_a_broad_light_stroke_is_no_sheet(noise):
+    """Grain on it is no writing."""
+    image = np.full((212, 212), 50, np.uint8)
+    cv2.line(image, (96, 32), (108, 178), 170, 36, cv2.LINE_AA)
+    grain = np.random.default_rng(1).normal(0, noise, image.shape)
+    assert find_sheets(np.clip(image + grain, 0, 255).astype(np.uint8)) == []
+
+
 def test_a_plain_page_is_looked_at_as_before(note):
     own, before = find_ink_on_sheets(note), find_ink(note)
     assert [len(line) for line in own.lines] == [len(line) for line in before.lines]

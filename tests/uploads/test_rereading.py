@@ -188,10 +188,8 @@ def test_reading_again_gives_the_same_as_reading(mnist, engine):
     page = in_lines(mnist, [[0, 1, 2, 3], [4, 7]])
     page[30:34, 300:355] = 0  # a dash through the 0 at the end of the first line
     (reading,) = read_images(engine, [png(page)])
-    lines = [
-        [d.glyph.pixels.tobytes() for d in reading.digits if d.glyph.line == n] for n in (0, 1)
-    ]
-    again = read_again(engine, [lines], [max(page.shape)])
+    lines = [[d.glyph for d in reading.digits if d.glyph.line == n] for n in (0, 1)]
+    again = read_again(engine, [lines], [(page.shape[1], page.shape[0])])
     assert len(again) == len(reading.digits) >= 6
     for digit, (value, confidence, probabilities) in zip(reading.digits, again, strict=True):
         assert value == digit.value

@@ -10,6 +10,7 @@ from worker.images.drawn import without_lines, without_outlines
 from worker.images.errors import ImageError
 from worker.images.layout import LARGE, SOFT, Layout, find_lines
 from worker.images.litter import NEARLY_EMPTY, without_specks, without_staples
+from worker.images.lone_lines import CROP, without_lone_lines
 from worker.images.paper import LEAST_CONTRAST, find_paper, median, ordered, rim, without_rules
 from worker.images.pieces import DARK, Piece
 from worker.images.shapes import Line, Shape
@@ -29,6 +30,7 @@ OF_PART = 12  # pixels of a part that have its contrast
 SMALL = 24  # pixels: digits that are lower are looked at from nearer, where that is possible,
 CLOSER = 1.3  # by this factor at least,
 ROUND = 1.5  # and with this part of their height around them
+AROUND = 0.15  # of its length: the margin with which a single shape is looked at from near
 FAINT = 4  # the same in images below 64 pixels, where faint ink is kept
 
 
@@ -92,6 +94,17 @@ def find_ink(grey: Pixels) -> Page:
     Args:
         grey: uint8, shape (height, width), of any polarity.
     """
+    page = _find_ink_from_nearer(grey)
+    size = round(page.size[0] / page.scale), round(page.size[1] / page.scale)
+    is_crop = page.size[0] <= CROP  # of one character, or of one line of them
+    lines = without_lone_lines(
+        page.lines, size, is_crop, lambda shape: _ink_from_near(grey, page.scale, shape)
+    )
+    return replace(page, lines=lines)
+
+
+def _find_ink_from_nearer(grey: Pixels) -> Page:
+    """Find the shapes in an image, and look at those that are small from nearer."""
     page = _find_ink(grey)
     part = _small_ink(page)
     if part is None:
@@ -124,6 +137,27 @@ def _small_ink(page: Page) -> tuple[int, int, int, int] | None:
     right, bottom = min(right, page.size[1]), min(bottom, page.size[0])
     scale = max(1.0, max(right - left, bottom - top) / WORKING_SIDE)
     return (left, top, right, bottom) if page.scale >= CLOSER * scale else None
+
+
+def _ink_from_near(grey: Pixels, scale: float, shape: Shape) -> Pixels:
+    """Return the ink of a shape at the full size of the image.
+
+    Args:
+        grey: uint8, shape (height, width): the image.
+        scale: pixels of the image per pixel of the shape.
+    """
+    if scale <= 1:
+        return shape.ink
+    margin = AROUND * max(shape.height, shape.width)
+    left, top = (max(0, round((start - margin) * scale)) for start in (shape.x, shape.y))
+    right = round((shape.x + shape.width + margin) * scale)
+    bottom = round((shape.y + shape.height + margin) * scale)
+    ink = extract_ink(np.ascontiguousarray(grey[top:bottom, left:right]))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((ink > CLEAR).view(np.uint8))
+    if len(stats) == 1:
+        return shape.ink
+    largest = 1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))
+    return np.where(labels == largest, ink, 0)
 
 
 def _find_ink(grey: Pixels) -> Page:

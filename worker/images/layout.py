@@ -76,11 +76,11 @@ def find_lines(ink: Pixels, threshold: int) -> Layout:
     strokes.sort(key=lambda piece: -piece.side)
     digits = _join(strokes[:MOST_PIECES], height)
     too_many = len([piece for piece in strokes[MOST_PIECES:] if piece.side >= SPECK * height])
-    most = max(digit.area * min(1.0, LONGEST * digit.height / digit.width) for digit in digits)
+    largest = max(digits, key=_ink_of_one)
     digits = [
         digit
         for digit in digits
-        if digit.side >= SMALLEST * max(ink.shape) and not _is_dirt(digit, height, most)
+        if digit.side >= SMALLEST * max(ink.shape) and not _is_dirt(digit, height, largest)
     ]
     # A dash alone in an image may still be meant: it is left to the model.
     lines = _lines(digits or [max(pieces, key=lambda piece: piece.side)])
@@ -185,14 +185,21 @@ def _digit_height(pieces: list[Piece]) -> float:
     return float(sides[order][np.searchsorted(ink, ink[-1] * 0.6)])
 
 
-def _is_dirt(digit: Piece, height: float, most: float) -> bool:
+def _ink_of_one(digit: Piece) -> float:
+    """Return the ink of a piece, or about that of one digit of several that touch, in pixels."""
+    return digit.area * min(1.0, LONGEST * digit.height / digit.width)
+
+
+def _is_dirt(digit: Piece, height: float, largest: Piece) -> bool:
     """Return whether a piece is a speck, a dash, or the edge of another object, not a digit.
 
     Args:
-        height: of the image's digits.
-        most: the ink of the largest digit, in pixels.
+        height: of the image's digits, or what the width of one of them says it is.
+        largest: the digit with most ink.
     """
-    sliver = digit.width < 0.3 * digit.height < 0.24 * height and digit.area < 0.12 * most
+    is_low = digit.height < 0.8 * min(height, largest.height)
+    is_narrow = digit.width < 0.3 * digit.height
+    sliver = is_low and is_narrow and digit.area < 0.12 * _ink_of_one(largest)
     return digit.side < SPECK * height or digit.height < LOWEST * height or sliver
 
 

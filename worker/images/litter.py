@@ -30,7 +30,7 @@ def without_staples(lines: Lines, size: tuple[int, ...]) -> Lines:
     for shape in (shape for line in lines for shape in line):
         if any(_are_holes(shape, other, size) for line in lines for other in line):
             litter.add(id(shape))
-    return _without(lines, litter)
+    return without(lines, litter)
 
 
 def without_specks(lines: Lines) -> Lines:
@@ -38,10 +38,11 @@ def without_specks(lines: Lines) -> Lines:
     in their line."""
     litter = {id(shape) for line in lines for shape in line if _is_disc(shape)}
     litter |= {id(line[0]) for line in lines if len(line) == 1 and _slenderness(line[0]) < HAIR}
-    return _without(lines, litter)
+    return without(lines, litter)
 
 
-def _without(lines: Lines, litter: set[int]) -> Lines:
+def without(lines: Lines, litter: set[int]) -> Lines:
+    """Return the lines without the shapes that have these ids."""
     rest = (line.of(shape for shape in line if id(shape) not in litter) for line in lines)
     return [line for line in rest if line]
 

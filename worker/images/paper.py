@@ -13,6 +13,7 @@ from worker.images.pieces import DARK
 # 1). The version history holds no other values, and not what each was set on.
 LEAST_CONTRAST = 16  # grey levels between paper and ink; an image with less is blank
 STROKE_WIDTHS = (0.03, 0.06, 0.12, 0.24)  # of the image's longer side
+AS_DARK = 0.8  # of the darkest: a broad region that is so dark is ink, not shade
 RULE = 0.4  # the least visible part of a printed line, as a share of the image's side,
 SOLE = 0.8  # and of one without parallel lines
 THIN = 0.01  # the greatest thickness of a printed line, as a share of the shorter side
@@ -97,6 +98,8 @@ def _without_shadow(grey: Pixels, surface: Floats, ink_sign: int) -> Floats:
     faint = max(LEAST_CONTRAST / 3, clear / 3)
     if float(under[under > faint].sum()) < 1.2 * float(depth[depth > faint].sum()):
         return surface
+    if _is_broad_ink(under, depth, found[-1][1], faint):
+        return surface
     paper = (depth <= clear / 2).astype(np.float32)
     sigma = width / 2
     weight = cv2.GaussianBlur(paper, (0, 0), sigma)
@@ -105,6 +108,23 @@ def _without_shadow(grey: Pixels, surface: Floats, ink_sign: int) -> Floats:
     level = level.astype(np.float32)
     paper_level: Floats = cv2.resize(level, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return paper_level
+
+
+def _is_broad_ink(under: Floats, depth: Floats, deepest: Floats, faint: float) -> bool:
+    """Return whether what lies under the paper, and is broader than strokes, is a stroke as well:
+    no broader than the broadest, and as dark as anything.
+
+    Args:
+        under: how far each pixel lies under the surface.
+        depth, deepest: how far under the image closed by the width of strokes, and by the greatest.
+    """
+    if float(under[under > faint].sum()) > 1.2 * float(deepest[deepest > faint].sum()):
+        return False
+    broad = (under - depth)[under - depth > faint]
+    if not broad.size:
+        return False
+    darkest = float(np.percentile(under[under > faint], 95))
+    return float(np.median(broad)) > AS_DARK * darkest
 
 
 def _fitted(basis: Floats, flat: Floats, surface: Floats, ink_sign: int) -> Floats:
@@ -175,7 +195,10 @@ def without(ink: Pixels, lines: Mask) -> Pixels:
     if not lines.any():
         return ink
     rest = np.where(lines, 0, ink).astype(np.uint8)
-    return rest if (rest > DARK).sum() > 0.1 * (ink > DARK).sum() else ink
+    # What is left along a line, where it steps from one row to the next, is a part of it.
+    along = cv2.dilate(lines.view(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    is_other = ((rest > DARK) & ~along).sum() > 0.1 * (ink > DARK).sum()
+    return rest if is_other else ink
 
 
 def _rules(ink: Pixels) -> Mask:

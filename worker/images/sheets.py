@@ -31,6 +31,7 @@ EDGE = 0.8  # the share of a sheet's outline that has the darker ground beside i
 GROUND = 0.7  # the share of what lies around the sheets that is darker
 WIDEST_RIM = 0.02  # of the image: ground that is nowhere wider is a drawn frame
 INK = 0.12  # of a sheet's lightness: how much darker strokes on it are
+GRAIN = 4.0  # times the usual depth of its grain: the same
 LEAST_INK, MOST_INK = 0.0008, 0.5  # the shares of a sheet that may be strokes
 RIM = 2.0  # pixels along a sheet's sides, where its edge may show, that are not looked at
 
@@ -268,8 +269,18 @@ def _is_written(one: _Candidate, small: Pixels) -> bool:
         return False
     side = max(5, round(min(own.shape) / 3))
     level = cv2.morphologyEx(own, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
-    strokes = (level.astype(np.float32) - own > INK * one.level) & inner
+    depth = level.astype(np.float32) - own
+    usual = float(np.median(depth[inner]))
+    grain = 1.4826 * float(np.median(np.abs(depth[inner] - usual)))
+    strokes = _together((depth > max(INK * one.level, usual + GRAIN * grain)) & inner)
     return bool(LEAST_INK * inner.sum() + 4 <= strokes.sum() <= MOST_INK * inner.sum())
+
+
+def _together(dark: Mask) -> Mask:
+    """Return the pixels that have two others or more beside them: single ones are grain."""
+    counts = cv2.boxFilter(dark.view(np.uint8), -1, (3, 3), normalize=False)
+    together: Mask = dark & (counts >= 3)
+    return together
 
 
 def _lie_on_ground(found: list[_Candidate], plain: Pixels) -> bool:

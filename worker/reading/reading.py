@@ -25,6 +25,7 @@ from worker.reading.segmentation import (
     candidates,
 )
 from worker.reading.spacing import with_spaces
+from worker.reading.strokes import adjust_for_strokes
 from worker.reading.text import joined
 from worker.reading.turning import may_be_turned, upright
 from worker.reading.verifier import in_context
@@ -135,28 +136,35 @@ def _read(engine: "Engine", looks: "list[_Look | ImageError]") -> list[Reading]:
 
 
 def read_again(
-    engine: "Engine", images: list[list[list[bytes]]], sides: list[int]
+    engine: "Engine", images: list[list[list[Glyph]]], sizes: list[tuple[int, int]]
 ) -> list[tuple[int | None, float, Probabilities]]:
     """Read digits that were found before, with the same adjustment for their neighbours.
 
     Args:
-        images: for each image its lines, and for each of those its digits: 28x28 bytes each; 0 is
-            paper, 255 is full ink.
-        sides: the longer side of each image as it was sent, in pixels.
+        images: for each image its lines, and for each of those its digits.
+        sizes: (width, height) of each image as it was sent, in pixels.
 
     Returns:
         For each digit, in order: its value, or None for "not a digit"; the probability of that;
         the probabilities of 0 to 9.
     """
     lines = [line for image in images for line in image]
-    rows = engine.predict(np.frombuffer(b"".join(one for line in lines for one in line), np.uint8))
+    pixels = [glyph.pixels for line in lines for glyph in line]
+    rows = engine.predict(np.stack(pixels)) if pixels else np.zeros((0, CLASSES), np.float32)
     ends = np.cumsum([len(line) for line in lines])[:-1]
     read = iter(np.split(rows, ends) if lines else ())
     regarded = [
-        adjust_for_neighbours([next(read) for _ in image], side)
-        for image, side in zip(images, sides, strict=True)
+        _adjusted([next(read) for _ in image], image, size)
+        for image, size in zip(images, sizes, strict=True)
     ]
     return [(*decide(row), row[:-1]) for image in regarded for line in image for row in line]
+
+
+def _adjusted(
+    lines: list[Probabilities], glyphs: list[list[Glyph]], size: tuple[int, int]
+) -> list[Probabilities]:
+    """Adjust the probabilities of an image's lines by what stands where in it."""
+    return adjust_for_neighbours(adjust_for_strokes(lines, glyphs, size), max(size))
 
 
 @dataclass(frozen=True)
@@ -250,17 +258,23 @@ def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
         for number in range(len(page.lines))
     ]
     lines = [next(chosen) for _ in places]
+    glyphs = [
+        [
+            _in_whole_image(replace(page.glyph(one.shape, own), line=number), top, picture)
+            for one in line
+        ]
+        for number, ((page, top, own), line) in enumerate(zip(places, lines, strict=True))
+    ]
     alone = [np.stack([one.reading for one in line]) for line in lines]
-    read = adjust_for_neighbours(alone, max(picture.width, picture.height))
+    read = _adjusted(alone, glyphs, (picture.width, picture.height))
     around = with_spaces(
         [[one.shape for one in line] for line in lines],
         [page.lines[own].marks for page, _, own in places],
     )
     digits, sides = [], []
-    for number, ((page, top, own), line) in enumerate(zip(places, lines, strict=True)):
-        for one, row, written in zip(line, read[number], around[number], strict=True):
-            glyph = replace(page.glyph(one.shape, own), line=number)
-            glyph = _in_whole_image(glyph, top, picture)
+    for number, ((page, _, own), line) in enumerate(zip(places, lines, strict=True)):
+        beside = zip(line, glyphs[number], read[number], around[number], strict=True)
+        for one, glyph, row, written in beside:
             seen = _struck_out(row) if _is_struck_out(one) else row
             digits.append(ReadDigit(*decide(seen), seen[:-1], glyph, *written))
             sides.append(page.sides(one.shape, own))
