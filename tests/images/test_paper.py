@@ -108,3 +108,12 @@ def test_strokes_are_full_of_ink_in_an_image_of_any_size(mnist, side):
     for digit in mnist.images[:30]:
         shown = cv2.resize(digit, (side, side), interpolation=cv2.INTER_CUBIC)
         assert extract_ink(255 - shown)[shown > 200].mean() > 200
+
+
+def test_a_blot_beside_digits_is_ink_and_no_shadow(page):
+    """As a shadow, its contour alone was left, which reads as a 0."""
+    wide = np.pad(page, ((0, 0), (0, 160)), constant_values=250)
+    centre = wide.shape[1] - 90, 90
+    cv2.ellipse(wide, centre, (60, 45), 20, 0, 360, 20, -1)
+    ink = extract_ink(wide)
+    assert ink[centre[1] - 20 : centre[1] + 20, centre[0] - 20 : centre[0] + 20].min() > 200
