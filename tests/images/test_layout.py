@@ -25,7 +25,7 @@ def strokes(*lines, size=(200, 300)) -> np.ndarray:
 
 
 def counts(ink: np.ndarray) -> list[int]:
-    _, lines, _ = find_lines(ink, 24)
+    lines = find_lines(ink, 24).lines
     return [len(line) for line in lines]
 
 
@@ -89,9 +89,9 @@ def test_specks_and_dashes_are_not_digits():
 
 
 def test_an_image_without_ink_has_no_lines():
-    labels, lines, _ = find_lines(np.zeros((40, 40), np.uint8), 24)
-    assert lines == []
-    assert labels.max() == 0
+    found = find_lines(np.zeros((40, 40), np.uint8), 24)
+    assert found.lines == []
+    assert found.labels.max() == 0
 
 
 def test_a_picture_full_of_specks_costs_little():
@@ -99,7 +99,7 @@ def test_a_picture_full_of_specks_costs_little():
     ink = np.zeros((800, 800), np.uint8)
     for y, x in np.ndindex(40, 40):
         ink[20 * y : 20 * y + 11, 20 * x : 20 * x + 11] = 255
-    _, lines, _ = find_lines(ink, 24)
+    lines = find_lines(ink, 24).lines
     assert 0 < sum(map(len, lines)) <= MOST_PIECES
 
 

@@ -23,6 +23,8 @@ EDGE = 0.25  # of the image: a longer piece along its rim is not a digit, unless
 CUT = (0.4, 1.5)  # high as these shares of the digits within,
 CUT_WIDTH = 6.0  # not wider than this,
 CONTACT = 0.5  # and touches the rim with this share of its length, or is no wider than a digit
+LEFT_AT_RIM = 0.1  # of the digits' height: ink at the rim that is left out counts from this on
+AS_SHARP = 0.5  # of other ink: shade is less sharp
 SMALLEST = 0.012  # of the image: a smaller piece is not a digit
 SOFT = 0.06  # of the image: ink along its rim whose edges are wider is shade
 LARGE = 100  # pixels: in smaller images, all edges are soft
@@ -73,21 +75,34 @@ class Piece:
         return Piece(x, y, right - x, bottom - y, area, parts)
 
 
-def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]], int]:
+@dataclass(frozen=True)
+class Layout:
+    """The digits in an image of ink.
+
+    labels: the component number of each pixel: int32, the shape of the ink; 0 is paper.
+    lines: from top to bottom, each with its digits from left to right.
+    too_many: how many pieces were too many.
+    is_cut: whether ink at the rim was left out that may belong to a digit that the rim cuts.
+    """
+
+    labels: Integers
+    lines: list[list[Piece]]
+    too_many: int = 0
+    is_cut: bool = False
+
+
+def find_lines(ink: Pixels, threshold: int) -> Layout:
     """Find the digits in an image of ink.
 
     Args:
         ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
         threshold: connected pixels above this are one component.
-
-    Returns:
-        The component number of each pixel (int32, the shape of ink; 0 is paper); the lines from top
-        to bottom, each with its digits from left to right; and how many pieces were too many.
     """
-    labels, pieces = components(ink, threshold)
-    pieces = _without_edges([p for p in pieces if not _is_shade(p, ink, labels)], labels)
+    labels, found = components(ink, threshold)
+    found = _without_shade(found, ink, labels)
+    pieces = _without_edges(found, labels)
     if max((piece.side for piece in pieces), default=0) < SMALLEST * max(ink.shape):
-        return labels, [], 0
+        return Layout(labels, [])
     height = _digit_height(pieces)
     strokes = [piece for piece in pieces if piece.side >= DUST * height]
     strokes.sort(key=lambda piece: -piece.side)
@@ -100,7 +115,29 @@ def find_lines(ink: Pixels, threshold: int) -> tuple[Integers, list[list[Piece]]
         if digit.side >= SMALLEST * max(ink.shape) and not _is_dirt(digit, height, most)
     ]
     # A dash alone in an image may still be meant: it is left to the model.
-    return labels, _lines(digits or [max(pieces, key=lambda piece: piece.side)]), too_many
+    digits = digits or [max(pieces, key=lambda piece: piece.side)]
+    is_cut = _is_left_at_rim(found, digits, ink.shape, height)
+    return Layout(labels, _lines(digits), too_many, is_cut)
+
+
+def _is_left_at_rim(
+    found: list[Piece], digits: list[Piece], shape: tuple[int, ...], height: float
+) -> bool:
+    """Return whether a piece that reaches the rim, and may be a part of a digit, is in no digit."""
+    kept = {number for digit in digits for number in digit.parts}
+    return any(
+        LEFT_AT_RIM * height <= piece.side
+        and piece.width <= CUT_WIDTH * height
+        and piece.height <= CUT[1] * height
+        for piece in found
+        if kept.isdisjoint(piece.parts) and _touches_rim(piece, shape)
+    )
+
+
+def _touches_rim(piece: Piece, shape: tuple[int, ...]) -> bool:
+    height, width = shape
+    at_side = piece.x == 0 or piece.right == width
+    return at_side or piece.y == 0 or piece.bottom == height
 
 
 def components(ink: Pixels, threshold: int) -> tuple[Integers, list[Piece]]:
@@ -118,15 +155,51 @@ def components(ink: Pixels, threshold: int) -> tuple[Integers, list[Piece]]:
     ]
 
 
-def _is_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
-    """Return whether a piece is soft shade along the rim, not ink, which has edges."""
+def _without_shade(pieces: list[Piece], ink: Pixels, labels: Integers) -> list[Piece]:
+    """Return the pieces that are not soft shade along the rim: ink has edges.
+
+    What touches the rim with a small part of itself alone, or is about as sharp as what surely is
+    no shade, is none.
+    """
+    soft = [piece for piece in pieces if _may_be_shade(piece, ink, labels)]
+    if not soft:
+        return pieces
+    others = [piece for piece in pieces if piece not in soft]
+    others.sort(key=lambda one: -one.area)
+    sharp = [_sharpness(one, ink, labels) for one in others[:3]]
+    least = AS_SHARP * float(np.median(sharp)) if sharp else np.inf
+    shade = {id(one) for one in soft if _sharpness(one, ink, labels) < least}
+    return [piece for piece in pieces if id(piece) not in shade]
+
+
+def _may_be_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
+    """Return whether a piece lies along the rim, touches it with most of a side, and is soft."""
     if min(ink.shape) < LARGE or not _is_edge(piece, ink.shape):
         return False
+    is_soft = _sharpness(piece, ink, labels) * SOFT * min(ink.shape) < 1
+    return is_soft and _contact(piece, labels) > CONTACT
+
+
+def _sharpness(piece: Piece, ink: Pixels, labels: Integers) -> float:
+    """Return the steepest change of a piece's ink from pixel to pixel, as a share of that."""
     own = np.where(np.isin(labels[piece.place], piece.parts), ink[piece.place], 0)
     smooth = cv2.GaussianBlur(own, (0, 0), 2).astype(np.float32)
     steps = [np.abs(np.diff(smooth, axis=n)) for n in (0, 1) if smooth.shape[n] > 1]
     steepest = max(float(np.percentile(step, 99)) for step in steps)
-    return bool(steepest * SOFT * min(ink.shape) < float(np.percentile(smooth, 99)))
+    return steepest / max(float(np.percentile(smooth, 99)), 1e-6)
+
+
+def _contact(piece: Piece, labels: Integers) -> float:
+    """Return the greatest share of one of its sides with which a piece touches the rim."""
+    height, width = labels.shape
+    own = np.isin(labels[piece.place], piece.parts)
+    sides = [
+        (piece.x == 0, own[:, 0]),
+        (piece.right == width, own[:, -1]),
+        (piece.y == 0, own[0]),
+        (piece.bottom == height, own[-1]),
+    ]
+    return max((float(ink.mean()) for is_at_rim, ink in sides if is_at_rim), default=0.0)
 
 
 def _is_edge(piece: Piece, shape: tuple[int, ...]) -> bool:

@@ -247,6 +247,8 @@ def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
     said = cautions(
         [one.value is not None for one in digits],
         sides,
+        is_cut=any(page.is_cut for page in look.pages),
+        is_cut_out=all(page.is_cut_out for page in look.pages),
         too_many=sum(page.too_many for page in look.pages),
         more_pages=picture.of_pages > len(look.pages),
         is_moving=picture.frame > 0,
