@@ -18,9 +18,10 @@ from benchmarks.complaints.ruled import ruled
 from benchmarks.complaints.sheet import Rng, Scene
 from benchmarks.complaints.sparse import sparse
 from benchmarks.complaints.turned import turned
+from benchmarks.complaints.whole import cut, plain
 from worker.files.datasets import Dataset, load_mnist
 from worker.reading.engine import Engine
-from worker.reading.reading import read_images
+from worker.reading.reading import Reading, read_images
 
 KINDS: dict[str, Callable[[Dataset, Rng], Scene]] = {
     "ruled": ruled,
@@ -30,6 +31,8 @@ KINDS: dict[str, Callable[[Dataset, Rng], Scene]] = {
     "levels": levels,
     "colours": colours,
     "sparse": sparse,
+    "cut": cut,
+    "plain": plain,
 }
 
 
@@ -41,5 +44,10 @@ def scenes_of(kind: str, count: int, seed: int) -> list[Scene]:
 
 def text_of(engine: Engine, scene: Scene) -> str:
     """Return what is read on a scene."""
+    return reading_of(engine, scene).text
+
+
+def reading_of(engine: Engine, scene: Scene) -> Reading:
+    """Return the reading of a scene."""
     file = scene.file or cv2.imencode(".png", scene.image)[1].tobytes()
-    return read_images(engine, [file])[0].text
+    return read_images(engine, [file])[0]
