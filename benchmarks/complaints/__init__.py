@@ -49,5 +49,16 @@ def text_of(engine: Engine, scene: Scene) -> str:
 
 def reading_of(engine: Engine, scene: Scene) -> Reading:
     """Return the reading of a scene."""
-    file = scene.file or cv2.imencode(".png", scene.image)[1].tobytes()
-    return read_images(engine, [file])[0]
+    return read_images(engine, [scene.file or _png(scene.image)])[0]
+
+
+def plain_text_of(engine: Engine, scene: Scene) -> str | None:
+    """Return what is read on a scene without what makes it hard; None where there is no such."""
+    if not scene.plain:
+        return None
+    readings = read_images(engine, [_png(image) for image in scene.plain])
+    return " ".join(reading.text for reading in readings)
+
+
+def _png(image: np.ndarray) -> bytes:
+    return cv2.imencode(".png", image)[1].tobytes()
