@@ -10,6 +10,7 @@ from worker.images.shapes import Shape
 from worker.images.sheets import find_ink_on_sheets
 
 TURNS = (90, 180, 270)  # degrees, clockwise
+ON_ITS_HEAD = 180
 
 
 @dataclass(frozen=True, kw_only=True)

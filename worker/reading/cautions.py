@@ -7,6 +7,7 @@ AT_EDGE = "at_edge"
 NOT_DIGITS = "not_digits"
 MORE_PAGES = "more_pages"
 MOVING = "moving"
+TURNED_MAYBE = "may_be_turned"
 
 # What people see. A code is stable: programs may rely on it.
 TEXTS = {
@@ -15,6 +16,7 @@ TEXTS = {
     NOT_DIGITS: "Something beside the digits does not look like a digit, and was left out.",
     MORE_PAGES: "The file has more pages: only the first ones were read.",
     MOVING: "The picture moves: only the first of its frames that is not blank was read.",
+    TURNED_MAYBE: "The page may lie on its head or on its side: check the reading.",
 }
 ALL_SIDES = {"left", "right", "top", "bottom"}
 
