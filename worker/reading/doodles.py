@@ -12,13 +12,14 @@ from worker.images.shapes import Shape
 
 # Tuned on benchmarks.complaints (cut and plain, seed 1) and strings of benchmarks.collections.
 LEAST_HEIGHT = 24  # pixels of a shape that is looked at; in smaller ones, strokes run together
-CLEAR = 100  # ink above this, of 255, belongs to a stroke
+CLEAR = 128  # ink above this, of 255, belongs to a stroke
 SOLID = 0.63  # of its longer side: a shape with a stroke that is as thick is a blot; 8s have 0.55
-HOLE = 0.04  # of its height: the side of the smallest hole that counts
+HOLE = 0.05  # of its height: the side of the smallest hole that counts
 MOST_HOLES = 1  # more than two for each digit that it may be
-PER_DIGIT = 1.3  # digits are at least so many times as high as wide, on average
+PER_DIGIT = 1.45  # digits that touch are so many times as high as wide, on average
 MOST_STROKES = 4  # one above the other in a digit; a spiral of three turns has six
 SHARE = 0.1  # of the columns, that have more
+THINNEST = 0.02  # of its height: a stroke; what is left of printed lines is thinner
 SURELY = 0.98  # the probability of "not a digit" of such ink
 
 
@@ -43,8 +44,13 @@ def _is_solid(ink: Mask) -> bool:
 
 def _strokes(ink: Mask) -> int:
     """Return how many strokes lie above each other, at least, in SHARE of the columns."""
-    padded = np.pad(ink, ((1, 0), (0, 0)))
-    begun: Integers = (padded[1:] & ~padded[:-1]).sum(axis=0)
+    thinnest = max(1, round(THINNEST * len(ink)))
+    strokes = cv2.morphologyEx(
+        np.pad(ink, ((thinnest, 0), (0, 0))).view(np.uint8),
+        cv2.MORPH_OPEN,
+        np.ones((thinnest, 1), np.uint8),
+    )
+    begun: Integers = (np.diff(strokes.view(np.int8), axis=0) > 0).sum(axis=0)
     return int(np.sort(begun)[int((1 - SHARE) * (len(begun) - 1))])
 
 
