@@ -25,6 +25,7 @@ CUT_WIDTH = 6.0  # not wider than this,
 CONTACT = 0.5  # and touches the rim with this share of its length, or is no wider than a digit
 LEFT_AT_RIM = 0.1  # of the digits' height: ink at the rim that is left out counts from this on
 AS_SHARP = 0.5  # of other ink: shade is less sharp
+TALL, TALL_IN_SMALL = 0.05, 0.2  # of the image, and of one below LARGE: what may be a digit
 SMALLEST = 0.012  # of the image: a smaller piece is not a digit
 SOFT = 0.06  # of the image: ink along its rim whose edges are wider is shade
 LARGE = 100  # pixels: in smaller images, all edges are soft
@@ -116,21 +117,27 @@ def find_lines(ink: Pixels, threshold: int) -> Layout:
     ]
     # A dash alone in an image may still be meant: it is left to the model.
     digits = digits or [max(pieces, key=lambda piece: piece.side)]
-    is_cut = _is_left_at_rim(found, digits, ink.shape, height)
+    is_cut = _is_left_at_rim(found, digits, labels, height)
     return Layout(labels, _lines(digits), too_many, is_cut)
 
 
 def _is_left_at_rim(
-    found: list[Piece], digits: list[Piece], shape: tuple[int, ...], height: float
+    found: list[Piece], digits: list[Piece], labels: Integers, height: float
 ) -> bool:
-    """Return whether a piece that reaches the rim, and may be a part of a digit, is in no digit."""
+    """Return whether a piece that reaches the rim, and may be a part of a digit, is in no digit.
+
+    What is larger than the digits may be one where it touches the rim with a small part of itself.
+    """
     kept = {number for digit in digits for number in digit.parts}
+    left = [piece for piece in found if kept.isdisjoint(piece.parts)]
     return any(
         LEFT_AT_RIM * height <= piece.side
-        and piece.width <= CUT_WIDTH * height
-        and piece.height <= CUT[1] * height
-        for piece in found
-        if kept.isdisjoint(piece.parts) and _touches_rim(piece, shape)
+        and _touches_rim(piece, labels.shape)
+        and (
+            (piece.width <= CUT_WIDTH * height and piece.height <= CUT[1] * height)
+            or _contact(piece, labels) <= CONTACT
+        )
+        for piece in left
     )
 
 
@@ -216,7 +223,8 @@ def _without_edges(pieces: list[Piece], labels: Integers) -> list[Piece]:
     What may be a digit that the rim cuts stays.
     """
     inner = [piece for piece in pieces if not _is_edge(piece, labels.shape)]
-    tall = [piece for piece in inner if piece.side >= 0.05 * max(labels.shape)]
+    least = TALL if min(labels.shape) >= LARGE else TALL_IN_SMALL
+    tall = [piece for piece in inner if piece.side >= least * max(labels.shape)]
     if not tall or len(inner) == len(pieces):
         return pieces
     height = _digit_height(tall)

@@ -107,6 +107,8 @@ def find_ink_on_sheets(grey: Pixels) -> Page:
         return find_ink(grey)
     pages = [(sheet, find_ink(sheet.straight(grey))) for sheet in sheets]
     lines = [line for _, page in pages for line in page.lines]
+    if not lines:  # a stroke of light ink that the image's edge cuts may look like a sheet
+        return find_ink(grey)
     of_lines = [(sheet, page) for sheet, page in pages for _ in page.lines]
     return SheetsPage(
         lines,
