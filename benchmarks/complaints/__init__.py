@@ -21,9 +21,10 @@ from benchmarks.complaints.sheet import Rng, Scene
 from benchmarks.complaints.sparse import sparse
 from benchmarks.complaints.strokes import lone, strokes
 from benchmarks.complaints.turned import turned
+from benchmarks.complaints.whole import cut, plain
 from worker.files.datasets import Dataset, load_mnist
 from worker.reading.engine import Engine
-from worker.reading.reading import read_images
+from worker.reading.reading import Reading, read_images
 
 KINDS: dict[str, Callable[[Dataset, Rng], Scene]] = {
     "ruled": ruled,
@@ -36,6 +37,8 @@ KINDS: dict[str, Callable[[Dataset, Rng], Scene]] = {
     "strokes": strokes,
     "lone": lone,
     "binary": binary,
+    "cut": cut,
+    "plain": plain,
     "between": between,
 }
 
@@ -48,5 +51,21 @@ def scenes_of(kind: str, count: int, seed: int) -> list[Scene]:
 
 def text_of(engine: Engine, scene: Scene) -> str:
     """Return what is read on a scene."""
-    file = scene.file or cv2.imencode(".png", scene.image)[1].tobytes()
-    return read_images(engine, [file])[0].text
+    return reading_of(engine, scene).text
+
+
+def reading_of(engine: Engine, scene: Scene) -> Reading:
+    """Return the reading of a scene."""
+    return read_images(engine, [scene.file or _png(scene.image)])[0]
+
+
+def plain_text_of(engine: Engine, scene: Scene) -> str | None:
+    """Return what is read on a scene without what makes it hard; None where there is no such."""
+    if not scene.plain:
+        return None
+    readings = read_images(engine, [_png(image) for image in scene.plain])
+    return " ".join(reading.text for reading in readings)
+
+
+def _png(image: np.ndarray) -> bytes:
+    return cv2.imencode(".png", image)[1].tobytes()

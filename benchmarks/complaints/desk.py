@@ -13,7 +13,7 @@ def desk(digits: Dataset, rng: Rng) -> Scene:
     height, width = (int(side) for side in rng.integers(600, 1500, 2))
     kind, ground = _ground(height, width, rng)
     count = int(rng.choice([1, 1, 1, 2, 2, 3]))
-    page, texts, light = ground, [], light_of(height, width, rng)
+    page, texts, notes, light = ground, [], [], light_of(height, width, rng)
     across = width >= height
     for number in range(count):
         share = np.array([number / count, (number + 1) / count])
@@ -22,12 +22,14 @@ def desk(digits: Dataset, rng: Rng) -> Scene:
             ((0, height) if across else height * share),
         )
         cut = count == 1 and rng.random() < 0.35
-        page, text = _laid(page, digits, rng, place, cut, across and count > 1)
+        page, text, note = _laid(page, digits, rng, place, cut, across and count > 1)
         texts.append(text)
+        notes.append(note)
     page = page * (light[..., None] if rng.random() < 0.7 else 1.0)
     page += rng.normal(0, rng.uniform(0, 5), (height, width, 1))
     page = jpeg(np.clip(page, 0, 255).astype(np.uint8), int(rng.integers(60, 95)))
-    return Scene(page, " ".join(texts), kind if count == 1 else "several sheets")
+    kind = kind if count == 1 else "several sheets"
+    return Scene(page, " ".join(texts), kind, plain=tuple(notes))
 
 
 def _ground(height: int, width: int, rng: Rng) -> tuple[str, np.ndarray]:
@@ -57,9 +59,11 @@ def _ground(height: int, width: int, rng: Rng) -> tuple[str, np.ndarray]:
 
 
 def _laid(ground: np.ndarray, digits: Dataset, rng: Rng, place, cut: bool, level: bool):
-    """Return the ground with a sheet on a part of it, at half its height if level; and the text."""
+    """Return the ground with a sheet on a part of it, at half its height if level; its text; and
+    the sheet alone."""
     sheet, text, boxes = a_note(digits, rng)
-    image = sheet.image().astype(np.float32)
+    note = sheet.image()
+    image = note.astype(np.float32)
     high, wide = image.shape[:2]
     rectangle = np.array([(0, 0), (wide, 0), (wide, high), (0, high)], np.float32)
     (x0, x1), (y0, y1) = place
@@ -91,7 +95,7 @@ def _laid(ground: np.ndarray, digits: Dataset, rng: Rng, place, cut: bool, level
     shade = cv2.GaussianBlur(cover, (0, 0), rng.uniform(2, 12))
     shade = np.roll(shade, rng.integers(-8, 9, 2), (0, 1)) * rng.uniform(0, 0.6)
     ground = ground * (1 - shade[..., None])
-    return ground * (1 - cover[..., None]) + laid * cover[..., None], text
+    return ground * (1 - cover[..., None]) + laid * cover[..., None], text, note
 
 
 def _seen(rectangle: np.ndarray, rng: Rng) -> np.ndarray:

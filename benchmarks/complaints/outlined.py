@@ -22,7 +22,7 @@ def _ringed(digits: Dataset, rng: Rng) -> Scene:
     sheet.put(ink, centre[0] - ink.shape[1] / 2, centre[1] - len(ink) / 2)
     radius = max(ink.shape) * rng.uniform(0.72, 1.05)
     sheet.ring(centre, (radius * rng.uniform(0.85, 1.1), radius), an_outline_pen(rng, tall))
-    return Scene(sheet.image(), text, "in a ring")
+    return sheet.scene(text, "in a ring")
 
 
 def _one_of_them_ringed(digits: Dataset, rng: Rng) -> Scene:
@@ -32,7 +32,7 @@ def _one_of_them_ringed(digits: Dataset, rng: Rng) -> Scene:
     left, top, right, bottom = boxes[int(rng.integers(length))]
     radii = (right - left) / 2 + tall * 0.25, (bottom - top) / 2 + tall * rng.uniform(0.12, 0.25)
     sheet.ring(((left + right) / 2, (top + bottom) / 2), radii, an_outline_pen(rng, tall) * 0.7)
-    return Scene(sheet.image(), text, "one in a ring")
+    return sheet.scene(text, "one in a ring")
 
 
 def _ring_around_all(digits: Dataset, rng: Rng) -> Scene:
@@ -43,7 +43,7 @@ def _ring_around_all(digits: Dataset, rng: Rng) -> Scene:
     centre = (left + right) / 2, len(sheet.ink) / 2
     radii = (right - left) / 2 + tall * rng.uniform(0.6, 1.0), tall * rng.uniform(0.95, 1.2)
     sheet.ring(centre, radii, an_outline_pen(rng, tall))
-    return Scene(sheet.image(), text, "all in a ring")
+    return sheet.scene(text, "all in a ring")
 
 
 def _boxed(digits: Dataset, rng: Rng) -> Scene:
@@ -55,7 +55,7 @@ def _boxed(digits: Dataset, rng: Rng) -> Scene:
     sheet.put(ink, centre[0] - ink.shape[1] / 2, centre[1] - len(ink) / 2)
     half = max(ink.shape) * rng.uniform(0.53, 0.8)
     _box(sheet, centre[0] - half, centre[1] - half, centre[0] + half, centre[1] + half, tall)
-    return Scene(sheet.image(), text, "in a box")
+    return sheet.scene(text, "in a box")
 
 
 def _box(sheet: Sheet, left, top, right, bottom, tall: float, thick: float = 0.0) -> None:
@@ -80,4 +80,4 @@ def _boxes(digits: Dataset, rng: Rng) -> Scene:
         x = left + slack[0] * rng.uniform(0.5, 1.5)
         sheet.put(ink, x, top + slack[1] * rng.uniform(0.5, 1.5))
         left, text = left + cell + apart, text + label
-    return Scene(sheet.image(), text, "boxes")
+    return sheet.scene(text, "boxes")

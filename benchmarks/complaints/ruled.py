@@ -28,7 +28,7 @@ def _ruled_under(digits: Dataset, rng: Rng) -> Scene:
         half = slope * (x1 - x0) / 2
         sheet.line((x0, y - half), (x1, y + half), thick, waves)
         y += thick + tall * rng.uniform(0.06, 0.15)
-    return Scene(sheet.image(), text, "ruled under")
+    return sheet.scene(text, "ruled under")
 
 
 def _struck_through(digits: Dataset, rng: Rng) -> Scene:
@@ -41,7 +41,7 @@ def _struck_through(digits: Dataset, rng: Rng) -> Scene:
     half, y = slope * (x1 - x0) / 2, middle + tall * rng.uniform(-0.12, 0.12)
     thick = max(1.0, tall * rng.uniform(0.015, 0.04))
     sheet.line((x0, y - half), (x1, y + half), thick, rng.uniform(0, 0.008))
-    return Scene(sheet.image(), text, "struck through")
+    return sheet.scene(text, "struck through")
 
 
 def _sum(digits: Dataset, rng: Rng) -> Scene:
@@ -63,4 +63,4 @@ def _sum(digits: Dataset, rng: Rng) -> Scene:
     half = slope * (x1 - x0) / 2
     sheet.line((x0, y - half), (x1, y + half), thick, rng.uniform(0, 0.01))
     text, _ = sheet.number(length, tall, left, y + pitch * 0.75 + abs(half), (0.15, 0.4))
-    return Scene(sheet.image(), " ".join([*texts, text]), "sum")
+    return sheet.scene(" ".join([*texts, text]), "sum")

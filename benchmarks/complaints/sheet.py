@@ -17,20 +17,26 @@ class Scene:
 
     image: uint8, shape (height, width, 3).
     file: the image as a file, where that is not a PNG of it.
+    plain: the same numbers without what makes the page hard, sheet by sheet, where there is that.
     """
 
     image: np.ndarray
     text: str
     kind: str
     file: bytes = b""
+    plain: tuple[np.ndarray, ...] = ()
 
 
 class Sheet:
-    """Ink from 0 to 1 on a sheet, on which digits and lines are drawn."""
+    """Ink from 0 to 1 on a sheet, on which digits and lines are drawn.
+
+    ink: of all that is on it; written: of the digits alone. float32, shape (height, width).
+    """
 
     def __init__(self, digits: Dataset, rng: Rng, height: int, width: int):
         self.digits, self.rng = digits, rng
         self.ink = np.zeros((height, width), np.float32)
+        self.written = np.zeros((height, width), np.float32)
 
     def put(self, ink: np.ndarray, x: float, y: float) -> None:
         """Lay a digit's ink with its left upper corner here; what is outside is cut off."""
@@ -39,9 +45,9 @@ class Sheet:
         x0, y0 = max(0, left), max(0, top)
         x1, y1 = min(width, left + ink.shape[1]), min(height, top + ink.shape[0])
         if x0 < x1 and y0 < y1:
-            place = self.ink[y0:y1, x0:x1]
             part = ink[y0 - top : y1 - top, x0 - left : x1 - left]
-            np.maximum(place, part, out=place)
+            for place in (self.ink[y0:y1, x0:x1], self.written[y0:y1, x0:x1]):
+                np.maximum(place, part, out=place)
 
     def number(self, length: int, tall: float, x: float, middle: float, apart=(0.12, 0.45)):
         """Write a number; return its text and its box (left, top, right, bottom)."""
@@ -85,15 +91,28 @@ class Sheet:
         points = np.stack([np.cos(angle) * radii[0], np.sin(angle) * radii[1]], axis=1)
         self.stroke(points * wobble[:, None] + centre, thick)
 
+    def scene(self, text: str, kind: str) -> Scene:
+        """Return the sheet as a scene, whose plain one has no lines but is the same in all else."""
+        generator = self.rng.bit_generator
+        before = generator.state
+        image, after = self.image(), generator.state
+        generator.state = before
+        plain = self._seen(self.written)
+        generator.state = after
+        return Scene(image, text, kind, plain=(plain,))
+
     def image(self) -> np.ndarray:
         """Return the sheet as a scan or a photo of it: uint8, shape (height, width, 3)."""
-        rng, (height, width) = self.rng, self.ink.shape
+        return self._seen(self.ink)
+
+    def _seen(self, ink: np.ndarray) -> np.ndarray:
+        rng, (height, width) = self.rng, ink.shape
         paper = np.full((height, width, 3), rng.uniform(205, 252), np.float32)
         paper *= rng.uniform(0.94, 1.0, 3)
         if rng.random() < 0.5:
             paper += grain(height, width, rng)[..., None]
         colour = rng.uniform(15, 90) * rng.uniform(0.8, 1.2, 3)
-        page = inked(paper, self.ink, colour).astype(np.float32)
+        page = inked(paper, ink, colour).astype(np.float32)
         if rng.random() < 0.4:
             page *= 0.5 + 0.5 * light_of(height, width, rng)[..., None]
         page += rng.normal(0, rng.uniform(0, 3), (height, width, 1))

@@ -12,4 +12,6 @@ def turned(digits: Dataset, rng: Rng) -> Scene:
     while len(text) < 5:
         sheet, text, _ = a_note(digits, rng)
     turn = int(rng.integers(1, 4))
-    return Scene(np.ascontiguousarray(np.rot90(sheet.image(), turn)), text, f"{90 * turn} degrees")
+    image = sheet.image()
+    sent = np.ascontiguousarray(np.rot90(image, turn))
+    return Scene(sent, text, f"{90 * turn} degrees", plain=(image,))

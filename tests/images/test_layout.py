@@ -119,3 +119,21 @@ def test_a_line_of_one_pixel_along_the_rim_is_looked_at_like_any_other(along):
     else:
         ink[20:150, -1] = 255
     assert counts(ink) == [1]
+
+
+def test_a_large_digit_that_the_rim_cuts_is_left_out_but_said_beside_a_small_piece():
+    """The small piece tells nothing of how high digits are."""
+    ink = np.zeros((280, 280), np.uint8)
+    cv2.ellipse(ink, (150, 230), (60, 50), 0, 0, 360, 255, 25)
+    ink[256:] = 0
+    ink[230:250, 240:255] = 255
+    found = find_lines(np.roll(ink, 24, axis=0), 24)
+    assert found.is_cut or sum(map(len, found.lines)) == 2
+
+
+def test_a_digit_that_the_rim_of_a_tiny_image_cuts_is_not_lost_for_a_speck():
+    ink = np.zeros((28, 28), np.uint8)
+    cv2.ellipse(ink, (12, 2), (6, 9), 0, 0, 360, 255, 2)
+    ink[3:5, 11:14] = 255
+    sizes = [piece.side for line in find_lines(ink, 4).lines for piece in line]
+    assert max(sizes) >= 12

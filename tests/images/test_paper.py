@@ -136,3 +136,12 @@ def test_a_broad_stroke_is_no_shadow(side, lean, light):
     found = extract_ink(np.clip(grey, 0, 255).astype(np.uint8))
     assert found[ink == 255].mean() > 220
     assert found[ink == 0].mean() < 5
+
+
+def test_a_blot_beside_digits_is_ink_and_no_shadow(page):
+    """As a shadow, its contour alone was left, which reads as a 0."""
+    wide = np.pad(page, ((0, 0), (0, 160)), constant_values=250)
+    centre = wide.shape[1] - 90, 90
+    cv2.ellipse(wide, centre, (60, 45), 20, 0, 360, 20, -1)
+    ink = extract_ink(wide)
+    assert ink[centre[1] - 20 : centre[1] + 20, centre[0] - 20 : centre[0] + 20].min() > 200

@@ -148,3 +148,12 @@ def test_a_drawing_on_full_transparency_is_read(engine, note, colour):
     drawing[..., 3] = 255 - note
     (reading,) = read_images(engine, [encoded(Image.fromarray(drawing), "PNG")])
     assert reading.text == "7210"
+
+
+def test_a_light_digit_on_black_that_the_edge_cuts_is_found(mnist):
+    """What is left of it may look like a light sheet on a darker ground."""
+    for image in mnist.images[:40]:
+        large = cv2.resize(image, (140, 140), interpolation=cv2.INTER_CUBIC)
+        cut = np.vstack([large[80:], np.zeros((80, 140), np.uint8)])
+        if (cut > 200).sum() > 200:
+            assert any(find_ink_on_sheets(cut).lines)

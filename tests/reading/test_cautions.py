@@ -63,6 +63,34 @@ def test_a_picture_that_is_cut_out_closely_has_none(engine, page, mnist):
     assert read(engine, mnist.images[0]).cautions == ()
 
 
+def test_a_number_in_a_soft_pen_that_is_cut_out_closely_is_read_whole(engine, mnist):
+    """Its digits touch the rim, and their edges are as soft as those of shade."""
+    page = cv2.GaussianBlur(in_lines(mnist, [[0, 1, 2, 3, 5]], size=140), (0, 0), 2)
+    dark = page < 170
+    rows, columns = np.flatnonzero(dark.any(axis=1)), np.flatnonzero(dark.any(axis=0))
+    close = page[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    reading = read(engine, close)
+    assert reading.text == "72101"
+    assert reading.cautions == ()
+
+
+def test_a_lone_piece_of_a_digit_at_the_edge_is_said(engine, mnist):
+    board = np.full((300, 300), 255, np.uint8)
+    digit = cv2.resize(255 - mnist.images[3], (200, 200))  # a 0
+    board[:70, 50:250] = digit[130:]
+    reading = read(engine, board)
+    assert reading.text != "0"
+    assert reading.cautions == (AT_EDGE,)
+
+
+def test_tips_of_digits_that_the_edge_cuts_are_said(engine, mnist):
+    """All that is left of the line above are slivers, which are no digits."""
+    page = in_lines(mnist, [[0, 1, 2, 3, 5], [0, 1, 2, 3, 5]])
+    reading = read(engine, page[72:])
+    assert reading.text == "72101"
+    assert AT_EDGE in reading.cautions
+
+
 def test_a_full_page_is_read_whole(engine, mnist):
     rows = np.random.default_rng(1).integers(0, 1000, (15, 20))
     reading = read(engine, in_lines(mnist, rows.tolist(), size=40))
@@ -104,12 +132,40 @@ def test_what_is_no_digit_beside_digits_is_said_and_counts(engine, mnist):
     assert reading.confidence == min(digit.confidence for digit in reading.digits)
 
 
+def blot(page: np.ndarray, x: int, y: int) -> None:
+    cv2.ellipse(page, (x, y), (34, 27), 20, 0, 360, 20, -1)
+
+
+def spiral(page: np.ndarray, x: int, y: int) -> None:
+    angle = np.linspace(0, 6 * np.pi, 200)
+    points = np.stack([np.cos(angle), np.sin(angle)], axis=1) * np.linspace(2, 33, 200)[:, None]
+    cv2.polylines(page, [np.rint(points + np.array([x, y])).astype(np.int32)], False, 20, 3)
+
+
+def star(page: np.ndarray, x: int, y: int) -> None:
+    angle = np.arange(6) * 4 * np.pi / 5 - np.pi / 2
+    points = np.stack([np.cos(angle), np.sin(angle)], axis=1) * 33 + np.array([x, y])
+    cv2.polylines(page, [np.rint(points).astype(np.int32)], False, 20, 3)
+
+
+@pytest.mark.parametrize("draw", [blot, spiral, star])
+def test_a_doodle_beside_digits_is_not_read_and_said(engine, mnist, draw):
+    page = np.pad(in_lines(mnist, [[0, 1, 2, 3, 5]]), ((0, 0), (0, 90)), constant_values=250)
+    draw(page, page.shape[1] - 60, 60)
+    reading = read(engine, page)
+    assert reading.text == "72101"
+    assert reading.cautions == (NOT_DIGITS,)
+
+
 def test_the_rules_for_the_rim():
     assert cautions([True], [{"left"}]) == (AT_EDGE,)
     assert cautions([True], [{"left", "right"}]) == ()
     assert cautions([True, True], [{"left", "top"}, {"right", "bottom"}]) == ()
     assert cautions([True, True], [{"top", "bottom"}, set()]) == (AT_EDGE,)
-    assert cautions([False], [{"left"}]) == ()
+    assert cautions([False], [{"left"}]) == (AT_EDGE,)
+    assert cautions([True], [set()], is_cut=True) == (AT_EDGE,)
+    assert cautions([True, True], [{"left"}, set()], is_cut_out=True) == ()
+    assert cautions([False], [{"left"}], is_cut_out=True) == (AT_EDGE,)
     assert cautions([], [], more_pages=True, is_moving=True) == (MORE_PAGES, MOVING)
 
 

@@ -6,9 +6,16 @@ import pytest
 from tests.pictures import in_lines, on_paper, png
 from worker.images.finding import find_ink
 from worker.images.turned import find_ink_turned
+from worker.reading.cautions import TURNED_MAYBE
 from worker.reading.engine import Engine
 from worker.reading.reading import read_images
-from worker.reading.turning import clearness, may_be_turned, upright
+from worker.reading.turning import (
+    clearness,
+    is_uncertain,
+    may_be_turned,
+    may_lie_on_its_head,
+    upright,
+)
 
 # Two lines of MNIST's test digits.
 LINES = [[0, 1, 2, 3], [4, 7, 11, 18]]
@@ -87,3 +94,40 @@ def test_a_page_is_turned_only_where_it_is_much_clearer_then():
     assert upright([[row(0.9)] * 2, [row(0.99)] * 2, [], []]) == 0
     assert upright([[row(0.01)] * 3, [row(1.0)], [], []]) == 0
     assert clearness([row(0.25), row(1.0)]) == pytest.approx(0.5)
+
+
+def test_a_page_is_looked_at_on_its_head_where_one_of_several_digits_is_not_clear():
+    assert not may_lie_on_its_head([])
+    assert not may_lie_on_its_head([row(0.5)])
+    assert not may_lie_on_its_head([row(0.995)] * 5)
+    assert may_lie_on_its_head([row(0.9999), row(0.9999), row(0.98)])
+
+
+def test_a_page_is_uncertain_where_it_is_rather_clear_on_its_head():
+    nearly, clear, unclear = [row(0.97)] * 4, [row(0.9999)] * 4, [row(0.5)] * 4
+    assert is_uncertain({0: nearly, 180: clear}, 0)
+    assert not is_uncertain({0: nearly, 180: nearly}, 0)
+    assert not is_uncertain({0: clear, 180: nearly}, 0)
+    assert not is_uncertain({0: nearly, 180: [row(0.9999)]}, 0)
+    assert not is_uncertain({0: [row(0.1)] * 4, 90: unclear, 180: unclear, 270: unclear}, 0)
+
+
+def test_a_page_that_was_turned_is_uncertain_where_it_reads_the_other_way_round():
+    nearly, clear, unclear = [row(0.97)] * 4, [row(0.9999)] * 4, [row(0.5)] * 4
+    assert is_uncertain({0: unclear, 90: clear, 180: unclear, 270: nearly}, 90)
+    assert not is_uncertain({0: unclear, 90: clear, 180: nearly, 270: unclear}, 90)
+
+
+def test_a_number_that_reads_on_its_head_is_said(engine, mnist):
+    """Of 0, 6, 8 and 9: as it is sent it reads as another, and is clearer on its head."""
+    said = {0: 0, 2: 0}
+    for start in range(12):
+        own = [n for n in range(start * 40, start * 40 + 400) if mnist.labels[n] in (0, 1, 6, 8, 9)]
+        page = in_lines(mnist, [own[:5]], 60)
+        for turn in said:
+            (reading,) = read_images(engine, [png(np.rot90(page, turn))])
+            is_said = TURNED_MAYBE in reading.cautions
+            is_right = reading.text == "".join(str(mnist.labels[n]) for n in own[:5])
+            said[turn] += is_said or (turn == 2 and is_right)
+    assert said[0] <= 1
+    assert said[2] >= 6

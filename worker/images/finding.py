@@ -12,7 +12,7 @@ from worker.images.layout import LARGE, SOFT, Layout, find_lines
 from worker.images.litter import NEARLY_EMPTY, without_specks, without_staples
 from worker.images.lone_lines import CROP, without_lone_lines
 from worker.images.paper import LEAST_CONTRAST, find_paper, median, ordered, rim, without_rules
-from worker.images.pieces import DARK, Piece
+from worker.images.pieces import Piece
 from worker.images.shapes import Line, Shape
 
 SIZE = 28
@@ -24,6 +24,9 @@ WORKING_SIDE = 800  # ink is looked for at this size at most
 CLEAR = 24  # ink above this, of 255, belongs to a stroke
 SHADED_RIM = 0.05  # the share of the rim in shade from which a page may be empty
 DEEPEST_SHADE = 0.45  # of the paper's lightness: a darker region is ink, not shade
+# Tuned on benchmarks.complaints (cut and plain, seed 1).
+AT_RIM = 48  # ink above this, of 255, at the rim may go on beyond it
+NEAR, LEAST_NEAR = 0.05, 2  # of the digits' height, and pixels: ink so near to a side is close
 # Tuned on benchmarks.complaints (sparse, seed 1).
 PART = 32  # pixels: the side of the parts in which a small number is looked for
 OF_PART = 12  # pixels of a part that have its contrast
@@ -56,6 +59,7 @@ class Page:
     size: (height, width) of the image.
     too_many: how many pieces of ink were too many to look at.
     is_nearly_empty: whether what was found is so little that a large part of it may be litter.
+    is_cut: whether ink at the rim was left out that may belong to a digit that the rim cuts.
     """
 
     lines: list[Line]
@@ -63,6 +67,22 @@ class Page:
     size: tuple[int, int]
     too_many: int = 0
     is_nearly_empty: bool = False
+    is_cut: bool = False
+
+    @property
+    def is_cut_out(self) -> bool:
+        """Whether the image was cut out closely around its ink, which is near all of its sides."""
+        shapes = [shape for line in self.lines for shape in line]
+        if not shapes:
+            return False
+        height, width = (round(side / self.scale) for side in self.size)
+        near = max(LEAST_NEAR, NEAR * max(shape.height for shape in shapes))
+        return (
+            min(shape.x for shape in shapes) <= near
+            and min(shape.y for shape in shapes) <= near
+            and max(shape.x + shape.width for shape in shapes) >= width - near
+            and max(shape.y + shape.height for shape in shapes) >= height - near
+        )
 
     def sides(self, shape: Shape, line: int) -> set[str]:
         """Return at which sides of the image a shape's ink reaches its rim.
@@ -78,7 +98,7 @@ class Page:
             "top": (shape.y == 0, shape.ink[0]),
             "bottom": (shape.y + shape.height >= height, shape.ink[-1]),
         }
-        return {side for side, (is_there, ink) in rims.items() if is_there and ink.max() > DARK}
+        return {side for side, (is_there, ink) in rims.items() if is_there and ink.max() > AT_RIM}
 
     def glyph(self, shape: Shape, line: int) -> Glyph:
         """Return a shape as a digit of the image."""
@@ -118,7 +138,7 @@ def _find_ink_from_nearer(grey: Pixels) -> Page:
     lines = without_specks(lines) if page.is_nearly_empty else lines
     # What was too much at first may lie outside of the part that was looked at.
     too_many = max(page.too_many, closer.too_many)
-    return replace(closer, lines=lines, size=page.size, too_many=too_many)
+    return replace(closer, lines=lines, size=page.size, too_many=too_many, is_cut=page.is_cut)
 
 
 def _small_ink(page: Page) -> tuple[int, int, int, int] | None:
@@ -174,7 +194,8 @@ def _find_ink(grey: Pixels) -> Page:
     is_nearly_empty = dark < NEARLY_EMPTY * ink.size
     if is_nearly_empty:
         lines = without_staples(lines, ink.shape)
-    return Page(lines, scale, (grey.shape[0], grey.shape[1]), found.too_many, is_nearly_empty)
+    size = grey.shape[0], grey.shape[1]
+    return Page(lines, scale, size, found.too_many, is_nearly_empty, found.is_cut)
 
 
 def find_digits(grey: Pixels) -> list[Glyph]:

@@ -26,6 +26,9 @@ EDGE = 0.25  # of the image: a longer piece along its rim is not a digit, unless
 CUT = (0.4, 1.5)  # high as these shares of the digits within,
 CUT_WIDTH = 6.0  # not wider than this,
 CONTACT = 0.5  # and touches the rim with this share of its length, or is no wider than a digit
+LEFT_AT_RIM = 0.1  # of the digits' height: ink at the rim that is left out counts from this on
+AS_SHARP = 0.5  # of other ink: shade is less sharp
+TALL, TALL_IN_SMALL = 0.05, 0.2  # of the image, and of one below LARGE: what may be a digit
 SMALLEST = 0.012  # of the image: a smaller piece is not a digit
 SOFT = 0.06  # of the image: ink along its rim whose edges are wider is shade
 LARGE = 100  # pixels: in smaller images, all edges are soft
@@ -47,6 +50,7 @@ class Layout:
     marks: those between the digits of each line, from left to right.
     struck_out: the digits that were struck out.
     too_many: how many pieces were too many to look at.
+    is_cut: whether ink at the rim was left out that may belong to a digit that the rim cuts.
     """
 
     labels: Integers
@@ -54,6 +58,7 @@ class Layout:
     marks: list[list[Mark]]
     struck_out: set[Piece] = field(default_factory=set)
     too_many: int = 0
+    is_cut: bool = False
 
 
 def find_lines(ink: Pixels, threshold: int) -> Layout:
@@ -63,10 +68,11 @@ def find_lines(ink: Pixels, threshold: int) -> Layout:
         ink: uint8, shape (height, width); 0 is paper, 255 is full ink.
         threshold: connected pixels above this are one component.
     """
-    labels, pieces = components(ink, threshold)
-    pieces = _without_edges([p for p in pieces if not _is_shade(p, ink, labels)], labels)
-    holes = find_holes(pieces, labels)
-    pieces = [piece for piece in pieces if piece not in holes]
+    labels, found = components(ink, threshold)
+    found = _without_shade(found, ink, labels)
+    holes = find_holes(found, labels)
+    found = [piece for piece in found if piece not in holes]
+    pieces = _without_edges(found, labels)
     if max((piece.side for piece in pieces), default=0) < SMALLEST * max(ink.shape):
         return Layout(labels, [], [])
     height = _digit_height(pieces)
@@ -83,9 +89,36 @@ def find_lines(ink: Pixels, threshold: int) -> Layout:
         if digit.side >= SMALLEST * max(ink.shape) and not _is_dirt(digit, height, largest)
     ]
     # A dash alone in an image may still be meant: it is left to the model.
-    lines = _lines(digits or [max(pieces, key=lambda piece: piece.side)])
-    lines, marked = _with_marks(lines, marks, labels)
-    return Layout(labels, lines, marked, _struck_out(lines, labels, height), too_many)
+    digits = digits or [max(pieces, key=lambda piece: piece.side)]
+    is_cut = _is_left_at_rim(found, digits, labels, height)
+    lines, marked = _with_marks(_lines(digits), marks, labels)
+    return Layout(labels, lines, marked, _struck_out(lines, labels, height), too_many, is_cut)
+
+
+def _is_left_at_rim(
+    found: list[Piece], digits: list[Piece], labels: Integers, height: float
+) -> bool:
+    """Return whether a piece that reaches the rim, and may be a part of a digit, is in no digit.
+
+    What is larger than the digits may be one where it touches the rim with a small part of itself.
+    """
+    kept = {number for digit in digits for number in digit.parts}
+    left = [piece for piece in found if kept.isdisjoint(piece.parts)]
+    return any(
+        LEFT_AT_RIM * height <= piece.side
+        and _touches_rim(piece, labels.shape)
+        and (
+            (piece.width <= CUT_WIDTH * height and piece.height <= CUT[1] * height)
+            or _contact(piece, labels) <= CONTACT
+        )
+        for piece in left
+    )
+
+
+def _touches_rim(piece: Piece, shape: tuple[int, ...]) -> bool:
+    height, width = shape
+    at_side = piece.x == 0 or piece.right == width
+    return at_side or piece.y == 0 or piece.bottom == height
 
 
 def _with_marks(
@@ -121,15 +154,51 @@ def _is_struck_out(digit: Piece, labels: Integers, height: float) -> bool:
     return is_struck_out(digit.mask(labels))
 
 
-def _is_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
-    """Return whether a piece is soft shade along the rim, not ink, which has edges."""
+def _without_shade(pieces: list[Piece], ink: Pixels, labels: Integers) -> list[Piece]:
+    """Return the pieces that are not soft shade along the rim: ink has edges.
+
+    What touches the rim with a small part of itself alone, or is about as sharp as what surely is
+    no shade, is none.
+    """
+    soft = [piece for piece in pieces if _may_be_shade(piece, ink, labels)]
+    if not soft:
+        return pieces
+    others = [piece for piece in pieces if piece not in soft]
+    others.sort(key=lambda one: -one.area)
+    sharp = [_sharpness(one, ink, labels) for one in others[:3]]
+    least = AS_SHARP * float(np.median(sharp)) if sharp else np.inf
+    shade = {id(one) for one in soft if _sharpness(one, ink, labels) < least}
+    return [piece for piece in pieces if id(piece) not in shade]
+
+
+def _may_be_shade(piece: Piece, ink: Pixels, labels: Integers) -> bool:
+    """Return whether a piece lies along the rim, touches it with most of a side, and is soft."""
     if min(ink.shape) < LARGE or not _is_edge(piece, ink.shape):
         return False
+    is_soft = _sharpness(piece, ink, labels) * SOFT * min(ink.shape) < 1
+    return is_soft and _contact(piece, labels) > CONTACT
+
+
+def _sharpness(piece: Piece, ink: Pixels, labels: Integers) -> float:
+    """Return the steepest change of a piece's ink from pixel to pixel, as a share of that."""
     own = np.where(piece.mask(labels), ink[piece.place], 0)
     smooth = cv2.GaussianBlur(own, (0, 0), 2).astype(np.float32)
     steps = [np.abs(np.diff(smooth, axis=n)) for n in (0, 1) if smooth.shape[n] > 1]
     steepest = max(float(np.percentile(step, 99)) for step in steps)
-    return bool(steepest * SOFT * min(ink.shape) < float(np.percentile(smooth, 99)))
+    return steepest / max(float(np.percentile(smooth, 99)), 1e-6)
+
+
+def _contact(piece: Piece, labels: Integers) -> float:
+    """Return the greatest share of one of its sides with which a piece touches the rim."""
+    height, width = labels.shape
+    own = piece.mask(labels)
+    sides = [
+        (piece.x == 0, own[:, 0]),
+        (piece.right == width, own[:, -1]),
+        (piece.y == 0, own[0]),
+        (piece.bottom == height, own[-1]),
+    ]
+    return max((float(ink.mean()) for is_at_rim, ink in sides if is_at_rim), default=0.0)
 
 
 def _is_edge(piece: Piece, shape: tuple[int, ...]) -> bool:
@@ -146,7 +215,8 @@ def _without_edges(pieces: list[Piece], labels: Integers) -> list[Piece]:
     What may be a digit that the rim cuts stays.
     """
     inner = [piece for piece in pieces if not _is_edge(piece, labels.shape)]
-    tall = [piece for piece in inner if piece.side >= 0.05 * max(labels.shape)]
+    least = TALL if min(labels.shape) >= LARGE else TALL_IN_SMALL
+    tall = [piece for piece in inner if piece.side >= least * max(labels.shape)]
     if not tall or len(inner) == len(pieces):
         return pieces
     height = _digit_height(tall)

@@ -44,6 +44,7 @@ STRAIGHT = 0.024  # that bends by this share of its length at most,
 THIN = 0.22  # and is no thicker than this share of it;
 HIGHER = 1.13  # higher than the digits,
 LEANS = (8.0, 4.0)  # and leans so many degrees to the right, and more than the other digits,
+HIGHEST = 1.2  # unless it is so much higher;
 # or, in what may be a date, as high as they are, and leans far more.
 AS_HIGH = 0.9
 LEANS_FAR = (11.0, 14.0)
@@ -310,7 +311,8 @@ def find_slashes(line: list[Piece], labels: Integers) -> list[Piece]:
     for number in strokes:
         piece, lean = line[number], leans[number] or 0.0
         least, more = LEANS if piece.height >= HIGHER * usual else LEANS_FAR
-        if piece.height >= AS_HIGH * usual and lean >= least and lean - slant >= more:
+        leans_more = lean - slant >= more or piece.height >= HIGHEST * usual
+        if piece.height >= AS_HIGH * usual and lean >= least and leans_more:
             found.append(piece)
     if found and _lengths_between(line, found)[:2] == [2, 2]:
         return found  # it may be a date

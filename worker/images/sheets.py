@@ -80,6 +80,11 @@ class SheetsPage(Page):
 
     sheets: list[tuple[Sheet, Page]]
 
+    @property
+    def is_cut_out(self) -> bool:
+        """Whether each sheet was cut out closely around its ink."""
+        return all(page.is_cut_out for _, page in self.sheets)
+
     def glyph(self, shape: Shape, line: int) -> Glyph:
         """Return a shape as a digit of the image: its box goes around it as it lies there."""
         sheet, page = self.sheets[line]
@@ -103,9 +108,17 @@ def find_ink_on_sheets(grey: Pixels) -> Page:
         return find_ink(grey)
     pages = [(sheet, find_ink(sheet.straight(grey))) for sheet in sheets]
     lines = [line for _, page in pages for line in page.lines]
+    if not lines:  # a stroke of light ink that the image's edge cuts may look like a sheet
+        return find_ink(grey)
     of_lines = [(sheet, page) for sheet, page in pages for _ in page.lines]
-    too_many = sum(page.too_many for _, page in pages)
-    return SheetsPage(lines, 1.0, (grey.shape[0], grey.shape[1]), too_many, sheets=of_lines)
+    return SheetsPage(
+        lines,
+        1.0,
+        (grey.shape[0], grey.shape[1]),
+        too_many=sum(page.too_many for _, page in pages),
+        is_cut=any(page.is_cut for _, page in pages),
+        sheets=of_lines,
+    )
 
 
 def find_sheets(grey: Pixels) -> list[Sheet]:

@@ -10,6 +10,7 @@ from worker.images.shapes import Shape
 from worker.images.sheets import find_ink_on_sheets
 
 TURNS = (90, 180, 270)  # degrees, clockwise
+ON_ITS_HEAD = 180
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,11 @@ class TurnedPage(Page):
 
     page: Page
     degrees: int
+
+    @property
+    def is_cut_out(self) -> bool:
+        """Whether the image was cut out closely around its ink."""
+        return self.page.is_cut_out
 
     def glyph(self, shape: Shape, line: int) -> Glyph:
         """Return a shape as a digit of the image as it was before it was turned."""
@@ -48,4 +54,12 @@ def find_ink_turned(grey: Pixels, degrees: int) -> Page:
     turned = np.ascontiguousarray(np.rot90(grey, -degrees // 90))
     page = find_ink_on_sheets(turned)
     size = grey.shape[0], grey.shape[1]
-    return TurnedPage(page.lines, page.scale, size, page.too_many, page=page, degrees=degrees)
+    return TurnedPage(
+        page.lines,
+        page.scale,
+        size,
+        page.too_many,
+        is_cut=page.is_cut,
+        page=page,
+        degrees=degrees,
+    )

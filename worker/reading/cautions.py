@@ -8,15 +8,17 @@ NOT_DIGITS = "not_digits"
 STRUCK_OUT = "struck_out"
 MORE_PAGES = "more_pages"
 MOVING = "moving"
+TURNED_MAYBE = "may_be_turned"
 
 # What people see. A code is stable: programs may rely on it.
 TEXTS = {
     TOO_MANY: "There is too much in the picture: only the largest shapes were read.",
-    AT_EDGE: "A digit touches the edge of the picture. It may be cut off.",
+    AT_EDGE: "Ink touches the edge of the picture. A digit may be cut off.",
     NOT_DIGITS: "Something beside the digits does not look like a digit, and was left out.",
     STRUCK_OUT: "A digit was struck out, and left out.",
     MORE_PAGES: "The file has more pages: only the first ones were read.",
     MOVING: "The picture moves: only the first of its frames that is not blank was read.",
+    TURNED_MAYBE: "The page may lie on its head or on its side: check the reading.",
 }
 ALL_SIDES = {"left", "right", "top", "bottom"}
 
@@ -26,6 +28,8 @@ def cautions(
     sides: Sequence[set[str]],
     *,
     struck_out: int = 0,
+    is_cut: bool = False,
+    is_cut_out: bool = False,
     too_many: int = 0,
     more_pages: bool = False,
     is_moving: bool = False,
@@ -36,15 +40,18 @@ def cautions(
         read: of each shape, whether it was read as a digit.
         sides: of each shape, at which sides of its picture it reaches the rim.
         struck_out: how many of the shapes are digits that were struck out.
+        is_cut: whether ink at the rim was left out that may belong to a digit that the rim cuts.
+        is_cut_out: whether the picture was cut out closely around its ink.
         too_many: how many pieces of ink were too many to look at.
         more_pages: whether the file has pages that were not read.
         is_moving: whether it is an animation whose first frame was blank.
     """
-    at_rim = [own for own, is_digit in zip(sides, read, strict=True) if is_digit]
+    if is_cut_out:  # what is at the rim is whole, if it is a digit
+        sides = [set() if is_digit else own for own, is_digit in zip(sides, read, strict=True)]
     said = {
         TOO_MANY: too_many > 0,
-        AT_EDGE: _are_cut(at_rim),
-        NOT_DIGITS: 0 < len(at_rim) < len(read) - struck_out,
+        AT_EDGE: is_cut or _are_cut(sides),
+        NOT_DIGITS: 0 < sum(read) < len(read) - struck_out,
         STRUCK_OUT: struck_out > 0,
         MORE_PAGES: more_pages,
         MOVING: is_moving,
@@ -57,11 +64,10 @@ def in_words(codes: str) -> list[str]:
     return [TEXTS[code] for code in codes.split() if code in TEXTS]
 
 
-def _are_cut(sides: list[set[str]]) -> bool:
-    """Return whether the rim of the picture may cut digits off.
+def _are_cut(sides: Sequence[set[str]]) -> bool:
+    """Return whether the rim of the picture may cut ink off.
 
-    A picture that was cut out closely around its ink touches the rim on all sides, or one digit
-    on two that are opposite.
+    Ink that touches it on all sides, or that of one shape on two that are opposite, was cut out.
     """
     touched = set[str]().union(*sides)
     if len(sides) == 1:

@@ -14,8 +14,9 @@ from worker.images.errors import ImageError
 from worker.images.finding import Glyph, Page, pixels_of
 from worker.images.shapes import Shape
 from worker.images.sheets import find_ink_on_sheets
-from worker.images.turned import TURNS, find_ink_turned
-from worker.reading.cautions import cautions
+from worker.images.turned import ON_ITS_HEAD, TURNS, find_ink_turned
+from worker.reading.cautions import TURNED_MAYBE, cautions
+from worker.reading.doodles import is_doodle
 from worker.reading.neighbours import adjust_for_neighbours
 from worker.reading.networks import CLASSES
 from worker.reading.segmentation import (
@@ -27,7 +28,7 @@ from worker.reading.segmentation import (
 from worker.reading.spacing import with_spaces
 from worker.reading.strokes import adjust_for_strokes
 from worker.reading.text import joined
-from worker.reading.turning import may_be_turned, upright
+from worker.reading.turning import is_uncertain, may_be_turned, may_lie_on_its_head, upright
 from worker.reading.verifier import in_context
 
 if TYPE_CHECKING:
@@ -189,26 +190,47 @@ def _look(data: bytes, max_pixels: int) -> _Look | ImageError:
 def _upright(
     engine: "Engine", looks: list[_Look | ImageError], readings: list[Reading]
 ) -> list[Reading]:
-    """Return the readings; of a page that is not clear, that of the turn in which it is."""
-    unclear = [
-        (number, look)
+    """Return the readings; of a page that is not clear, that of the turn in which it is.
+
+    A page that is nearly clear is looked at on its head alone, to say if that is clearer.
+    """
+    wanted = [
+        (number, look, turns)
         for number, (look, reading) in enumerate(zip(looks, readings, strict=True))
-        if isinstance(look, _Look) and may_be_turned(_rows(reading))
+        if isinstance(look, _Look) and (turns := _turns_to_look_at(_rows(reading)))
     ]
-    if not unclear:
+    if not wanted:
         return readings
     turned: list[_Look | ImageError] = []
-    for _, look in unclear:
+    for _, look, turns in wanted:
         pages = [grey_of(page) for page in look.picture.pages]
         turned += [
             _Look(look.picture, [find_ink_turned(grey, turn) for grey in pages], turn)
-            for turn in TURNS
+            for turn in turns
         ]
     read = iter(_read(engine, turned))
-    for number, _ in unclear:
-        turns = [readings[number], *(next(read) for _ in TURNS)]
-        readings[number] = turns[upright([_rows(one) for one in turns])]
+    for number, _, turns in wanted:
+        readings[number] = _most_upright(
+            {0: readings[number]} | {turn: next(read) for turn in turns}
+        )
     return readings
+
+
+def _turns_to_look_at(rows: list[Probabilities]) -> tuple[int, ...]:
+    """Return the turns, in degrees, of a page with these rows that may be clearer than it is."""
+    if may_be_turned(rows):
+        return TURNS
+    return (ON_ITS_HEAD,) if may_lie_on_its_head(rows) else ()
+
+
+def _most_upright(readings: dict[int, Reading]) -> Reading:
+    """Return the reading of the turn that is upright, which says so if that is uncertain."""
+    rows = {turn: _rows(reading) for turn, reading in readings.items()}
+    best = upright(list(rows.values())) if len(rows) > len(TURNS) else 0
+    reading = list(readings.values())[best]
+    if not is_uncertain(rows, reading.turned):
+        return reading
+    return replace(reading, cautions=(*reading.cautions, TURNED_MAYBE))
 
 
 def _rows(reading: Reading) -> list[Probabilities]:
@@ -282,6 +304,8 @@ def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
         [one.value is not None for one in digits],
         sides,
         struck_out=sum(_is_struck_out(one) for line in lines for one in line),
+        is_cut=any(page.is_cut for page in look.pages),
+        is_cut_out=all(page.is_cut_out for page in look.pages),
         too_many=sum(page.too_many for page in look.pages),
         more_pages=picture.of_pages > len(look.pages),
         is_moving=picture.frame > 0,
@@ -322,7 +346,8 @@ def decide(probabilities: Probabilities) -> tuple[int | None, float]:
 
 def _is_struck_out(candidate: Candidate) -> bool:
     """Return whether a shape looks struck out, and is no clear digit for all that."""
-    return candidate.shape.is_struck_out and float(candidate.reading[:-1].max()) < CLEAR
+    looks_so = candidate.shape.is_struck_out and not is_doodle(candidate.shape)
+    return looks_so and float(candidate.reading[:-1].max()) < CLEAR
 
 
 def _struck_out(row: Probabilities) -> Probabilities:

@@ -17,6 +17,7 @@ import numpy as np
 from worker.arrays import Floats, Integers, Mask, Pixels, Probabilities
 from worker.images.pieces import DARK
 from worker.images.shapes import Shape
+from worker.reading.doodles import as_not_a_digit, is_doodle
 from worker.reading.neighbours import is_sure
 
 # The constants below were set while generated pages, letters and noise (benchmarks.collections with
@@ -128,13 +129,15 @@ def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -
     Returns:
         The shapes themselves, with their probabilities, and others that are still to be read.
     """
+    doodles = [is_doodle(shape) for shape in line]
     digits = [is_sure(row) for row in read]
     height = float(median(shape.height for shape in line))
     found: list[Candidate] = []
     node, starts = 0, []
-    for shape, row in zip(line, read, strict=True):
+    for shape, own, doodle in zip(line, read, doodles, strict=True):
+        row = as_not_a_digit(own) if doodle else own
         alone = len(line) == 1 and shape.width < BROAD * shape.height
-        may_be_cut = most > 0 and _is_doubtful(shape, row)
+        may_be_cut = most > 0 and not doodle and _is_doubtful(shape, row)
         may_be_cut = may_be_cut and not shape.is_struck_out
         may_be_cut = may_be_cut and not (alone and _is_beyond_cuts(shape, row))
         parts = _parts(shape, height, alone=alone) if may_be_cut else []
@@ -146,7 +149,7 @@ def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -
         found += [Candidate(node, last, shape, 0.0, row, within=shape), *parts]
         node = last
     for index in range(len(line) - 1):
-        if digits[index] and digits[index + 1]:
+        if (digits[index] and digits[index + 1]) or any(doodles[index : index + 2]):
             continue
         if line[index].is_struck_out or line[index + 1].is_struck_out:
             continue

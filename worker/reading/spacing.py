@@ -13,7 +13,7 @@ from worker.reading.text import LONGEST_BETWEEN
 # pages (seed 1) and the pages of benchmarks.collections (seed 1) were looked at: no gap in those is
 # wide. Gaps are shares of the digits' height.
 WIDER = 2.5  # times as wide as the narrow gaps of the page: a space,
-LEAST = 0.75  # which is at least so wide;
+LEAST = 0.7  # which is at least so wide;
 CERTAIN = 2.2  # one that is as wide as this is a space in any case,
 ALONE = 1.5  # or as this, where there is no other gap to compare it with
 

@@ -12,6 +12,11 @@ DOUBTFUL = 0.95  # the geometric mean of its digits' probabilities, below which 
 SURE = 0.7  # the same, at least, of a page that is upright after it was turned
 CLEARER = 4.0  # how many times the doubt in the page as it was, a logarithm, is that in the turned
 EVIDENCE = 0.3  # by how much all digits of the turned page together are clearer, a logarithm
+# Set while the pages of benchmarks.complaints (turned, seed 1) were looked at, upright and on their
+# head, beside those of benchmarks.collections (pages-plain, seed 1).
+LEAST_CLEAR = 0.99  # the least clear digit of a page that surely does not lie on its head
+READABLE = 0.9  # how clear a page is that reads plausibly
+RATHER = 2.5  # how many times the doubt in a page as it was read is that in what it rather is
 LEAST = 1e-3  # lower probabilities count as this, so that a single speck decides nothing
 
 
@@ -30,6 +35,34 @@ def clearness(rows: list[Probabilities]) -> float:
 def may_be_turned(rows: list[Probabilities]) -> bool:
     """Return whether a page has several shapes, and too few of them are clear digits."""
     return len(rows) >= FEWEST and clearness(rows) < DOUBTFUL
+
+
+def may_lie_on_its_head(rows: list[Probabilities]) -> bool:
+    """Return whether a page has several shapes, not all of which are clear digits."""
+    return len(rows) >= FEWEST and min(float(row.max()) for row in rows) < LEAST_CLEAR
+
+
+def is_uncertain(pages: dict[int, list[Probabilities]], turned: int) -> bool:
+    """Return whether a page may lie otherwise than it was read.
+
+    Args:
+        pages: for each turn that was looked at, in degrees, the rows as `clearness` takes them.
+        turned: that in which it was read. What was turned is uncertain where it is readable the
+            other way round, too; what was not, where it is clearer otherwise.
+    """
+    if turned:
+        return _is_readable(pages[(turned + 180) % 360], DOUBTFUL)
+    doubt = _doubt(pages[0])
+    others = [rows for turn, rows in pages.items() if turn]
+    return any(_is_readable(rows, READABLE) and RATHER * _doubt(rows) <= doubt for rows in others)
+
+
+def _is_readable(rows: list[Probabilities], least: float) -> bool:
+    return len(rows) >= FEWEST and clearness(rows) >= least
+
+
+def _doubt(rows: list[Probabilities]) -> float:
+    return -float(np.log(max(clearness(rows), LEAST)))
 
 
 def upright(pages: list[list[Probabilities]]) -> int:
