@@ -8,7 +8,7 @@ from worker.images.finding import find_ink
 from worker.images.turned import find_ink_turned
 from worker.reading.cautions import TURNED_MAYBE
 from worker.reading.engine import Engine
-from worker.reading.reading import read_images
+from worker.reading.reading import VOTERS, read_images
 from worker.reading.turning import (
     clearness,
     is_uncertain,
@@ -131,3 +131,11 @@ def test_a_number_that_reads_on_its_head_is_said(engine, mnist):
             said[turn] += is_said or (turn == 2 and is_right)
     assert said[0] <= 1
     assert said[2] >= 6
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_all_of_a_full_page_is_read_after_a_part_of_it_told_how_it_lies(mnist, turns):
+    page = in_lines(mnist, [list(range(line * 8, line * 8 + 8)) for line in range(7)], size=40)
+    upright, turned = read_images(Engine(), [png(page), png(np.rot90(page, turns))])
+    assert len(upright.digits) > VOTERS
+    assert (turned.text, turned.turned) == (upright.text, 90 * turns)

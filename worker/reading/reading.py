@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from worker.reading.engine import Engine
 
 # A shape is read as "not a digit" from this probability on, relative to that of the best digit.
+VOTERS = 40  # shapes of a turned page that are read to know which of its turns is upright
 # The share of what looks struck out that is, on benchmarks.complaints (between, seed 1).
 STRUCK_OUT = 0.95
 # What is read with this probability is a digit, though it looks struck out: so are most of MNIST's
@@ -201,19 +202,50 @@ def _upright(
     ]
     if not wanted:
         return readings
-    turned: list[_Look | ImageError] = []
-    for _, look, turns in wanted:
-        pages = [grey_of(page) for page in look.picture.pages]
-        turned += [
-            _Look(look.picture, [find_ink_turned(grey, turn) for grey in pages], turn)
-            for turn in turns
-        ]
-    read = iter(_read(engine, turned))
+    turned = [look for _, look, turns in wanted for look in _turned(look, turns)]
+    read = zip(turned, _read(engine, [_voters(look) for look in turned]), strict=True)
+    whole: list[tuple[int, _Look]] = []
     for number, _, turns in wanted:
-        readings[number] = _most_upright(
-            {0: readings[number]} | {turn: next(read) for turn in turns}
+        votes = [next(read) for _ in turns]
+        readings[number] = chosen = _most_upright(
+            {0: readings[number]} | {look.turned: reading for look, reading in votes}
         )
+        whole += [
+            (number, look)
+            for look, _ in votes
+            if look.turned == chosen.turned and _count(look) > VOTERS
+        ]
+    for (number, _), reading in zip(whole, _read(engine, [look for _, look in whole]), strict=True):
+        said = (*reading.cautions, *(TURNED_MAYBE,) * (TURNED_MAYBE in readings[number].cautions))
+        readings[number] = replace(reading, cautions=said)
     return readings
+
+
+def _turned(look: _Look, turns: tuple[int, ...]) -> list[_Look]:
+    """Return what is found in a picture after each of these turns."""
+    pages = [grey_of(page) for page in look.picture.pages]
+    return [
+        _Look(look.picture, [find_ink_turned(grey, turn) for grey in pages], turn) for turn in turns
+    ]
+
+
+def _count(look: _Look) -> int:
+    return sum(len(line) for page in look.pages for line in page.lines)
+
+
+def _voters(look: _Look) -> _Look:
+    """Return a look at the first lines alone, where there are more shapes than tell how a page
+    lies: a picture full of noise is not read four times."""
+    pages, left = [], VOTERS
+    for page in look.pages:
+        lines = []
+        for line in page.lines:
+            if left <= 0:
+                break
+            lines.append(line.of(line[:left]))
+            left -= len(lines[-1])
+        pages.append(replace(page, lines=lines))
+    return replace(look, pages=pages)
 
 
 def _turns_to_look_at(rows: list[Probabilities]) -> tuple[int, ...]:
