@@ -133,6 +133,15 @@ def test_a_digit_that_is_struck_out_is_left_out_and_said(engine, writing, stroke
     assert [digit.value for digit in reading.digits] == [7, 2, None, 9, 0]
 
 
+def test_a_4_with_a_bar_that_stands_out_is_not_struck_out(engine, writing):
+    writing.digits("72").gap(20)
+    for start, end in (((0, 38), (44, 38)), ((30, 0), (30, 60)), ((22, 0), (6, 38))):
+        ends = [(writing.x + x, TOP + y) for x, y in (start, end)]
+        cv2.line(writing.page, *ends, 40, 6, cv2.LINE_AA)
+    writing.gap(60).digits("10")
+    assert read(engine, writing.page).text == "72410"
+
+
 def test_few_of_mnists_digits_look_struck_out(mnist):
     seen = [is_struck_out(cv2.resize(image, (56, 56)) > 60) for image in mnist.images[:1000]]
     assert sum(seen) <= 5

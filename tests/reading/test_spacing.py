@@ -62,3 +62,11 @@ def test_text_has_one_space_between_words_and_no_line_without_digits():
         (2, " ", "3", ""),
     ]
     assert joined(digits) == "-1 2. 3"
+
+
+def test_a_1_in_the_middle_of_its_cell_has_no_space_beside_it():
+    digits = shapes(10, 12, 16, 16, 10)
+    one = digits[3]
+    digits[3] = Shape(one.x + 8, 0, one.ink[:, 8:16])
+    digits = [*digits[:3], digits[3], *(Shape(d.x + 6, 0, d.ink) for d in digits[4:])]
+    assert before(digits) == [[""] * 6]

@@ -23,6 +23,8 @@ TOUCHING = 0.4  # of an outline's height: what touches it is at least so high
 ENCLOSED = 0.22  # of an outline's height: what it holds is at least so high
 LEAST_INK = 12  # pixels of a digit that it holds have more
 HELD = 0.9  # of what is enclosed that lies within
+BAR = 0.2  # width to length of a stroke across a ring,
+ACROSS = 0.6  # which is as long as this share of its longer side
 FILLED = 0.6  # of its box: what an outline goes round,
 STROKE_SHARE = 0.72  # of which this share is ink at most
 DEEP = 0.2  # of an outline's shorter side: how far ink within it reaches in from the outside
@@ -117,7 +119,19 @@ def _outline_in(part: Piece, labels: Integers, parts: list[Piece], tall: float) 
         drawn |= lines_in((mask & ~drawn).T, 0.8 * part.height).T
     drawn |= _rim(mask)
     kept = _kept(mask & ~drawn, mask, 0.5 * tall if holds else TOUCHING * part.height)
+    if not holds and _is_bar(kept, mask):
+        return np.zeros(mask.shape, bool)  # the ring of a crossed 0
     return mask & ~kept if holds or kept.any() else np.zeros(mask.shape, bool)
+
+
+def _is_bar(kept: Mask, mask: Mask) -> bool:
+    """Return whether what is kept of a component is a straight stroke across most of it."""
+    points = cv2.findNonZero(kept.view(np.uint8))
+    if points is None:
+        return False
+    _, sides, _ = cv2.minAreaRect(points)
+    is_thin = min(sides) + 1 <= BAR * (max(sides) + 1)
+    return bool(is_thin and max(sides) + 1 >= ACROSS * max(mask.shape))
 
 
 def _is_contour(outline: Mask, grey: Pixels, ink: Mask) -> bool:

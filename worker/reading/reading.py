@@ -41,6 +41,8 @@ STRUCK_OUT = 0.95
 # What is read with this probability is a digit, though it looks struck out: so are most of MNIST's
 # test images that do, nearly all of them 4s, and 3 % of struck-out digits.
 CLEAR = 0.999
+BARRED = (4, 7)  # digits with a bar of their own, which may stand out on both sides,
+CLEAR_BARRED = 0.8  # need be no clearer than this
 REJECT_FROM = 0.5  # the more probable of the two; the value since there is this class
 
 
@@ -379,7 +381,9 @@ def decide(probabilities: Probabilities) -> tuple[int | None, float]:
 def _is_struck_out(candidate: Candidate) -> bool:
     """Return whether a shape looks struck out, and is no clear digit for all that."""
     looks_so = candidate.shape.is_struck_out and not is_doodle(candidate.shape)
-    return looks_so and float(candidate.reading[:-1].max()) < CLEAR
+    value = int(candidate.reading[:-1].argmax())
+    clear = CLEAR_BARRED if value in BARRED else CLEAR
+    return looks_so and float(candidate.reading[value]) < clear
 
 
 def _struck_out(row: Probabilities) -> Probabilities:

@@ -14,6 +14,7 @@ from worker.reading.text import LONGEST_BETWEEN
 # wide. Gaps are shares of the digits' height.
 WIDER = 2.5  # times as wide as the narrow gaps of the page: a space,
 LEAST = 0.7  # which is at least so wide;
+EVEN = 1.35  # in cells, a 1 has wide gaps, but its middle is no farther from that of the next
 CERTAIN = 2.2  # one that is as wide as this is a space in any case,
 ALONE = 1.5  # or as this, where there is no other gap to compare it with
 
@@ -35,8 +36,14 @@ def with_spaces(
     """
     tokens = [_in_order([*line, *own]) for line, own in zip(lines, marks, strict=True)]
     gaps = [_gaps(line) for line in tokens]
+    steps = [_steps(line) for line in tokens]
     least = _least([gap for line in gaps for gap in line])
-    return [_around(line, own, least) for line, own in zip(tokens, gaps, strict=True)]
+    longest = EVEN * float(np.median([step for line in steps for step in line] or [0]))
+    wide = [
+        [a >= CERTAIN or (a >= least and b >= longest) for a, b in zip(gap, step, strict=True)]
+        for gap, step in zip(gaps, steps, strict=True)
+    ]
+    return [_around(line, own) for line, own in zip(tokens, wide, strict=True)]
 
 
 def _in_order(tokens: list[Token]) -> list[Token]:
@@ -45,27 +52,34 @@ def _in_order(tokens: list[Token]) -> list[Token]:
 
 def _gaps(tokens: list[Token]) -> list[float]:
     """Return the gap between each two of a line, in heights of its digits."""
-    heights = [one.height for one in tokens if isinstance(one, Shape)]
-    if not heights:
-        return []
-    height = float(np.median(heights))
+    height = _height(tokens)
     return [(two.x - one.x - one.width) / height for one, two in pairwise(tokens)]
+
+
+def _steps(tokens: list[Token]) -> list[float]:
+    """Return how far the middles of each two of a line are apart, in heights of its digits."""
+    height = _height(tokens)
+    middles = [one.x + one.width / 2 for one in tokens]
+    return [(two - one) / height for one, two in pairwise(middles)]
+
+
+def _height(tokens: list[Token]) -> float:
+    return float(np.median([one.height for one in tokens if isinstance(one, Shape)] or [1]))
 
 
 def _least(gaps: list[float]) -> float:
     """Return how wide a gap is at least that is a space, by all the gaps of a page."""
     if len(gaps) < 2:
         return ALONE
-    narrow = sorted(gaps)[len(gaps) // 4]
-    return min(max(LEAST, WIDER * narrow), CERTAIN)
+    return min(max(LEAST, WIDER * sorted(gaps)[len(gaps) // 4]), CERTAIN)
 
 
-def _around(tokens: list[Token], gaps: list[float], least: float) -> list[tuple[str, str]]:
+def _around(tokens: list[Token], wide: list[bool]) -> list[tuple[str, str]]:
     """Return what is written before and after each digit of a line."""
     found: list[tuple[str, str]] = []
     written = ""
-    for one, gap in zip(tokens, [0.0, *gaps], strict=True):
-        written += " " if gap >= least else ""
+    for one, is_wide in zip(tokens, [False, *wide], strict=True):
+        written += " " if is_wide else ""
         if isinstance(one, Shape):
             found.append((written[-LONGEST_BETWEEN:], ""))
             written = ""
