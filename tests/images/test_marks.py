@@ -7,7 +7,7 @@ import pytest
 from benchmarks.complaints import scenes_of, text_of
 from tests.pictures import in_lines, png
 from worker.images.struck import is_struck_out
-from worker.reading.cautions import STRUCK_OUT
+from worker.reading.cautions import RAISED, SLASH_MAYBE, STRUCK_OUT
 from worker.reading.engine import Engine
 from worker.reading.reading import Reading, read_images
 
@@ -87,6 +87,20 @@ def test_a_minus_is_shown_before_and_between_numbers(engine, writing, width):
 def test_slashes_of_a_date_are_shown(engine, writing):
     writing.digits("23").line((0, 68), (26, -8)).digits("07").line((0, 66), (24, -10)).digits("49")
     assert read(engine, writing.page).text == "23/07/49"
+
+
+def test_a_stroke_that_may_be_a_slash_is_said(engine, writing):
+    writing.digits("23").line((0, 60), (11, 0)).digits("07")
+    reading = read(engine, writing.page)
+    assert (reading.text, reading.cautions) == ("23107", (SLASH_MAYBE,))
+
+
+def test_a_power_is_said(engine, writing):
+    writing.digits("7")
+    two = cv2.resize(writing.mnist.images[ROWS[2]][4:24, 4:24], (34, 34))
+    writing.page[20:54, writing.x : writing.x + 34] = 240 - two.astype(int) * 200 // 255
+    reading = read(engine, writing.page)
+    assert (reading.text, reading.cautions) == ("72", (RAISED,))
 
 
 def test_a_colon_is_shown(engine, writing):

@@ -132,9 +132,10 @@ def _with_marks(
             marked[of_part[neighbour.parts[0]]].append(mark)
     digits = []
     for line, own in zip(lines, marked, strict=True):
-        slashes = find_slashes(line, labels)
+        slashes, unsure = find_slashes(line, labels)
         digits.append([digit for digit in line if digit not in slashes])
         own += [Mark.of("/", slash) for slash in slashes]
+        own += [Mark.of("", stroke) for stroke in unsure]
         own.sort(key=lambda mark: mark.middle)
     return digits, marked
 

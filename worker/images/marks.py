@@ -40,7 +40,8 @@ WIDE = (0.16, 1.1)  # and so wide
 SOLID = 0.6  # the share of its box that a point fills
 LARGEST = 0.3  # a point is not higher or wider
 # A slash is a straight stroke between two digits,
-STRAIGHT = 0.024  # that bends by this share of its length at most,
+STRAIGHT = (0.7, 0.024)  # that bends by so many pixels or this share of its length at most,
+RULED = (0.5, 0.012)  # or by these, where only its straightness tells it from a 1
 THIN = 0.22  # and is no thicker than this share of it;
 HIGHER = 1.13  # higher than the digits,
 LEANS = (8.0, 4.0)  # and leans so many degrees to the right, and more than the other digits,
@@ -54,7 +55,7 @@ LEANS_FAR = (11.0, 14.0)
 class Mark:
     """A mark between the digits of a line.
 
-    sign: one of . , - / :
+    sign: one of . , - / : or nothing, where a digit of the line may be a slash.
     x, y, width, height: its box, in the pixels of the shapes of its line.
     """
 
@@ -298,12 +299,17 @@ def _are_in_column(one: Piece, other: Piece, height: float) -> bool:
     return shared >= 0.5 * min(one.width, other.width)
 
 
-def find_slashes(line: list[Piece], labels: Integers) -> list[Piece]:
-    """Return the pieces of a line, given from left to right, that are slashes between digits."""
+def find_slashes(line: list[Piece], labels: Integers) -> tuple[list[Piece], list[Piece]]:
+    """Return the pieces of a line that are slashes between digits, and those that may be either.
+
+    Args:
+        line: the pieces from left to right.
+        labels: the component of each pixel.
+    """
     leans = [_lean_of_stroke(piece, labels) for piece in line]
     strokes = [n for n in range(1, len(line) - 1) if (leans[n] or 0.0) > 0]
     if not strokes:
-        return []
+        return [], []
     usual = float(np.median([piece.height for piece in line]))
     slants = [_slant(piece, labels) for n, piece in enumerate(line) if leans[n] is None]
     slant = float(np.median(slants)) if slants else 0.0
@@ -314,9 +320,16 @@ def find_slashes(line: list[Piece], labels: Integers) -> list[Piece]:
         leans_more = lean - slant >= more or piece.height >= HIGHEST * usual
         if piece.height >= AS_HIGH * usual and lean >= least and leans_more:
             found.append(piece)
-    if found and _lengths_between(line, found)[:2] == [2, 2]:
-        return found  # it may be a date
-    return [piece for piece in found if piece.height >= HIGHER * usual]
+    if not found or _lengths_between(line, found)[:2] != [2, 2]:  # it is no date
+        found = [piece for piece in found if piece.height >= HIGHER * usual]
+    if found:
+        return found, []
+    leaning = [
+        line[number]
+        for number in strokes
+        if (_lean_of_stroke(line[number], labels, RULED) or 0.0) >= LEANS[0]
+    ]
+    return [], leaning if _lengths_between(line, leaning)[:2] == [2, 2] else []
 
 
 def _lengths_between(line: list[Piece], marks: list[Piece]) -> list[int]:
@@ -325,7 +338,9 @@ def _lengths_between(line: list[Piece], marks: list[Piece]) -> list[int]:
     return [end - start - 1 for start, end in pairwise(places)]
 
 
-def _lean_of_stroke(piece: Piece, labels: Integers) -> float | None:
+def _lean_of_stroke(
+    piece: Piece, labels: Integers, straight: tuple[float, float] = STRAIGHT
+) -> float | None:
     """Return by how many degrees a straight stroke leans to the right; None for other shapes."""
     if piece.width > 1.1 * piece.height:
         return None
@@ -339,7 +354,7 @@ def _lean_of_stroke(piece: Piece, labels: Integers) -> float | None:
     length = len(rows) * float(np.hypot(1, slope))
     bend = float(np.abs(middle - start - slope * rows)[inner].max())
     thick = float(np.median(wide)) / float(np.hypot(1, slope))
-    if bend > max(0.7, STRAIGHT * length) or thick > THIN * length:
+    if bend > max(straight[0], straight[1] * length) or thick > THIN * length:
         return None
     return -float(np.degrees(np.arctan(slope)))
 

@@ -8,6 +8,8 @@ NOT_DIGITS = "not_digits"
 STRUCK_OUT = "struck_out"
 MORE_PAGES = "more_pages"
 MOVING = "moving"
+RAISED = "raised"
+SLASH_MAYBE = "maybe_slash"
 TURNED_MAYBE = "may_be_turned"
 
 # What people see. A code is stable: programs may rely on it.
@@ -18,6 +20,8 @@ TEXTS = {
     STRUCK_OUT: "A digit was struck out, and left out.",
     MORE_PAGES: "The file has more pages: only the first ones were read.",
     MOVING: "The picture moves: only the first of its frames that is not blank was read.",
+    RAISED: "A digit stands higher than the one before it: it may be a power.",
+    SLASH_MAYBE: "A 1 may be a slash, as in a date: check the reading.",
     TURNED_MAYBE: "The page may lie on its head or on its side: check the reading.",
 }
 ALL_SIDES = {"left", "right", "top", "bottom"}
@@ -28,6 +32,8 @@ def cautions(
     sides: Sequence[set[str]],
     *,
     struck_out: int = 0,
+    is_raised: bool = False,
+    may_have_slash: bool = False,
     is_cut: bool = False,
     is_cut_out: bool = False,
     too_many: int = 0,
@@ -40,6 +46,8 @@ def cautions(
         read: of each shape, whether it was read as a digit.
         sides: of each shape, at which sides of its picture it reaches the rim.
         struck_out: how many of the shapes are digits that were struck out.
+        is_raised: whether a digit stands higher than the one before it.
+        may_have_slash: whether a 1 may be a slash.
         is_cut: whether ink at the rim was left out that may belong to a digit that the rim cuts.
         is_cut_out: whether the picture was cut out closely around its ink.
         too_many: how many pieces of ink were too many to look at.
@@ -53,6 +61,8 @@ def cautions(
         AT_EDGE: is_cut or _are_cut(sides),
         NOT_DIGITS: 0 < sum(read) < len(read) - struck_out,
         STRUCK_OUT: struck_out > 0,
+        RAISED: is_raised,
+        SLASH_MAYBE: may_have_slash,
         MORE_PAGES: more_pages,
         MOVING: is_moving,
     }

@@ -25,7 +25,7 @@ from worker.reading.segmentation import (
     best_path,
     candidates,
 )
-from worker.reading.spacing import with_spaces
+from worker.reading.spacing import is_raised, with_spaces
 from worker.reading.strokes import adjust_for_strokes
 from worker.reading.text import joined
 from worker.reading.turning import is_uncertain, may_be_turned, may_lie_on_its_head, upright
@@ -323,20 +323,22 @@ def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
     ]
     alone = [np.stack([one.reading for one in line]) for line in lines]
     read = _adjusted(alone, glyphs, (picture.width, picture.height))
-    around = with_spaces(
-        [[one.shape for one in line] for line in lines],
-        [page.lines[own].marks for page, _, own in places],
-    )
-    digits, sides = [], []
+    marks = [page.lines[own].marks for page, _, own in places]
+    around = with_spaces([[one.shape for one in line] for line in lines], marks)
+    digits, sides, are_raised = [], [], False
     for number, ((page, _, own), line) in enumerate(zip(places, lines, strict=True)):
         beside = zip(line, glyphs[number], read[number], around[number], strict=True)
         for one, glyph, row, written in beside:
             seen = _struck_out(row) if _is_struck_out(one) else row
             digits.append(ReadDigit(*decide(seen), seen[:-1], glyph, *written))
             sides.append(page.sides(one.shape, own))
+        read_as_digits = zip(line, digits[-len(line) :], strict=True)
+        are_raised |= is_raised([one.shape for one, d in read_as_digits if d.value is not None])
     said = cautions(
         [one.value is not None for one in digits],
         sides,
+        is_raised=are_raised,
+        may_have_slash=any(not mark.sign for line in marks for mark in line),
         struck_out=sum(_is_struck_out(one) for line in lines for one in line),
         is_cut=any(page.is_cut for page in look.pages),
         is_cut_out=all(page.is_cut_out for page in look.pages),

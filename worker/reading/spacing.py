@@ -16,6 +16,8 @@ WIDER = 2.5  # times as wide as the narrow gaps of the page: a space,
 LEAST = 0.7  # which is at least so wide;
 EVEN = 1.35  # in cells, a 1 has wide gaps, but its middle is no farther from that of the next
 CERTAIN = 2.2  # one that is as wide as this is a space in any case,
+SMALLER = 0.75  # the height of a power as a share of that of the digit before it,
+HALF = 0.55  # whose upper half it stands beside
 ALONE = 1.5  # or as this, where there is no other gap to compare it with
 
 Token = Shape | Mark
@@ -34,7 +36,10 @@ def with_spaces(
         For each digit, what stands between the one before it and itself, marks and a space; and
         what stands after it, which is empty but for the last digit of its line.
     """
-    tokens = [_in_order([*line, *own]) for line, own in zip(lines, marks, strict=True)]
+    tokens = [
+        _in_order([*line, *(mark for mark in own if mark.sign)])
+        for line, own in zip(lines, marks, strict=True)
+    ]
     gaps = [_gaps(line) for line in tokens]
     steps = [_steps(line) for line in tokens]
     least = _least([gap for line in gaps for gap in line])
@@ -44,6 +49,16 @@ def with_spaces(
         for gap, step in zip(gaps, steps, strict=True)
     ]
     return [_around(line, own) for line, own in zip(tokens, wide, strict=True)]
+
+
+def is_raised(line: Sequence[Shape]) -> bool:
+    """Return whether a digit of a line stands higher than the one before it, as a power does."""
+    return any(
+        two.height <= SMALLER * one.height
+        and two.y + two.height <= one.y + HALF * one.height
+        and two.x + two.width / 2 > one.x + one.width
+        for one, two in pairwise(line)
+    )
 
 
 def _in_order(tokens: list[Token]) -> list[Token]:
