@@ -115,7 +115,8 @@ def test_a_line_through_strokes_is_taken_out_and_the_strokes_stay():
     assert (strokes & ~rest > 100).sum() < 0.03 * (strokes > 100).sum()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+# What the edge of a page cuts off cannot be read: tests/reading/test_cautions.py has those pages.
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "cut"])
 def test_most_scenes_of_each_kind_are_read(engine, kind):
     right = [text_of(engine, scene) == scene.text for scene in scenes_of(kind, 30, seed=4)]
     assert np.mean(right) >= 0.85  # 0.1 to 0.3 before they were looked for

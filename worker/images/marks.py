@@ -43,7 +43,7 @@ LARGEST = 0.3  # a point is not higher or wider
 STRAIGHT = (0.7, 0.024)  # that bends by so many pixels or this share of its length at most,
 RULED = (0.5, 0.012)  # or by these, where only its straightness tells it from a 1
 THIN = 0.22  # and is no thicker than this share of it;
-HIGHER = 1.13  # higher than the digits,
+HIGHER = 1.18  # higher than the digits,
 LEANS = (8.0, 4.0)  # and leans so many degrees to the right, and more than the other digits,
 HIGHEST = 1.2  # unless it is so much higher;
 # or, in what may be a date, as high as they are, and leans far more.

@@ -14,9 +14,9 @@ from worker.images.lone_lines import CROP
 from worker.images.strokes import stroke_of
 from worker.reading.neighbours import is_sure
 
-SLENDER = 1 / 3  # of its length: a bare stroke is at most so thick,
-UNEVEN = 0.06  # its edges are off at most so far,
-FILLED = 0.8  # it fills at least so much of what lies between them,
+SLENDER = 0.2  # of its length: a bare stroke is at most so thick,
+UNEVEN = 0.045  # its edges are off at most so far,
+FILLED = 0.85  # it fills at least so much of what lies between them,
 FINE = 1.5  # unless it is thinner than so many of 28 pixels, and can have no hole,
 BEND = 0.06  # it bends at most so far, as three of four 1s of MNIST do,
 LEAN = (-20.0, 45.0)  # and leans so many degrees to the right
