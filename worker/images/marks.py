@@ -316,7 +316,10 @@ def find_slashes(line: list[Piece], labels: Integers) -> tuple[list[Piece], list
     found = []
     for number in strokes:
         piece, lean = line[number], leans[number] or 0.0
-        least, more = LEANS if piece.height >= HIGHER * usual else LEANS_FAR
+        is_high = piece.height >= HIGHER * usual
+        if not is_high and _lean_of_stroke(piece, labels, RULED) is None:
+            continue
+        least, more = LEANS if is_high else LEANS_FAR
         leans_more = lean - slant >= more or piece.height >= HIGHEST * usual
         if piece.height >= AS_HIGH * usual and lean >= least and leans_more:
             found.append(piece)
