@@ -5,6 +5,7 @@ Both are taken out of the ink; where a digit touches them, its own ink stays.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -36,6 +37,29 @@ THICK = 0.35  # the same, of a line that touches nothing,
 ALL = 0.95  # the share of its component that it is
 
 
+@dataclass(frozen=True)
+class _Found:
+    """The components of an image's ink.
+
+    labels: the number of each pixel.
+    boxes: left, top, right, bottom, height and ink of each: int, shape (6, n). A picture full of
+        noise has thousands: not each is looked at in Python.
+    """
+
+    labels: Integers
+    parts: list[Piece]
+    boxes: Integers
+
+    def held_by(self, outer: Piece) -> list[Piece]:
+        """Return the components in another's box that may be digits."""
+        left, top, right, bottom, height, area = self.boxes
+        inside = (left >= outer.x) & (top >= outer.y)
+        inside &= (right <= outer.right) & (bottom <= outer.bottom)
+        inside &= (height >= ENCLOSED * outer.height) & (area > LEAST_INK)
+        held = [self.parts[place] for place in np.flatnonzero(inside).tolist()]
+        return [one for one in held if one is not outer]
+
+
 def without_outlines(ink: Pixels, threshold: int, grey: Pixels | None = None) -> Pixels:
     """Take rings and boxes out of the ink; what is in them stays.
 
@@ -49,12 +73,12 @@ def without_outlines(ink: Pixels, threshold: int, grey: Pixels | None = None) ->
         The ink without them, of the same shape; the same ink where there are none, or nothing else.
     """
 
-    def outline(part: Piece, labels: Integers, parts: list[Piece], tall: float) -> Mask:
+    def outline(part: Piece, all_ink: _Found, tall: float) -> Mask:
         nothing = np.zeros((part.height, part.width), bool)
         if part.width >= SPANNED * ink.shape[1] and part.height >= SPANNED * ink.shape[0]:
             return nothing
-        found = _outline_in(part, labels, parts, tall)
-        own = labels[part.place] > 0
+        found = _outline_in(part, all_ink, tall)
+        own = all_ink.labels[part.place] > 0
         return nothing if grey is not None and _is_contour(found, grey[part.place], own) else found
 
     return _without_drawn(ink, threshold, outline)
@@ -68,27 +92,29 @@ def without_lines(ink: Pixels, threshold: int) -> Pixels:
 def _without_drawn(
     ink: Pixels,
     threshold: int,
-    drawn_in: Callable[[Piece, Integers, list[Piece], float], Mask],
+    drawn_in: Callable[[Piece, _Found, float], Mask],
 ) -> Pixels:
     """Take out of the ink what is drawn in its largest components.
 
     Args:
-        drawn_in: returns what of a component is drawn, bool, of the shape of its box; for it, the
-            number of each pixel, all components, and about how high digits are.
+        drawn_in: returns what of a component is drawn, bool, of the shape of its box; for it, all
+            components, and about how high digits are.
     """
     if min(ink.shape) < LEAST_SIDE:
         return ink
     labels, parts = components(ink, threshold)
-    tall = _digit_height(parts)
+    rows = [(one.x, one.y, one.right, one.bottom, one.height, one.area) for one in parts]
+    found = _Found(labels, parts, np.array(rows, int).reshape(-1, 6).T)
+    tall = _digit_height(found)
     drawn = np.zeros(ink.shape, bool)
     for part in _largest(parts):
-        drawn[part.place] |= drawn_in(part, labels, parts, tall)
+        drawn[part.place] |= drawn_in(part, found, tall)
     return without(ink, drawn)
 
 
-def _lines_of(part: Piece, labels: Integers, parts: list[Piece], tall: float) -> Mask:
+def _lines_of(part: Piece, found: _Found, tall: float) -> Mask:
     """Return what of a component are lines that are wider than a digit."""
-    mask = part.mask(labels)
+    mask = part.mask(found.labels)
     nothing = np.zeros(mask.shape, bool)
     if part.width <= LONGER * tall:
         return nothing
@@ -108,10 +134,10 @@ def _largest(parts: list[Piece]) -> list[Piece]:
     return sorted(parts, key=lambda one: -one.side)[:MOST_LOOKED_AT]
 
 
-def _outline_in(part: Piece, labels: Integers, parts: list[Piece], tall: float) -> Mask:
+def _outline_in(part: Piece, found: _Found, tall: float) -> Mask:
     """Return what of a component is an outline: bool, of the shape of its box."""
-    mask = part.mask(labels)
-    holds = _is_outline(mask, part, labels, parts)
+    mask = part.mask(found.labels)
+    holds = _is_outline(mask, part, found)
     if not (holds or _may_be_outline(mask)):
         return np.zeros(mask.shape, bool)
     drawn = lines_in(mask, 0.8 * part.width)
@@ -201,16 +227,12 @@ def _kept(rest: Mask, mask: Mask, least: float) -> Mask:
     return kept
 
 
-def _digit_height(parts: list[Piece]) -> float:
+def _digit_height(found: _Found) -> float:
     """Return about how high digits are: the median of those that are not flat, by their ink."""
+    parts = found.parts
     if not parts:
         return 0.0
-    boxes = _boxes(parts)
-    held = {
-        id(parts[place])
-        for outer in _largest(parts)
-        for place in _digits_held(outer, parts, boxes).tolist()
-    }
+    held = {id(one) for outer in _largest(parts) for one in found.held_by(outer)}
     upright = [one for one in parts if one.width <= 1.3 * one.height]
     upright = [one for one in upright if id(one) in held] or upright or parts
     heights = np.array([min(one.height, one.width * 8) for one in upright], float)
@@ -219,32 +241,13 @@ def _digit_height(parts: list[Piece]) -> float:
     return float(heights[order][np.searchsorted(ink, ink[-1] * 0.5)])
 
 
-def _boxes(parts: list[Piece]) -> Integers:
-    """Return left, top, right, bottom, height and ink of each component: int, shape (6, n)."""
-    rows = [(one.x, one.y, one.right, one.bottom, one.height, one.area) for one in parts]
-    return np.array(rows, int).reshape(-1, 6).T
-
-
-def _digits_held(outer: Piece, parts: list[Piece], boxes: Integers) -> Integers:
-    """Return the places of the components in another's box that may be digits.
-
-    A picture full of noise has thousands of components: nothing here looks at each in Python.
-    """
-    left, top, right, bottom, height, area = boxes
-    inside = (left >= outer.x) & (top >= outer.y)
-    inside &= (right <= outer.right) & (bottom <= outer.bottom)
-    inside &= (height >= ENCLOSED * outer.height) & (area > LEAST_INK)
-    found: Integers = np.flatnonzero(inside)
-    return np.array([place for place in found.tolist() if parts[place] is not outer], int)
-
-
-def _is_outline(mask: Mask, part: Piece, labels: Integers, parts: list[Piece]) -> bool:
+def _is_outline(mask: Mask, part: Piece, found: _Found) -> bool:
     """Return whether a component encloses another that may be a digit."""
-    inner = [parts[place] for place in _digits_held(part, parts, _boxes(parts)).tolist()]
+    inner = found.held_by(part)
     if not inner:
         return False
     within = _within(mask)
-    own = labels[part.place]
+    own = found.labels[part.place]
     return any(within[own == one.parts[0]].mean() >= HELD for one in inner)
 
 

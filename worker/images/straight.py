@@ -50,14 +50,14 @@ def lines_in(mask: Mask, least: float, thin: float = THIN) -> Mask:
     """
     found = np.zeros(mask.shape, bool)
     for _ in range(MOST_LINES):
-        line = line_across(mask & ~found, least, thin)
+        line = _line_across(mask & ~found, least, thin)
         if line is None:
             return found
         found |= line
     return found
 
 
-def line_across(mask: Mask, least: float, most: float) -> Mask | None:
+def _line_across(mask: Mask, least: float, most: float) -> Mask | None:
     """Return the line that goes through ink from left to right, if there is one.
 
     Args:
