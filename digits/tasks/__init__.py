@@ -52,21 +52,26 @@ def classify() -> None:
     activate_first()
     deadline = time.monotonic() + SLICE_SECONDS
     with wake_ups.Listening(queue.TASK) as more:
-        pace, finished, is_woken, looked_at = Pace(), 0, True, time.monotonic()
+        pace, finished, is_woken, last_large = Pace(), 0, True, time.monotonic()
         while is_woken and time.monotonic() < deadline:
             uploads = pace.claim(finished)
             if pace.left >= settings.CLASSIFY_BATCH:
                 wake_ups.send(queue.TASK, others=True)
             if uploads:
                 work_on_uploads(uploads)
-            # Among many small ones, large ones are not seen.
-            has_large = uploads.has_large or time.monotonic() - looked_at > LARGE_SECONDS
-            if has_large:
-                looked_at = time.monotonic()
+            # Among many small ones, large ones are not seen. Two large ones are not read in a row:
+            # a small one may have come meanwhile.
+            has_large = any(one.is_large for one in uploads)
+            if not has_large and (
+                uploads.has_large or time.monotonic() - last_large > LARGE_SECONDS
+            ):
+                has_large = True
                 if large := queue.claim_large():
                     work_on_uploads(large)
+            if has_large:
+                last_large = time.monotonic()
             # One that was tried before, or is large, comes alone; all else with another wake-up.
-            is_alone = has_large or any(one.attempts > 1 or one.is_large for one in uploads)
+            is_alone = has_large or any(one.attempts > 1 for one in uploads)
             finished, is_woken = len(uploads), pace.left > 0 or is_alone or more.wait(0)
             if not is_woken:
                 left = min(LINGER_SECONDS, deadline - time.monotonic())
