@@ -35,14 +35,35 @@ def test_digits_that_touch_are_no_doodles(mnist):
         assert not any(is_doodle(shape) for line in find_ink(page).lines for shape in line)
 
 
+def star(strokes: int, radius: int = 45) -> Shape:
+    """Strokes of one length that cross in their middles."""
+    angles = np.arange(strokes) * np.pi / strokes + 0.2
+    ends = radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return drawn(*([tuple(60 - end), tuple(60 + end)] for end in ends))
+
+
+def pentagram(radius: int = 45) -> Shape:
+    """A star of five points, in one go."""
+    angles = np.arange(6) * 4 * np.pi / 5 + 0.1
+    points = 60 + radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    return drawn([tuple(one) for one in points], thick=6)
+
+
+def test_a_cross_is_left_to_the_network():
+    assert not is_doodle(star(2))
+
+
 @pytest.mark.parametrize(
     "shape",
     [
+        star(3),
+        star(4),
+        pentagram(),
         drawn([(55, 60), (65, 60)], thick=50),
         grid(4),
         drawn([(10, 10), (110, 30), (10, 50), (110, 70), (10, 90), (110, 110)], thick=3),
     ],
-    ids=["blot", "grid", "zigzag"],
+    ids=["star of 3", "star of 4", "pentagram", "blot", "grid", "zigzag"],
 )
 def test_blots_and_scribbles_are(shape):
     assert is_doodle(shape)
