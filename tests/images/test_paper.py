@@ -145,3 +145,16 @@ def test_a_blot_beside_digits_is_ink_and_no_shadow(page):
     cv2.ellipse(wide, centre, (60, 45), 20, 0, 360, 20, -1)
     ink = extract_ink(wide)
     assert ink[centre[1] - 20 : centre[1] + 20, centre[0] - 20 : centre[0] + 20].min() > 200
+
+
+@pytest.mark.parametrize("row", [128, 179, 435])
+@pytest.mark.parametrize("light", [False, True])
+def test_what_is_cut_out_closely_is_ink_though_it_covers_nearly_half(mnist, row, light):
+    """Ink is seldom in the corners. The rows are 8s, which were taken for paper."""
+    left, top, width, height = cv2.boundingRect((mnist.images[row] > 60).view(np.uint8))
+    ink = mnist.images[row][top : top + height, left : left + width]
+    ink = cv2.resize(ink, (5 * width, 5 * height), interpolation=cv2.INTER_CUBIC)
+    picture = 40 + ink * 0.7 if light else 220 - ink * 0.7
+    (glyph,) = find_digits(picture.astype(np.uint8))
+    assert glyph.box[2] >= 0.9 * ink.shape[1]
+    assert glyph.box[3] >= 0.9 * ink.shape[0]

@@ -23,6 +23,8 @@ SPAN = 24  # columns without a break that a segment of a line has at least
 FEW = 1000  # values that are sorted as fast as they are partitioned
 MOST_SEGMENTS = 400  # the longest, so that the time is bounded
 # Tuned on benchmarks.complaints (cut, seed 1).
+EVEN = 0.3  # the skewness of an image below which its corners tell ink from paper
+CORNER = 3  # pixels of the side of a corner
 BLOT = 0.7  # of the contrast of strokes: what is darker, and all within the page, is no shadow
 
 
@@ -61,7 +63,20 @@ def _ink_sign(grey: Pixels) -> int:
     """Return 1 for light ink, -1 for dark ink: strokes are narrow, and differ from nearby."""
     small = _reduced(grey, 400)
     nearby = cv2.GaussianBlur(small, (0, 0), min(small.shape) / 8)
-    return 1 if float(((small - nearby) ** 3).sum()) > 0 else -1
+    difference = small - nearby
+    spread = float(np.vdot(difference, difference)) / small.size
+    skew = float((difference**3).sum()) / small.size / max(spread**1.5, 1e-9)
+    if abs(skew) < EVEN and (light := _light_corners(small)) != 2:
+        return -1 if light > 2 else 1
+    return 1 if skew > 0 else -1
+
+
+def _light_corners(grey: Floats) -> int:
+    """Return how many of an image's corners are light, as paper is: ink is seldom there."""
+    low, high = (float(level) for level in np.percentile(grey, (5, 95)))
+    ends = slice(None, CORNER), slice(-CORNER, None)
+    corners = [grey[rows, columns] for rows in ends for columns in ends]
+    return sum(float(corner.mean()) > (low + high) / 2 for corner in corners)
 
 
 def _reduced(grey: Pixels | Floats, side: int) -> Floats:
