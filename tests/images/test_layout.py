@@ -137,3 +137,17 @@ def test_a_digit_that_the_rim_of_a_tiny_image_cuts_is_not_lost_for_a_speck():
     ink[3:5, 11:14] = 255
     sizes = [piece.side for line in find_lines(ink, 4).lines for piece in line]
     assert max(sizes) >= 12
+
+
+def test_a_page_of_shade_and_a_single_pixel_is_looked_at():
+    ink = np.zeros((120, 120), np.uint8)
+    ink[:, :40] = np.linspace(250, 0, 40, dtype=np.uint8)
+    ink[60, 90] = 255
+    assert len(find_lines(ink, 24).lines) <= 1
+
+
+@pytest.mark.parametrize("flag", [28, 36])
+def test_the_long_bar_of_a_5_belongs_to_it(flag):
+    body = strokes((100, 60, 96, 80), (96, 80, 118, 90), (118, 90, 96, 110))
+    bar = strokes((114, 58, 114 + flag, 56))
+    assert counts(np.maximum(body, bar)) == [1]

@@ -26,6 +26,7 @@ EDGE = 0.25  # of the image: a longer piece along its rim is not a digit, unless
 CUT = (0.4, 1.5)  # high as these shares of the digits within,
 CUT_WIDTH = 6.0  # not wider than this,
 CONTACT = 0.5  # and touches the rim with this share of its length, or is no wider than a digit
+CONTACT_IN_SMALL = 0.8  # the same in an image below LARGE, in which a digit is cut with more of it
 LEFT_AT_RIM = 0.1  # of the digits' height: ink at the rim that is left out counts from this on
 AS_SHARP = 0.5  # of other ink: shade is less sharp
 TALL, TALL_IN_SMALL = 0.05, 0.2  # of the image, and of one below LARGE: what may be a digit
@@ -34,6 +35,9 @@ SOFT = 0.06  # of the image: ink along its rim whose edges are wider is shade
 LARGE = 100  # pixels: in smaller images, all edges are soft
 MOST_PIECES = 1000  # of a picture full of noise, the largest; 200 before, as joining took longer
 _NOWHERE = (10**7,) * 4  # the box of a piece that was joined to another
+WITH_BAR = 1.35  # a digit with a bar that is a piece of its own is no wider,
+WITH_FLAG = 1.6  # and this one, where the bar is at its right end, in its upper
+UPPER = 0.3  # share
 ASTRAY = 0.5  # a digit this far off the slope of a line does not belong to it
 LONGEST = 1.2  # width to height of one digit
 WIDE_IF_STRUCK = 0.6  # a digit that was struck out is at least so wide,
@@ -102,6 +106,7 @@ def _is_left_at_rim(
 
     What is larger than the digits may be one where it touches the rim with a small part of itself.
     """
+    most = CONTACT if min(labels.shape) >= LARGE else CONTACT_IN_SMALL
     kept = {number for digit in digits for number in digit.parts}
     left = [piece for piece in found if kept.isdisjoint(piece.parts)]
     return any(
@@ -109,7 +114,7 @@ def _is_left_at_rim(
         and _touches_rim(piece, labels.shape)
         and (
             (piece.width <= CUT_WIDTH * height and piece.height <= CUT[1] * height)
-            or _contact(piece, labels) <= CONTACT
+            or _contact(piece, labels) <= most
         )
         for piece in left
     )
@@ -185,7 +190,7 @@ def _sharpness(piece: Piece, ink: Pixels, labels: Integers) -> float:
     own = np.where(piece.mask(labels), ink[piece.place], 0)
     smooth = cv2.GaussianBlur(own, (0, 0), 2).astype(np.float32)
     steps = [np.abs(np.diff(smooth, axis=n)) for n in (0, 1) if smooth.shape[n] > 1]
-    steepest = max(float(np.percentile(step, 99)) for step in steps)
+    steepest = max((float(np.percentile(step, 99)) for step in steps), default=0.0)
     return steepest / max(float(np.percentile(smooth, 99)), 1e-6)
 
 
@@ -317,18 +322,28 @@ def _pairs_to_join(
 
 def _are_one(a: Piece, b: Piece, height: float) -> bool:
     """Return whether two pieces are strokes of one digit."""
-    small, large = sorted((a, b), key=lambda piece: piece.height)
-    both, distance = a.joined(b), _distance(a, b)
-    if both.height > TALLEST * height and both.height > 1.15 * large.height:
+    small, large = (a, b) if a.height <= b.height else (b, a)
+    high = max(a.bottom, b.bottom) - min(a.y, b.y)  # of both together
+    if high > TALLEST * height and high > 1.15 * large.height:
         return False
+    distance = _distance(a, b)
     shared = _shared(a.x, a.right, b.x, b.right)
     if shared >= 0.5 and small.height < 0.7 * height:
         return distance <= STACKED * height
     flat = small.width >= 1.3 * small.height  # as the bar of a 5 is
     if small.side < (0.85 if flat else 0.45) * height:
-        widest = (1.35 if flat else 1.1) * max(height, large.width)
-        return distance <= NEAR * height and both.width <= widest
+        widest = (WITH_BAR if flat else 1.1) * max(height, large.width)
+        if flat and _is_flag(small, large):
+            widest = WITH_FLAG * height
+        wide = max(a.right, b.right) - min(a.x, b.x)
+        return distance <= NEAR * height and wide <= widest
     return shared >= 0.25 and small.height < 0.45 * height and distance <= NEAR * height
+
+
+def _is_flag(flat: Piece, large: Piece) -> bool:
+    """Return whether a flat piece is at the upper right end of another, as that of a 5 is."""
+    is_up = flat.y + flat.height / 2 <= large.y + UPPER * large.height
+    return is_up and flat.x >= large.x + large.width / 2
 
 
 def _lines(digits: list[Piece]) -> list[list[Piece]]:
@@ -352,12 +367,16 @@ def _continues(line: list[Piece], digit: Piece) -> bool:
         return True
     if len(line) < 3 or digit.x - last.right > last.side:
         return False
-    x, y = np.array([(p.x + p.width / 2, p.y + p.height / 2) for p in (*line[-3:], digit)]).T
-    if np.ptp(x[:3]) < 1:  # they stand above each other
+    # From the middle of the last three; no NumPy, as this is done thousands of times.
+    x, y = zip(*((p.x + p.width / 2, p.y + p.height / 2) for p in line[-3:]), strict=True)
+    middle, centre = sum(x) / 3, sum(y) / 3
+    spread = sum((one - middle) ** 2 for one in x)
+    if max(x) - min(x) < 1:  # they stand above each other
         return False
-    slope, start = np.polyfit(x[:3], y[:3], 1)
-    straight = np.abs(y[:3] - start - slope * x[:3]).max() <= ASTRAY * last.side
-    return bool(straight and abs(y[3] - start - slope * x[3]) <= ASTRAY * last.side)
+    slope = sum((a - middle) * (b - centre) for a, b in zip(x, y, strict=True)) / spread
+    x, y = (*x, digit.x + digit.width / 2), (*y, digit.y + digit.height / 2)
+    astray = (abs(b - centre - slope * (a - middle)) for a, b in zip(x, y, strict=True))
+    return bool(max(astray) <= ASTRAY * last.side)
 
 
 def _distance(a: Piece, b: Piece) -> int:
