@@ -49,11 +49,18 @@ def lines_in(mask: Mask, least: float, thin: float = THIN) -> Mask:
     They are at most as thick as a share `thin` of the digits' height.
     """
     found = np.zeros(mask.shape, bool)
-    for _ in range(MOST_LINES):
-        line = _line_across(mask & ~found, least, thin)
-        if line is None:
-            return found
+    for line in each_line_in(mask, least, thin):
         found |= line
+    return found
+
+
+def each_line_in(mask: Mask, least: float, thin: float = THIN) -> list[Mask]:
+    """Return each of the lines that `lines_in` finds, MOST_LINES of them at most."""
+    found: list[Mask] = []
+    rest = mask
+    while len(found) < MOST_LINES and (line := _line_across(rest, least, thin)) is not None:
+        found.append(line)
+        rest = rest & ~line
     return found
 
 
