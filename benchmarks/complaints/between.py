@@ -142,6 +142,28 @@ def _columns(digits: Dataset, rng: Rng) -> tuple[Sheet, str]:
     return sheet, " ".join(texts)
 
 
+def _table(digits: Dataset, rng: Rng) -> tuple[Sheet, str]:
+    """A table with ruled cells, some of them hardly wider than their numbers."""
+    tall, rows, columns = rng.uniform(30, 60), int(rng.integers(1, 4)), int(rng.integers(2, 5))
+    wide, pitch = tall * rng.uniform(2.7, 4.5), tall * rng.uniform(1.5, 2.4)
+    sheet = Sheet(digits, rng, round(pitch * rows + tall), round(wide * columns + tall))
+    pen, texts = max(1.5, tall * rng.uniform(0.02, 0.08)), []
+    for row in range(rows):
+        for column in range(columns):
+            length = 2 if column < 2 else int(rng.integers(1, 3))
+            x = tall / 2 + column * wide + tall * rng.uniform(0.15, max(0.2, wide / tall - 2.4))
+            text, _ = sheet.number(length, tall, x, tall / 2 + pitch * (row + 0.5), (0.05, 0.2))
+            texts.append(text)
+    right, bottom = tall / 2 + columns * wide, tall / 2 + rows * pitch
+    for row in range(rows + 1):
+        y = tall / 2 + row * pitch
+        sheet.line((tall / 2, y), (right, y), pen)
+    for column in range(columns + 1):
+        x = tall / 2 + column * wide
+        sheet.line((x, tall / 2), (x, bottom), pen)
+    return sheet, " ".join(texts)
+
+
 def _with_mark(mark: Callable[[_Line], None], least=(1, 1), most=(4, 4)):
     def write(digits: Dataset, rng: Rng) -> tuple[Sheet, str]:
         line = _Line(digits, rng, most[0] + most[1] + 1)
@@ -201,6 +223,7 @@ def _punched(digits: Dataset, rng: Rng) -> tuple[Sheet, str]:
 FORMS: dict[str, Callable[[Dataset, Rng], tuple[Sheet, str]]] = {
     "wide gap": _wide_gap,
     "columns": _columns,
+    "table": _table,
     "point": _with_mark(_Line.point),
     "comma": _with_mark(_Line.comma),
     "minus": _negative,

@@ -9,6 +9,7 @@ import numpy as np
 from benchmarks.complaints.sheet import Rng, Scene, Sheet
 from benchmarks.scenes import sized
 from worker.files.datasets import Dataset
+from worker.images.paper import rim
 
 Box = tuple[float, float, float, float]
 CUT = (0.1, 0.7)  # of a digit's width or height that the edge takes
@@ -131,8 +132,13 @@ def _on_white(ink: np.ndarray) -> np.ndarray:
 
 
 def _crop(digits: Dataset, rng: Rng) -> Scene:
-    """One digit of MNIST, of 28x28 or enlarged, light on dark or dark on light."""
+    """One digit of MNIST, of 28x28 or enlarged, light on dark or dark on light.
+
+    No digit that ends at the edge: it may be cut off.
+    """
     row = int(rng.integers(len(digits)))
+    while max(edge.max() for edge in rim(digits.images[row])) > 0:
+        row = int(rng.integers(len(digits)))
     return Scene(_sent(digits.images[row], rng), str(digits.labels[row]), "like MNIST")
 
 

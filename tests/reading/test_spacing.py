@@ -46,6 +46,20 @@ def test_marks_stand_before_the_digit_that_follows_or_at_the_end():
     assert with_spaces([digits], [[point, minus]]) == [[("", ""), (".", ""), ("", "-")]]
 
 
+def test_rules_between_numbers_are_spaces():
+    digits = shapes(6, 12, 6)
+    rule = Mark("|", 76, 0, 2, 60)
+    written = with_spaces([digits], [[rule]])
+    assert [one for one, _ in written[0]] == ["", "", " ", ""]
+
+
+def test_rules_between_single_digits_are_none():
+    digits = shapes(20, 20, 20)
+    rules = [Mark("|", 32 + 44 * n, 0, 2, 60) for n in range(3)]
+    ((*written,),) = with_spaces([digits], [rules])
+    assert [one for one, _ in written] == ["", "", "", ""]
+
+
 def test_a_row_of_many_marks_is_cut():
     digits = shapes(900)
     points = [Mark(".", 30 + 40 * n, 34, 6, 6) for n in range(20)]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from worker.arrays import Floats, Pixels
+from worker.arrays import Floats, Mask, Pixels
 from worker.images.drawn import without_lines, without_outlines
 from worker.images.errors import ImageError
 from worker.images.layout import LARGE, SOFT, Layout, find_lines
@@ -13,6 +13,7 @@ from worker.images.litter import NEARLY_EMPTY, without_specks, without_staples
 from worker.images.lone_lines import CROP, without_lone_lines
 from worker.images.paper import LEAST_CONTRAST, find_paper, median, ordered, rim, without_rules
 from worker.images.pieces import Piece
+from worker.images.ruling import has_fraction, rules_between
 from worker.images.shapes import Line, Shape
 
 SIZE = 28
@@ -32,6 +33,7 @@ PART = 32  # pixels: the side of the parts in which a small number is looked for
 OF_PART = 12  # pixels of a part that have its contrast
 SMALL = 24  # pixels: digits that are lower are looked at from nearer, where that is possible,
 CLOSER = 1.3  # by this factor at least,
+FRAMED = 3  # sides of an image at whose rim there is ink: it has a frame
 ROUND = 1.5  # and with this part of their height around them
 AROUND = 0.15  # of its length: the margin with which a single shape is looked at from near
 FAINT = 4  # the same in images below 64 pixels, where faint ink is kept
@@ -60,6 +62,7 @@ class Page:
     too_many: how many pieces of ink were too many to look at.
     is_nearly_empty: whether what was found is so little that a large part of it may be litter.
     is_cut: whether ink at the rim was left out that may belong to a digit that the rim cuts.
+    has_fraction: whether a bar stands between two numbers, one above the other.
     """
 
     lines: list[Line]
@@ -68,6 +71,7 @@ class Page:
     too_many: int = 0
     is_nearly_empty: bool = False
     is_cut: bool = False
+    has_fraction: bool = False
 
     @property
     def is_cut_out(self) -> bool:
@@ -120,7 +124,15 @@ def find_ink(grey: Pixels) -> Page:
     lines = without_lone_lines(
         page.lines, size, is_crop, lambda shape: _ink_from_near(grey, page.scale, shape)
     )
-    return replace(page, lines=lines)
+    is_cut = page.is_cut or (not lines and _is_at_rim(page))
+    return replace(page, lines=lines, is_cut=is_cut)
+
+
+def _is_at_rim(page: Page) -> bool:
+    """Return whether ink reaches the rim at one side or two: a frame of the page does at more."""
+    shapes = [(shape, number) for number, line in enumerate(page.lines) for shape in line]
+    sides = {side for shape, number in shapes for side in page.sides(shape, number)}
+    return 0 < len(sides) < FRAMED
 
 
 def _find_ink_from_nearer(grey: Pixels) -> Page:
@@ -183,19 +195,41 @@ def _ink_from_near(grey: Pixels, scale: float, shape: Shape) -> Pixels:
 def _find_ink(grey: Pixels) -> Page:
     small, scale = _shrink(grey)
     threshold = CLEAR if min(small.shape) >= 64 else FAINT
-    ink = without_rules(without_outlines(extract_ink(small), threshold, small))
+    all_ink = extract_ink(small)
+    ink = without_rules(without_outlines(all_ink, threshold, small))
     ink = without_lines(ink, threshold)
     found = find_lines(ink, threshold)
     lines = [
         Line([_shape(ink, found, piece) for piece in line], marks)
         for line, marks in zip(found.lines, found.marks, strict=True)
     ]
+    drawn = (all_ink > threshold) & (ink <= threshold)
+    for line, rules in zip(lines, rules_between(lines, drawn), strict=True):
+        line.marks += rules
+    other = drawn | ((found.labels > 0) & ~_covered(lines, ink))
     dark = int(np.count_nonzero(ink > threshold)) if scale > 1 else ink.size
     is_nearly_empty = dark < NEARLY_EMPTY * ink.size
     if is_nearly_empty:
         lines = without_staples(lines, ink.shape)
     size = grey.shape[0], grey.shape[1]
-    return Page(lines, scale, size, found.too_many, is_nearly_empty, found.is_cut)
+    return Page(
+        lines,
+        scale,
+        size,
+        found.too_many,
+        is_nearly_empty,
+        found.is_cut,
+        has_fraction(lines, other),
+    )
+
+
+def _covered(lines: list[Line], ink: Pixels) -> Mask:
+    """Return where the boxes of shapes are: bool, of the shape of the ink."""
+    covered = np.zeros(ink.shape, bool)
+    for line in lines:
+        for shape in line:
+            covered[shape.y : shape.y + shape.height, shape.x : shape.x + shape.width] = True
+    return covered
 
 
 def find_digits(grey: Pixels) -> list[Glyph]:

@@ -51,11 +51,14 @@ AS_HIGH = 0.9
 LEANS_FAR = (11.0, 14.0)
 
 
+RULE = "|"
+
+
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A mark between the digits of a line.
+    """A mark between the digits of a line, or a rule, as between the cells of a table.
 
-    sign: one of . , - / : or nothing, where a digit of the line may be a slash.
+    sign: one of . , - / : or RULE, or nothing, where a digit of the line may be a slash.
     x, y, width, height: its box, in the pixels of the shapes of its line.
     """
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from worker.arrays import Floats, Mask, Pixels
 from worker.images.finding import Glyph, Page, find_ink
+from worker.images.lone_lines import CROP
 from worker.images.shapes import Shape
 
 # Tuned on pages of benchmarks.complaints with seed 1; pages of benchmarks.collections, whose
@@ -33,6 +34,7 @@ WIDEST_RIM = 0.02  # of the image: ground that is nowhere wider is a drawn frame
 INK = 0.12  # of a sheet's lightness: how much darker strokes on it are
 GRAIN = 4.0  # times the usual depth of its grain: the same
 LEAST_INK, MOST_INK = 0.0008, 0.5  # the shares of a sheet that may be strokes
+AT_RIM = 3.0  # pixels from the image's edge: it cuts the sheet
 RIM = 2.0  # pixels along a sheet's sides, where its edge may show, that are not looked at
 
 
@@ -51,6 +53,13 @@ class Sheet:
     size: tuple[int, int]
     inside: Mask
     scale: float
+
+    def is_at_rim(self, shape: tuple[int, ...]) -> bool:
+        """Return whether the edge of an image of this shape cuts the sheet."""
+        high, wide = shape
+        x, y = self.corners.T
+        least, most = min(x.min(), y.min()), max(x.max() - wide, y.max() - high)
+        return bool(least <= AT_RIM or most >= -1 - AT_RIM)
 
     def straight(self, grey: Pixels) -> Pixels:
         """Return the sheet, straightened; around it is its own paper.
@@ -111,12 +120,16 @@ def find_ink_on_sheets(grey: Pixels) -> Page:
     if not lines:  # a stroke of light ink that the image's edge cuts may look like a sheet
         return find_ink(grey)
     of_lines = [(sheet, page) for sheet, page in pages for _ in page.lines]
+    # A light stroke that the edge cuts may also look like a sheet with one shape on it.
+    may_be_stroke = max(grey.shape) <= CROP and sum(len(line) for line in lines) == 1
+    is_cut = may_be_stroke and any(sheet.is_at_rim(grey.shape) for sheet, _ in pages)
     return SheetsPage(
         lines,
         1.0,
         (grey.shape[0], grey.shape[1]),
         too_many=sum(page.too_many for _, page in pages),
-        is_cut=any(page.is_cut for _, page in pages),
+        is_cut=is_cut or any(page.is_cut for _, page in pages),
+        has_fraction=any(page.has_fraction for _, page in pages),
         sheets=of_lines,
     )
 

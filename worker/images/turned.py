@@ -60,6 +60,7 @@ def find_ink_turned(grey: Pixels, degrees: int) -> Page:
         size,
         page.too_many,
         is_cut=page.is_cut,
+        has_fraction=page.has_fraction,
         page=page,
         degrees=degrees,
     )

@@ -9,6 +9,7 @@ STRUCK_OUT = "struck_out"
 MORE_PAGES = "more_pages"
 MOVING = "moving"
 RAISED = "raised"
+FRACTION = "fraction"
 SLASH_MAYBE = "maybe_slash"
 TURNED_MAYBE = "may_be_turned"
 
@@ -21,6 +22,7 @@ TEXTS = {
     MORE_PAGES: "The file has more pages: only the first ones were read.",
     MOVING: "The picture moves: only the first of its frames that is not blank was read.",
     RAISED: "A digit stands higher than the one before it: it may be a power.",
+    FRACTION: "A line stands between two numbers, as in a fraction: they are read one by one.",
     SLASH_MAYBE: "A 1 may be a slash, as in a date: check the reading.",
     TURNED_MAYBE: "The page may lie on its head or on its side: check the reading.",
 }
@@ -33,6 +35,7 @@ def cautions(
     *,
     struck_out: int = 0,
     is_raised: bool = False,
+    has_fraction: bool = False,
     may_have_slash: bool = False,
     is_cut: bool = False,
     is_cut_out: bool = False,
@@ -47,6 +50,7 @@ def cautions(
         sides: of each shape, at which sides of its picture it reaches the rim.
         struck_out: how many of the shapes are digits that were struck out.
         is_raised: whether a digit stands higher than the one before it.
+        has_fraction: whether a bar stands between two numbers, one above the other.
         may_have_slash: whether a 1 may be a slash.
         is_cut: whether ink at the rim was left out that may belong to a digit that the rim cuts.
         is_cut_out: whether the picture was cut out closely around its ink.
@@ -62,6 +66,7 @@ def cautions(
         NOT_DIGITS: 0 < sum(read) < len(read) - struck_out,
         STRUCK_OUT: struck_out > 0,
         RAISED: is_raised,
+        FRACTION: has_fraction,
         SLASH_MAYBE: may_have_slash,
         MORE_PAGES: more_pages,
         MOVING: is_moving,

@@ -1,6 +1,6 @@
 """Image files -> readings: the path that the site, the commands and the notebook share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -28,14 +28,23 @@ from worker.reading.segmentation import (
 from worker.reading.spacing import is_raised, with_spaces
 from worker.reading.strokes import adjust_for_strokes
 from worker.reading.text import joined
-from worker.reading.turning import is_uncertain, may_be_turned, may_lie_on_its_head, upright
+from worker.reading.turning import (
+    clearness,
+    is_uncertain,
+    may_be_turned,
+    may_lie_on_its_head,
+    upright,
+)
 from worker.reading.verifier import in_context
 
 if TYPE_CHECKING:
     from worker.reading.engine import Engine
 
 # A shape is read as "not a digit" from this probability on, relative to that of the best digit.
-VOTERS = 40  # shapes of a turned page that are read to know which of its turns is upright
+VOTERS = 40  # shapes of a turned page that are read to know which of its turns is upright,
+VOTING_PARTS = 300  # and parts of these at most
+CROWDED = 150  # shapes of a page: of more, as many as VOTERS tell which turns are worth a look
+READABLE_BY_SAMPLE = 0.5  # how clear that sample is, turned: half as clear as of a page of digits
 # The share of what looks struck out that is, on benchmarks.complaints (between, seed 1).
 STRUCK_OUT = 0.95
 # What is read with this probability is a digit, though it looks struck out: so are most of MNIST's
@@ -123,12 +132,15 @@ def read_images(
     return _upright(engine, looks, _read(engine, looks))
 
 
-def _read(engine: "Engine", looks: "list[_Look | ImageError]") -> list[Reading]:
+def _read(
+    engine: "Engine", looks: "Sequence[_Look | ImageError]", most_parts: int = MOST_PARTS
+) -> list[Reading]:
+    """Read what was found in files; in each page, shapes are cut into so many parts at most."""
     pages = [page for look in looks if isinstance(look, _Look) for page in look.pages]
     read = iter(
         _predict(engine, [shape for page in pages for line in page.lines for shape in line])
     )
-    found = [line for page in pages for line in _candidates(page, read)]
+    found = [line for page in pages for line in _candidates(page, read, most_parts)]
     found = _verified(engine, found)
     unread = [one for line in found for one in line if one.probabilities is None]
     for candidate, row in zip(unread, _predict(engine, [one.shape for one in unread]), strict=True):
@@ -200,23 +212,22 @@ def _upright(
     wanted = [
         (number, look, turns)
         for number, (look, reading) in enumerate(zip(looks, readings, strict=True))
-        if isinstance(look, _Look) and (turns := _turns_to_look_at(_rows(reading)))
+        if isinstance(look, _Look)
+        and (turns := _turns_to_look_at(_rows(reading)))
+        and (turns := _worth_a_look(engine, look, turns))
     ]
     if not wanted:
         return readings
     turned = [look for _, look, turns in wanted for look in _turned(look, turns)]
-    read = zip(turned, _read(engine, [_voters(look) for look in turned]), strict=True)
+    voters = [_voters(look) for look in turned]
+    read = zip(turned, _read(engine, voters, VOTING_PARTS), strict=True)
     whole: list[tuple[int, _Look]] = []
     for number, _, turns in wanted:
         votes = [next(read) for _ in turns]
         readings[number] = chosen = _most_upright(
             {0: readings[number]} | {look.turned: reading for look, reading in votes}
         )
-        whole += [
-            (number, look)
-            for look, _ in votes
-            if look.turned == chosen.turned and _count(look) > VOTERS
-        ]
+        whole += [(number, look) for look, _ in votes if look.turned == chosen.turned]
     for (number, _), reading in zip(whole, _read(engine, [look for _, look in whole]), strict=True):
         said = (*reading.cautions, *(TURNED_MAYBE,) * (TURNED_MAYBE in readings[number].cautions))
         readings[number] = replace(reading, cautions=said)
@@ -229,10 +240,6 @@ def _turned(look: _Look, turns: tuple[int, ...]) -> list[_Look]:
     return [
         _Look(look.picture, [find_ink_turned(grey, turn) for grey in pages], turn) for turn in turns
     ]
-
-
-def _count(look: _Look) -> int:
-    return sum(len(line) for page in look.pages for line in page.lines)
 
 
 def _voters(look: _Look) -> _Look:
@@ -257,6 +264,24 @@ def _turns_to_look_at(rows: list[Probabilities]) -> tuple[int, ...]:
     return (ON_ITS_HEAD,) if may_lie_on_its_head(rows) else ()
 
 
+def _worth_a_look(engine: "Engine", look: _Look, turns: tuple[int, ...]) -> tuple[int, ...]:
+    """Return those of some turns in which a page may be read, by a sample where it is crowded.
+
+    A picture with too many pieces is one of noise: it is looked at once.
+    """
+    if any(page.too_many for page in look.pages):
+        return ()
+    shapes = [shape for page in look.pages for line in page.lines for shape in line]
+    if len(shapes) <= CROWDED:
+        return turns
+    sample = shapes[:: len(shapes) // VOTERS][:VOTERS]
+    clear = {
+        turn: clearness(list(_predict(engine, [shape.turned(turn) for shape in sample])[:, :-1]))
+        for turn in (0, *turns)
+    }
+    return tuple(turn for turn in turns if clear[turn] > max(clear[0], READABLE_BY_SAMPLE))
+
+
 def _most_upright(readings: dict[int, Reading]) -> Reading:
     """Return the reading of the turn that is upright, which says so if that is uncertain."""
     rows = {turn: _rows(reading) for turn, reading in readings.items()}
@@ -271,9 +296,12 @@ def _rows(reading: Reading) -> list[Probabilities]:
     return [digit.probabilities for digit in reading.digits]
 
 
-def _candidates(page: Page, read: Iterator[Probabilities]) -> list[list[Candidate]]:
-    """Return the candidates of each line; read yields the probabilities of the next shape."""
-    found, left = [], MOST_PARTS
+def _candidates(page: Page, read: Iterator[Probabilities], left: int) -> list[list[Candidate]]:
+    """Return the candidates of each line, with so many parts of shapes at most.
+
+    read: yields the probabilities of the next shape.
+    """
+    found = []
     for line in page.lines:
         found.append(candidates(line, np.stack([next(read) for _ in line]), left))
         left -= sum(one.probabilities is None for one in found[-1])
@@ -338,6 +366,7 @@ def _reading(look: _Look, chosen: Iterator[list[Candidate]]) -> Reading:
         [one.value is not None for one in digits],
         sides,
         is_raised=are_raised,
+        has_fraction=any(page.has_fraction for page in look.pages),
         may_have_slash=any(not mark.sign for line in marks for mark in line),
         struck_out=sum(_is_struck_out(one) for line in lines for one in line),
         is_cut=any(page.is_cut for page in look.pages),

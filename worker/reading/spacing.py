@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from worker.images.marks import Mark
+from worker.images.marks import RULE, Mark
 from worker.images.shapes import Shape
 from worker.reading.text import LONGEST_BETWEEN
 
@@ -18,6 +18,7 @@ EVEN = 1.35  # in cells, a 1 has wide gaps, but its middle is no farther from th
 CERTAIN = 2.2  # one that is as wide as this is a space in any case,
 SMALLER = 0.75  # the height of a power as a share of that of the digit before it,
 HALF = 0.55  # whose upper half it stands beside
+FEWEST_CELLS = 2  # of a page that hold several digits: its rules are those of a table
 ALONE = 1.5  # or as this, where there is no other gap to compare it with
 
 Token = Shape | Mark
@@ -37,9 +38,11 @@ def with_spaces(
         what stands after it, which is empty but for the last digit of its line.
     """
     tokens = [
-        _in_order([*line, *(mark for mark in own if mark.sign)])
+        _in_order([*line, *(mark for mark in own if mark.sign and mark.sign != RULE)])
         for line, own in zip(lines, marks, strict=True)
     ]
+    rules = [[mark.middle for mark in own if mark.sign == RULE] for own in marks]
+    is_table = _is_table(lines, rules)
     gaps = [_gaps(line) for line in tokens]
     steps = [_steps(line) for line in tokens]
     least = _least([gap for line in gaps for gap in line])
@@ -48,7 +51,34 @@ def with_spaces(
         [a >= CERTAIN or (a >= least and b >= longest) for a, b in zip(gap, step, strict=True)]
         for gap, step in zip(gaps, steps, strict=True)
     ]
+    if is_table:
+        wide = [
+            [a or b for a, b in zip(own, _ruled(line, of_line), strict=True)]
+            for own, line, of_line in zip(wide, tokens, rules, strict=True)
+        ]
     return [_around(line, own) for line, own in zip(tokens, wide, strict=True)]
+
+
+def _is_table(lines: Sequence[Sequence[Shape]], rules: list[list[float]]) -> bool:
+    """Return whether rules stand between numbers; between the boxes of digits there are some, too,
+    but each of those holds one digit."""
+    filled = [
+        count
+        for line, own in zip(lines, rules, strict=True)
+        if own
+        for count in np.bincount(np.searchsorted(own, [_middle(one) for one in line]))
+    ]
+    return sum(int(count > 1) for count in filled) >= FEWEST_CELLS
+
+
+def _ruled(tokens: list[Token], rules: list[float]) -> list[bool]:
+    """Return of each two of a line whether there is a rule between them."""
+    middles = [_middle(one) for one in tokens]
+    return [any(a < rule < b for rule in rules) for a, b in pairwise(middles)]
+
+
+def _middle(token: Token) -> float:
+    return token.x + token.width / 2
 
 
 def is_raised(line: Sequence[Shape]) -> bool:
@@ -62,7 +92,7 @@ def is_raised(line: Sequence[Shape]) -> bool:
 
 
 def _in_order(tokens: list[Token]) -> list[Token]:
-    return sorted(tokens, key=lambda one: one.x + one.width / 2)
+    return sorted(tokens, key=_middle)
 
 
 def _gaps(tokens: list[Token]) -> list[float]:
@@ -74,7 +104,7 @@ def _gaps(tokens: list[Token]) -> list[float]:
 def _steps(tokens: list[Token]) -> list[float]:
     """Return how far the middles of each two of a line are apart, in heights of its digits."""
     height = _height(tokens)
-    middles = [one.x + one.width / 2 for one in tokens]
+    middles = [_middle(one) for one in tokens]
     return [(two - one) / height for one, two in pairwise(middles)]
 
 

@@ -106,6 +106,7 @@ class UploadSerializer(serializers.ModelSerializer):
         help_text="what was left out or may be wrong: too_many (only the largest shapes were read),"
         " at_edge (a digit may be cut off), not_digits (something was left out),"
         " struck_out (a digit was, and was left out), raised (it may be a power),"
+        " fraction (a line stands between two numbers, one above the other),"
         " maybe_slash (a 1 may be a slash), more_pages,"
         " moving (one frame of an animation was read),"
         " may_be_turned (it may lie on its head or on its side)"
