@@ -39,9 +39,12 @@ class UploadForm(forms.Form):
     def clean_file(self) -> "UploadedFile[bytes]":
         return check_image(self.cleaned_data["file"])
 
-    def save(self, owner: Owner, source: str = Source.FILE) -> Upload:
-        """Store the upload, and wake the workers."""
-        return submit(self.cleaned_data["file"], owner, source)
+    def save(self, owner: Owner, source: str = Source.FILE, degrees: int | None = None) -> Upload:
+        """Store the upload, and wake the workers.
+
+        degrees: as digits.uploads.submission.submit takes it.
+        """
+        return submit(self.cleaned_data["file"], owner, source, degrees)
 
 
 # Large files that are looked at at once: each is in memory meanwhile.

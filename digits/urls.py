@@ -21,6 +21,7 @@ from digits.views import (
     tokens,
     training,
     trust,
+    turning,
     versions,
 )
 
@@ -43,6 +44,7 @@ urlpatterns = [
     path("uploads/<int:pk>/reading.txt", site.reading_text, name="reading-text"),
     path("uploads/<int:pk>/delete", deletion.delete, name="delete-upload"),
     path("uploads/<int:pk>/again", rereading.read_again, name="read-again"),
+    path("uploads/<int:pk>/turn", turning.turn, name="turn"),
     path("digit/<int:pk>.png", site.digit_pixels, name="digit-pixels"),
     path("digit/<int:pk>/label", corrections.label, name="digit-label"),
     path("batches/", batches.batches, name="batches"),

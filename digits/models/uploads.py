@@ -15,7 +15,7 @@ from digits.models.corrections import LABELS, NOT_A_DIGIT
 from digits.models.owned import OwnedQuerySet
 from digits.models.usage import Charged
 from digits.queue.leases import Leased
-from worker.reading.cautions import in_words
+from worker.reading.cautions import TURNED_MAYBE, in_words
 from worker.reading.text import LONGEST_BETWEEN
 
 if TYPE_CHECKING:
@@ -161,6 +161,12 @@ class Upload(Charged, Leased):
     # has a later turn than the one before, so that nobody's many hold up another's one.
     sender = models.CharField(max_length=32, blank=True, help_text="while it waits")
     turn = models.PositiveBigIntegerField(default=0)
+    degrees = models.PositiveSmallIntegerField(
+        "turned by",
+        null=True,
+        blank=True,
+        help_text="degrees, clockwise, that a person had it turned by; empty: as it is read best",
+    )
     is_large = models.BooleanField(
         default=False, help_text="it has so many pixels that it is read alone, after small ones"
     )
@@ -283,6 +289,11 @@ class Upload(Charged, Leased):
     def warnings(self) -> list[str]:
         """What its reading left out or may have misread, in sentences."""
         return in_words(self.cautions)
+
+    @property
+    def may_be_turned(self) -> bool:
+        """Whether its reading says that it may lie on its head or on its side."""
+        return TURNED_MAYBE in self.cautions.split()
 
     @property
     def has_picture(self) -> bool:

@@ -50,7 +50,8 @@ def work_on_uploads(uploads: list[Upload]) -> None:
 def _read(contents: dict[Upload, bytes], engine: "Engine", version: ModelVersion) -> None:
     from worker.reading.reading import read_images
 
-    readings = read_images(engine, list(contents.values()), settings.MAX_PIXELS)
+    turns = [upload.degrees for upload in contents]
+    readings = read_images(engine, list(contents.values()), settings.MAX_PIXELS, turns)
     read = dict(zip(contents, readings, strict=True))
     ended = {}
     for upload, reading in read.items():

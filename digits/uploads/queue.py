@@ -60,7 +60,7 @@ def claim_large() -> list[Upload]:
 
 
 def _claim(rows: Callable[[], QuerySet[Upload]], limit: int) -> list[Upload]:
-    loaded = ("file", "is_large", "turn")
+    loaded = ("file", "is_large", "turn", "degrees")
     return leases.claim_at_once(rows, limit, loaded, started_at=clock.now())
 
 

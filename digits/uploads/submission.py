@@ -55,8 +55,12 @@ _storing: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Task[None]] = Wea
 class Prepared(files.Prepared[Upload]):
     """An upload that is to be stored: a file that is not small is on the disk."""
 
-    def __init__(self, file: UploadedFile[bytes], owner: Owner, source: str) -> None:
+    def __init__(
+        self, file: UploadedFile[bytes], owner: Owner, source: str, degrees: int | None = None
+    ) -> None:
         """Prepare a checked file.
+
+        degrees: by how many it is turned to be read, clockwise; None: as it is read best.
 
         Raises:
             NoRoom: the disk is full, but for MIN_FREE_MB.
@@ -65,7 +69,7 @@ class Prepared(files.Prepared[Upload]):
         check_disk()
         queue.room.check()
         quotas.check(owner.sender)
-        self._sent = _received(file, owner, source)
+        self._sent = _received(file, owner, source, degrees)
 
     def store(self) -> Upload:
         """Store the row, and a small file with it, and wake the workers.
@@ -80,13 +84,20 @@ class Prepared(files.Prepared[Upload]):
         _forget(self._sent)
 
 
-def submit(file: UploadedFile[bytes], owner: Owner, source: str = Source.FILE) -> Upload:
+def submit(
+    file: UploadedFile[bytes],
+    owner: Owner,
+    source: str = Source.FILE,
+    degrees: int | None = None,
+) -> Upload:
     """Store a checked file and its row, and wake the workers.
+
+    degrees: by how many it is turned to be read, clockwise; None: as it is read best.
 
     Raises:
         NotTaken: too many uploads are waiting, or the sender's quota is spent.
     """
-    return Prepared(file, owner, source).store_or_discard()
+    return Prepared(file, owner, source, degrees).store_or_discard()
 
 
 async def submit_async(file: UploadedFile[bytes], owner: Owner, source: str) -> Upload:
@@ -113,14 +124,16 @@ async def submit_async(file: UploadedFile[bytes], owner: Owner, source: str) -> 
     return sent.upload
 
 
-def _received(file: UploadedFile[bytes], owner: Owner, source: str) -> _Sent:
+def _received(
+    file: UploadedFile[bytes], owner: Owner, source: str, degrees: int | None = None
+) -> _Sent:
     """Return what is to be stored; a file that is not small is on the disk then."""
     name = file.name or ""
     fields = owner.fields()
     header: Header | None = getattr(file, "header", None)  # of the check
     is_large = header is not None and header.width * header.height > LARGE
     fields |= {"sender": owner.sender, "is_large": is_large}
-    sent = _Sent(Upload(name=name[-200:], source=source, **fields))
+    sent = _Sent(Upload(name=name[-200:], source=source, degrees=degrees, **fields))
     if files.is_small(file.size):
         sent.content = _kept_of(file.read())
         sent.upload.size = len(sent.content)

@@ -56,6 +56,7 @@ def result_context(request: OwnedRequest, upload: Upload) -> dict[str, Any]:
         "corrected": corrected_reading(upload, digits),
         "again_after": "150ms" if held else "2s",
         "may_correct": request.owner.may_with(upload, CORRECT),
+        "may_turn": request.owner.sent(upload),
         "may_delete": request.owner.may_with(upload, DELETE_UPLOADS),
     }
 

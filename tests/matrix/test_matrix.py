@@ -118,6 +118,7 @@ BODIES = {
     "POST /uploads/delete": {"upload": "{upload}", "sure": "yes"},
     "POST /uploads/again": {"upload": "{upload}", "version": "1"},
     "POST /uploads/<int:pk>/again": {"version": "1"},
+    "POST /uploads/<int:pk>/turn": {"degrees": "180"},
     "POST /digit/<int:pk>/label": {"label": "4"},
     "POST /review/": {"digit": "{digit}", "label": "4"},
     "POST /training/new": {"start": "scratch", "architecture": "cnn"},

@@ -116,19 +116,25 @@ class Reading:
 
 
 def read_images(
-    engine: "Engine", files: list[bytes], max_pixels: int = MAX_PIXELS
+    engine: "Engine",
+    files: list[bytes],
+    max_pixels: int = MAX_PIXELS,
+    turns: Sequence[int | None] = (),
 ) -> list[Reading]:
     """Read image files in two batches: the shapes found, and then the parts they may be cut into.
 
     Args:
         files: the contents of image files.
         max_pixels: images with more pixels are refused.
+        turns: for each file, by how many degrees its image is turned before it is read: 0, 90, 180
+            or 270, clockwise; None as it is read best. None for all if there are none.
 
     Returns:
         One reading a file, in order. A file that cannot be read has an error, and does not affect
         the others.
     """
-    looks = [_look(data, max_pixels) for data in files]
+    turns = turns or [None] * len(files)
+    looks = [_look(data, max_pixels, turn) for data, turn in zip(files, turns, strict=True)]
     return _upright(engine, looks, _read(engine, looks))
 
 
@@ -185,18 +191,25 @@ def _adjusted(
 
 @dataclass(frozen=True)
 class _Look:
-    """What was found in a file: a picture and the ink in each of its pages, turned by degrees."""
+    """What was found in a file: a picture and the ink in each of its pages, turned by degrees.
+
+    is_fixed: whether somebody said by how many.
+    """
 
     picture: Picture
     pages: list[Page]
     turned: int = 0
+    is_fixed: bool = False
 
 
-def _look(data: bytes, max_pixels: int) -> _Look | ImageError:
+def _look(data: bytes, max_pixels: int, turn: int | None) -> _Look | ImageError:
     try:
         picture = decode(data, max_pixels)
-        pages = [find_ink_on_sheets(grey_of(page)) for page in picture.pages]
-        return _Look(picture, pages)
+        greys = [grey_of(page) for page in picture.pages]
+        if turn:
+            return _Look(picture, [find_ink_turned(grey, turn) for grey in greys], turn, True)
+        pages = [find_ink_on_sheets(grey) for grey in greys]
+        return _Look(picture, pages, is_fixed=turn is not None)
     except ImageError as error:
         # Its traceback would keep the picture until the garbage collector runs.
         return ImageError(str(error))
@@ -213,6 +226,7 @@ def _upright(
         (number, look, turns)
         for number, (look, reading) in enumerate(zip(looks, readings, strict=True))
         if isinstance(look, _Look)
+        and not look.is_fixed
         and (turns := _turns_to_look_at(_rows(reading)))
         and (turns := _worth_a_look(engine, look, turns))
     ]
