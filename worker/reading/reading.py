@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 # A shape is read as "not a digit" from this probability on, relative to that of the best digit.
 VOTERS = 40  # shapes of a turned page that are read to know which of its turns is upright,
-VOTING_PARTS = 300  # and parts of these at most
-CROWDED = 150  # shapes of a page: of more, as many as VOTERS tell which turns are worth a look
+VOTING_PARTS = 100  # and parts of these at most
+CROWDED = 80  # shapes of a page: of more, as many as VOTERS tell which turns are worth a look
 READABLE_BY_SAMPLE = 0.5  # how clear that sample is, turned: half as clear as of a page of digits
 # The share of what looks struck out that is, on benchmarks.complaints (between, seed 1).
 STRUCK_OUT = 0.95
@@ -299,7 +299,7 @@ def _worth_a_look(engine: "Engine", look: _Look, turns: tuple[int, ...]) -> tupl
 def _most_upright(readings: dict[int, Reading]) -> Reading:
     """Return the reading of the turn that is upright, which says so if that is uncertain."""
     rows = {turn: _rows(reading) for turn, reading in readings.items()}
-    best = upright(list(rows.values())) if len(rows) > len(TURNS) else 0
+    best = upright(list(rows.values())) if may_be_turned(rows[0]) else 0
     reading = list(readings.values())[best]
     if not is_uncertain(rows, reading.turned):
         return reading

@@ -51,7 +51,7 @@ def is_uncertain(pages: dict[int, list[Probabilities]], turned: int) -> bool:
             other way round, too; what was not, where it is clearer otherwise.
     """
     if turned:
-        return _is_readable(pages[(turned + 180) % 360], DOUBTFUL)
+        return _is_readable(pages.get((turned + 180) % 360, []), DOUBTFUL)
     doubt = _doubt(pages[0])
     others = [rows for turn, rows in pages.items() if turn]
     return any(_is_readable(rows, READABLE) and RATHER * _doubt(rows) <= doubt for rows in others)
