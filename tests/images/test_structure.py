@@ -1,5 +1,6 @@
 """Files made of millions of pieces are refused at once; ordinary ones are not."""
 
+import struct
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 
 from tests import bombs
 from tests.site import ROOT, environment
+from worker.images import structure
 from worker.images.decoding import decode, read_header
 from worker.images.errors import ImageError
 
@@ -84,3 +86,31 @@ def test_a_large_bmp_in_runs_is_refused_at_once_and_a_small_one_read():
     assert seconds < 0.5
     assert megabytes < 100
     assert decode(bombs.bmp(28)).image.size == (28, 28)
+
+
+def gif(*frames: tuple[int, int], width: int = 1, height: int = 1, junk: bytes = b"") -> bytes:
+    """A GIF of blank frames of these sizes, with bytes between them that are no block."""
+    parts = [b"GIF89a", struct.pack("<HHBBB", width, height, 0x80, 0, 0), bytes(6)]
+    for wide, high in frames:
+        parts += [b",", struct.pack("<HHHHB", 0, 0, wide, high, 0), b"\x02\x02\x44\x01\x00", junk]
+    return b"".join([*parts, b";"])
+
+
+@pytest.mark.parametrize("junk", [b"", b"\x01\x02\x03"])
+def test_frames_beyond_the_picture_of_a_gif_are_counted(junk):
+    data = gif((1, 1), (20_000, 3), (4, 30_000), junk=junk)
+    assert structure.extent_of_gif(data, 1) == 1
+    assert structure.extent_of_gif(data, 2) == 60_000
+    assert structure.extent_of_gif(data, 9) == 20_000 * 30_000
+
+
+@pytest.mark.parametrize("end", [12, 15, 25, 33])
+def test_a_gif_that_ends_early_has_the_frames_before(end):
+    assert structure.extent_of_gif(gif((1, 1), (7, 7))[:end], 9) in (0, 1)
+
+
+def test_no_room_is_made_for_frames_that_are_far_too_large():
+    seconds, megabytes, error = cost(gif((1, 1), (30_000, 30_000)), "decode")
+    assert error == ""
+    assert seconds < 0.5
+    assert megabytes < 100

@@ -166,7 +166,10 @@ def _first_with_ink(data: bytes, first: Picture, max_pixels: int) -> Picture:
     """Return the first frame of an animation that is not blank; where there is none, the first."""
     if len(data) > MOST_MOVING:
         return first
-    most = min(MOST_FRAMES, max_pixels // (first.width * first.height))
+    pixels = first.width * first.height
+    if data.startswith(structure.GIF):
+        pixels = max(pixels, structure.extent_of_gif(data, MOST_FRAMES))
+    most = min(MOST_FRAMES, max_pixels // pixels)
     with _open(data, max_pixels) as image:
         for number in range(1, most):
             try:

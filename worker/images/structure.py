@@ -20,6 +20,7 @@ MOST_VALUES = 200_000  # numbers in its tags: a strip or tile of a TIFF has two
 MOST_IN_RUNS = 8_000_000  # pixels of a BMP in runs, whose decoder takes 0.16 s for a million
 MOST_EXIF = 1024 * 1024  # bytes; in a JPEG, 64 KB are the most
 
+BLOCK = re.compile(b"[!,;]")  # an extension, an image and the end of a GIF begin so
 PNG, GIF, JPEG = b"\x89PNG\r\n\x1a\n", (b"GIF87a", b"GIF89a"), b"\xff\xd8"
 TIFF = {b"II*\0": "<", b"MM\0*": ">", b"II+\0": "<", b"MM\0+": ">"}
 IN_RUNS = (1, 2)  # how a BMP is packed: with 8 and 4 bits a pixel
@@ -163,7 +164,7 @@ def _check_gif(data: bytes) -> None:
     """Count the blocks before the first image; later ones are read of small files alone."""
     if len(data) < 13:
         return
-    place = 13 + (3 * 2 ** ((data[10] & 7) + 1) if data[10] & 0x80 else 0)
+    place = 13 + _colours(data[10])
     pieces = 0
     while place + 2 <= len(data) and data[place] == 0x21:  # an extension
         place += 2
@@ -175,6 +176,40 @@ def _check_gif(data: bytes) -> None:
             place += 1 + size
             if not size:
                 break
+
+
+def extent_of_gif(data: bytes, most: int) -> int:
+    """Return the pixels of the least picture that holds so many frames of a GIF.
+
+    Frames may be larger than the picture that the header names, and Pillow makes room for them.
+    """
+    if len(data) < 13:
+        return 0
+    width: int
+    height: int
+    width, height = struct.unpack_from("<HH", data, 6)
+    place = 13 + _colours(data[10])
+    # Pillow passes over what is no block.
+    while most and (begin := BLOCK.search(data, place)) and begin[0] != b";":
+        place = begin.start()
+        if begin[0] == b"!":  # an extension
+            place += 2
+        else:
+            if place + 10 > len(data):
+                break
+            x, y, wide, high, packed = struct.unpack_from("<HHHHB", data, place + 1)
+            width, height = max(width, x + wide), max(height, y + high)
+            place += 11 + _colours(packed)
+            most -= 1
+        while place < len(data) and data[place]:  # an empty block is the last one
+            place += 1 + data[place]
+        place += 1
+    return width * height
+
+
+def _colours(packed: int) -> int:
+    """Return the bytes of a table of colours, by the field that tells of it."""
+    return 3 * 2 ** ((packed & 7) + 1) if packed & 0x80 else 0
 
 
 def _check_riff(data: bytes) -> None:
