@@ -151,3 +151,10 @@ def test_the_long_bar_of_a_5_belongs_to_it(flag):
     body = strokes((100, 60, 96, 80), (96, 80, 118, 90), (118, 90, 96, 110))
     bar = strokes((114, 58, 114 + flag, 56))
     assert counts(np.maximum(body, bar)) == [1]
+
+
+def test_a_picture_of_small_pieces_is_noise_and_a_page_of_broken_strokes_is_not(mnist):
+    noise = np.random.default_rng(1).random((120, 120)) < 0.3
+    assert find_lines(noise.astype(np.uint8) * 255, 24).is_noise
+    page = 255 - in_lines(mnist, [list(range(12)) for _ in range(10)], 40)
+    assert not find_lines(np.where(page > 60, page, 0).astype(np.uint8), 24).is_noise

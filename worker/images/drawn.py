@@ -28,6 +28,8 @@ MOST_LOOKED_AT = 40  # components of an image, the largest
 CLOSED = 0.14  # of an outline's side: a gap this wide does not open it
 NEARLY_CLOSED = 0.03  # the same, of an outline that touches all it holds
 TOUCHING = 0.4  # of an outline's height: what touches it is at least so high
+SQUARED = 6  # rules both ways: squared paper, not a table
+MOST_IN_ROW = 1.3  # the same, at most: what is higher is a rule
 IN_ROW = 0.25  # of the height of the rows of a table: what touches its rules is at least so high
 ENCLOSED = 0.22  # of an outline's height: what it holds is at least so high
 LEAST_INK = 12  # pixels of a digit that it holds have more
@@ -38,7 +40,7 @@ FILLED = 0.6  # of its box: what an outline goes round,
 STROKE_SHARE = 0.72  # of which this share is ink at most
 DEEP = 0.2  # of an outline's shorter side: how far ink within it reaches in from the outside
 SEPARATE = 0.3  # of the contrast of an outline: how far what it holds is from it
-SPANNED = 0.9  # of the image: what is as wide and as high is a table, or squared paper
+SPANNED = 0.9  # of the image: what is as wide and as high is squared paper
 SMALLEST = 20  # pixels of the longer side of what is looked at
 LONGEST_DIGIT = 2.2  # than the digits are high: what no single digit is wide
 THICK = 0.35  # the same, of a line that touches nothing,
@@ -82,11 +84,13 @@ def without_outlines(ink: Pixels, threshold: int, grey: Pixels | None = None) ->
     """
 
     def outline(part: Piece, all_ink: _Found, tall: float) -> Mask:
-        is_all = part.width >= SPANNED * ink.shape[1] and part.height >= SPANNED * ink.shape[0]
-        found = _outline_in(part, all_ink, tall, is_all)
+        nothing = np.zeros((part.height, part.width), bool)
+        if part.width >= SPANNED * ink.shape[1] and part.height >= SPANNED * ink.shape[0]:
+            return nothing
+        found = _outline_in(part, all_ink, tall)
         own = all_ink.labels[part.place] > 0
         if grey is not None and _is_contour(found, grey[part.place], own):
-            return np.zeros(found.shape, bool)
+            return nothing
         return found
 
     return _without_drawn(ink, threshold, outline)
@@ -142,29 +146,42 @@ def _largest(parts: list[Piece]) -> list[Piece]:
     return sorted(parts, key=lambda one: -one.side)[:MOST_LOOKED_AT]
 
 
-def _outline_in(part: Piece, found: _Found, tall: float, is_all: bool) -> Mask:
-    """Return what of a component is an outline: bool, of the shape of its box.
-
-    is_all: whether it is as large as the image, and so an outline only where it is a table.
-    """
+def _outline_in(part: Piece, found: _Found, tall: float) -> Mask:
+    """Return what of a component is an outline, or a table: bool, of the shape of its box."""
     mask = part.mask(found.labels)
     nothing = np.zeros(mask.shape, bool)
-    holds = not is_all and _is_outline(mask, part, found)
-    if not (holds or is_all or _may_be_outline(mask)):
+    holds = _is_outline(mask, part, found)
+    if not (holds or _may_be_outline(mask)):
         return nothing
     across = each_line_in(mask, 0.8 * part.width)
     along = each_line_in(mask.T, 0.8 * part.height) if across else []
-    is_table = 2 <= len(across) < MOST_LINES and 2 <= len(along) < MOST_LINES
-    if is_all and not is_table:
-        return nothing
+    row = part.height / max(1, len(across) - 1)
+    is_table = all(2 <= len(lines) < MOST_LINES for lines in (across, along))
+    is_table &= row >= _height_beside(part, found)
+    is_table &= min(len(across), len(along)) < SQUARED
     drawn = np.logical_or.reduce([nothing, *across, *(line.T for line in along), _rim(mask)])
-    least = 0.5 * tall if holds else TOUCHING * part.height
     if is_table:
-        least = IN_ROW * part.height / (len(across) - 1)
-    kept = _kept(mask & ~drawn, mask, least)
-    if not (holds or is_table) and _is_bar(kept, mask):
+        return mask & ~_high(mask & ~drawn, IN_ROW * row, MOST_IN_ROW * row)
+    kept = _kept(mask & ~drawn, mask, 0.5 * tall if holds else TOUCHING * part.height)
+    if not holds and _is_bar(kept, mask):
         return nothing  # the ring of a crossed 0
-    return mask & ~kept if holds or is_table or kept.any() else nothing
+    return mask & ~kept if holds or kept.any() else nothing
+
+
+def _height_beside(part: Piece, found: _Found) -> float:
+    """Return the median height of the other components, but for the small ones."""
+    heights = [one.height for one in found.parts if one is not part and one.side >= SMALLEST]
+    return float(np.median(heights)) if heights else 0.0
+
+
+def _high(rest: Mask, least: float, most: float) -> Mask:
+    """Return the parts of ink whose heights lie in a range."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(rest.view(np.uint8))
+    heights = stats[:, cv2.CC_STAT_HEIGHT]
+    is_high = (heights >= least) & (heights <= most)
+    is_high[0] = False
+    high: Mask = is_high[labels]
+    return high
 
 
 def _is_bar(kept: Mask, mask: Mask) -> bool:

@@ -63,6 +63,7 @@ class Page:
     is_nearly_empty: whether what was found is so little that a large part of it may be litter.
     is_cut: whether ink at the rim was left out that may belong to a digit that the rim cuts.
     has_fraction: whether a bar stands between two numbers, one above the other.
+    is_noise: whether it is a picture full of small pieces, and not of digits.
     """
 
     lines: list[Line]
@@ -72,6 +73,7 @@ class Page:
     is_nearly_empty: bool = False
     is_cut: bool = False
     has_fraction: bool = False
+    is_noise: bool = False
 
     @property
     def is_cut_out(self) -> bool:
@@ -220,6 +222,7 @@ def _find_ink(grey: Pixels) -> Page:
         is_nearly_empty,
         found.is_cut,
         has_fraction(lines, other),
+        found.is_noise,
     )
 
 

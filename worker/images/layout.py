@@ -27,6 +27,7 @@ CUT = (0.4, 1.5)  # high as these shares of the digits within,
 CUT_WIDTH = 6.0  # not wider than this,
 CONTACT = 0.5  # and touches the rim with this share of its length, or is no wider than a digit
 CONTACT_IN_SMALL = 0.8  # the same in an image below LARGE, in which a digit is cut with more of it
+LITTLE = 0.1  # of the ink that is left out at the rim: what is read beside it is next to nothing
 LEFT_AT_RIM = 0.1  # of the digits' height: ink at the rim that is left out counts from this on
 AS_SHARP = 0.5  # of other ink: shade is less sharp
 TALL, TALL_IN_SMALL = 0.05, 0.2  # of the image, and of one below LARGE: what may be a digit
@@ -34,6 +35,7 @@ SMALLEST = 0.012  # of the image: a smaller piece is not a digit
 SOFT = 0.06  # of the image: ink along its rim whose edges are wider is shade
 LARGE = 100  # pixels: in smaller images, all edges are soft
 MOST_PIECES = 1000  # of a picture full of noise, the largest; 200 before, as joining took longer
+NOISE, PIECES = 100, 4  # pieces of an image, and of a digit: more are noise
 _NOWHERE = (10**7,) * 4  # the box of a piece that was joined to another
 WITH_BAR = 1.35  # a digit with a bar that is a piece of its own is no wider,
 WITH_FLAG = 1.6  # and this one, where the bar is at its right end, in its upper
@@ -55,6 +57,7 @@ class Layout:
     struck_out: the digits that were struck out.
     too_many: how many pieces were too many to look at.
     is_cut: whether ink at the rim was left out that may belong to a digit that the rim cuts.
+    is_noise: whether there are far more pieces than of digits with broken strokes.
     """
 
     labels: Integers
@@ -63,6 +66,7 @@ class Layout:
     struck_out: set[Piece] = field(default_factory=set)
     too_many: int = 0
     is_cut: bool = False
+    is_noise: bool = False
 
 
 def find_lines(ink: Pixels, threshold: int) -> Layout:
@@ -96,7 +100,15 @@ def find_lines(ink: Pixels, threshold: int) -> Layout:
     digits = digits or [max(pieces, key=lambda piece: piece.side)]
     is_cut = _is_left_at_rim(found, digits, labels, height)
     lines, marked = _with_marks(_lines(digits), marks, labels)
-    return Layout(labels, lines, marked, _struck_out(lines, labels, height), too_many, is_cut)
+    return Layout(
+        labels,
+        lines,
+        marked,
+        _struck_out(lines, labels, height),
+        too_many,
+        is_cut,
+        is_noise=len(strokes) > max(NOISE, PIECES * len(digits)),
+    )
 
 
 def _is_left_at_rim(
@@ -109,6 +121,9 @@ def _is_left_at_rim(
     most = CONTACT if min(labels.shape) >= LARGE else CONTACT_IN_SMALL
     kept = {number for digit in digits for number in digit.parts}
     left = [piece for piece in found if kept.isdisjoint(piece.parts)]
+    most_ink = max((piece.area for piece in left if _touches_rim(piece, labels.shape)), default=0)
+    if sum(digit.area for digit in digits) < LITTLE * most_ink:
+        return True
     return any(
         LEFT_AT_RIM * height <= piece.side
         and _touches_rim(piece, labels.shape)

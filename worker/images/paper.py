@@ -54,6 +54,7 @@ def find_paper(grey: Pixels) -> tuple[Floats, int]:
     surface = _fitted(basis, flat, np.full(flat.shape, np.median(flat)), ink_sign=0)
     ink_sign = _ink_sign(grey)
     surface = _fitted(basis, flat, surface, ink_sign)
+    surface = np.clip(surface, flat.min(), flat.max())  # beyond what it is fitted to, it may rise
     surface = surface.reshape(side, side).astype(np.float32)
     surface = cv2.resize(surface, grey.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return _without_shadow(grey, surface, ink_sign), ink_sign

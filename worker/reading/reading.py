@@ -281,9 +281,9 @@ def _turns_to_look_at(rows: list[Probabilities]) -> tuple[int, ...]:
 def _worth_a_look(engine: "Engine", look: _Look, turns: tuple[int, ...]) -> tuple[int, ...]:
     """Return those of some turns in which a page may be read, by a sample where it is crowded.
 
-    A picture with too many pieces is one of noise: it is looked at once.
+    A picture of noise is looked at once.
     """
-    if any(page.too_many for page in look.pages):
+    if any(page.too_many or page.is_noise for page in look.pages):
         return ()
     shapes = [shape for page in look.pages for line in page.lines for shape in line]
     if len(shapes) <= CROWDED:
