@@ -43,6 +43,18 @@ def test_numbers_in_the_cells_of_a_table_are_parted(engine, mnist, thick):
     assert read(engine, ruled(page, [0, 2, 4], [0, 1, 2], thick)).text == parted
 
 
+def test_a_table_that_fills_the_picture_is_read(engine, mnist):
+    page = in_lines(mnist, [[0, 1, 2, 3], [4, 7, 11, 17], [26, 34, 36, 41]])[4:340, 20:325]
+    plain = read(engine, page).text
+    page = page.copy()
+    for x in (2, 152, 302):
+        cv2.line(page, (x, 1), (x, 334), 60, 3)
+    for y in (1, 112, 224, 334):
+        cv2.line(page, (2, y), (302, y), 60, 3)
+    parted = " ".join(f"{line[:2]} {line[2:]}" for line in plain.split())
+    assert read(engine, page).text == parted
+
+
 def test_digits_in_boxes_of_their_own_are_one_number(engine, mnist):
     page = in_lines(mnist, [[0, 1, 2, 3]])
     plain = read(engine, page).text

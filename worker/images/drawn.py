@@ -28,6 +28,7 @@ MOST_LOOKED_AT = 40  # components of an image, the largest
 CLOSED = 0.14  # of an outline's side: a gap this wide does not open it
 NEARLY_CLOSED = 0.03  # the same, of an outline that touches all it holds
 TOUCHING = 0.4  # of an outline's height: what touches it is at least so high
+AS_DARK = 0.6  # of the ink of strokes: the rules of a table that fills the image
 SQUARED = 6  # rules both ways: squared paper, not a table
 MOST_IN_ROW = 1.3  # the same, at most: what is higher is a rule
 IN_ROW = 0.25  # of the height of the rows of a table: what touches its rules is at least so high
@@ -86,7 +87,8 @@ def without_outlines(ink: Pixels, threshold: int, grey: Pixels | None = None) ->
     def outline(part: Piece, all_ink: _Found, tall: float) -> Mask:
         nothing = np.zeros((part.height, part.width), bool)
         if part.width >= SPANNED * ink.shape[1] and part.height >= SPANNED * ink.shape[0]:
-            return nothing
+            table = _table_in(part, all_ink)
+            return table if table is not None and _is_dark(table, ink[part.place]) else nothing
         found = _outline_in(part, all_ink, tall)
         own = all_ink.labels[part.place] > 0
         if grey is not None and _is_contour(found, grey[part.place], own):
@@ -153,19 +155,42 @@ def _outline_in(part: Piece, found: _Found, tall: float) -> Mask:
     holds = _is_outline(mask, part, found)
     if not (holds or _may_be_outline(mask)):
         return nothing
-    across = each_line_in(mask, 0.8 * part.width)
-    along = each_line_in(mask.T, 0.8 * part.height) if across else []
-    row = part.height / max(1, len(across) - 1)
-    is_table = all(2 <= len(lines) < MOST_LINES for lines in (across, along))
-    is_table &= row >= _height_beside(part, found)
-    is_table &= min(len(across), len(along)) < SQUARED
-    drawn = np.logical_or.reduce([nothing, *across, *(line.T for line in along), _rim(mask)])
-    if is_table:
-        return mask & ~_high(mask & ~drawn, IN_ROW * row, MOST_IN_ROW * row)
+    table = _table_in(part, found)
+    if table is not None:
+        return table
+    drawn = lines_in(mask, 0.8 * part.width)
+    if drawn.any():
+        drawn |= lines_in((mask & ~drawn).T, 0.8 * part.height).T
+    drawn |= _rim(mask)
     kept = _kept(mask & ~drawn, mask, 0.5 * tall if holds else TOUCHING * part.height)
     if not holds and _is_bar(kept, mask):
         return nothing  # the ring of a crossed 0
     return mask & ~kept if holds or kept.any() else nothing
+
+
+def _table_in(part: Piece, found: _Found) -> Mask | None:
+    """Return what of a component is the rules of a table, of the shape of its box; None where it is
+    no table, as squared paper, which has more rules."""
+    mask = part.mask(found.labels)
+    across = each_line_in(mask, 0.8 * part.width)
+    along = each_line_in(mask.T, 0.8 * part.height) if len(across) > 1 else []
+    if not all(2 <= len(lines) < MOST_LINES for lines in (across, along)):
+        return None
+    row = part.height / (len(across) - 1)
+    if row < _height_beside(part, found) or min(len(across), len(along)) >= SQUARED:
+        return None
+    drawn = np.logical_or.reduce([*across, *(line.T for line in along), _rim(mask)])
+    return mask & ~_high(mask & ~drawn, IN_ROW * row, MOST_IN_ROW * row)
+
+
+def _is_dark(rules: Mask, ink: Pixels) -> bool:
+    """Return whether rules are about as dark as strokes: those of squared paper are faint."""
+    strokes = ink[ink > 0]
+    return (
+        bool(np.median(ink[rules]) >= AS_DARK * np.percentile(strokes, 95))
+        if rules.any()
+        else False
+    )
 
 
 def _height_beside(part: Piece, found: _Found) -> float:
