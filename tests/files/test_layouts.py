@@ -284,6 +284,20 @@ def test_lines_before_the_rows_and_at_the_end_are_left_out(digits):
     assert check(semicolons, digits).high == 1
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("names", [None, "a header"])
+def test_decimal_commas_are_no_delimiters(digits, delimiter, names):
+    options = {} if names else {"names": None}
+    data = csv_of(digits[0] / 255, digits[1], delimiter=delimiter, **options)
+    assert check(data.replace(b".", b","), digits).high == 1
+
+
+def test_numbers_in_scientific_notation_are_read(digits):
+    data = csv_of(np.maximum(digits[0] / 255, 9.999e-7), digits[1], names=None)
+    assert b"9.999e-07" in data
+    assert check(data, digits).high == 1
+
+
 def test_a_first_row_that_is_short_is_no_remark(digits):
     short = csv_of(digits[0], names=None).replace(b"0,", b"", 1)
     with pytest.raises(BulkError, match="received 783 values in the first line"):

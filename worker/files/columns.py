@@ -212,7 +212,9 @@ def _too_many(known: dict[int, str]) -> list[int]:
 
 def _fit(sample: Sample, chosen: Iterable[int], pixels: Iterable[int]) -> float:
     """Return in how many of the rows some columns may be labels or an index, and others paper."""
-    paper = float(np.nanmedian(sample.numbers[:, 4:60]))
+    left = sample.numbers[:, 4:60]
+    left = left[~np.isnan(left)]
+    paper = float(np.median(left)) if left.size else float("nan")
     fitting = np.ones(len(sample.cells), bool)
     for place in chosen:
         fitting &= (

@@ -60,7 +60,7 @@ def read_layout(file: BinaryIO, wishes: Wishes | None = None) -> Layout:
     sampled, head = _sampled(file, beginning)
     first, *others = [(line, _cells(line, beginning.delimiter)) for line in sampled or [b""]]
     columns = _columns([cells for _, cells in [first, *others]], first[1])
-    names = _names(first[1], others, columns)
+    names = _names(first[1], others, columns, beginning.delimiter)
     start = beginning.start
     if names:
         start = _after_header(file, beginning.after, first[0].strip())
@@ -136,11 +136,18 @@ def _next_line(file: BinaryIO, offset: int, number: int) -> tuple[int, bytes]:
 
 
 def _delimiter(line: bytes, forced: str) -> str:
-    """Return what is between the values of a line of at least 784; empty if it has fewer."""
-    for one in (forced,) if forced else DELIMITERS:
-        if len(_cells(line, one)) >= PIXELS:
-            return one
-    return ""
+    """Return what is between the values of a line of at least 784; empty if it has fewer.
+
+    Decimal commas are as many as what stands between their numbers.
+    """
+    found = [one for one in (forced,) if forced] or DELIMITERS
+    parts = {one: cells for one in found if len(cells := _cells(line, one)) >= PIXELS}
+    if len(parts) > 1:
+        for one, cells in parts.items():
+            numbers = sum(not np.isnan(_number(cell, one)) for cell in cells)
+            if numbers > len(cells) / 2:
+                return one
+    return next(iter(parts), "")
 
 
 def _is_short_row(line: bytes) -> bool:
@@ -188,9 +195,11 @@ def _columns(rows: list[list[bytes]], first: list[bytes]) -> int:
     return counts.most_common(1)[0][0] if counts else len(first)
 
 
-def _names(first: list[bytes], others: list[tuple[bytes, list[bytes]]], columns: int) -> list[str]:
+def _names(
+    first: list[bytes], others: list[tuple[bytes, list[bytes]]], columns: int, delimiter: str
+) -> list[str]:
     """Return the columns' names if the first line has them, else none."""
-    if not _is_header(first):
+    if not _is_header(first, delimiter):
         return []
     names = [cell.strip(_EDGES).decode("utf-8", "replace") for cell in first]
     names[0] = names[0].removeprefix("#").strip()
@@ -200,9 +209,9 @@ def _names(first: list[bytes], others: list[tuple[bytes, list[bytes]]], columns:
     return names + [""] * (columns - len(names))
 
 
-def _is_header(first: list[bytes]) -> bool:
+def _is_header(first: list[bytes], delimiter: str) -> bool:
     cells = [cell.strip(_EDGES) for cell in first]
-    words = [cell for cell in cells if cell and not _is_number(cell)]
+    words = [cell for cell in cells if cell and np.isnan(_number(cell, delimiter))]
     if len(words) >= PIXELS // 2:
         return True
     numbers = [cell for cell in cells if _is_number(cell)]
