@@ -10,8 +10,8 @@ from worker.arrays import Mask
 from worker.images.marks import RULE, Mark
 from worker.images.shapes import Shape
 
-# Tuned on tables and fractions of benchmarks.complaints (between, seed 1), while its sums and
-# underlined numbers (ruled, seed 1) were looked at. Lengths are shares of the digits' height.
+# Tuned on tables of benchmarks.complaints (between, seed 1) and squared pages of
+# benchmarks.collections (pages-hard, seed 1). Lengths are shares of the digits' height.
 COVERED = 0.8  # of the height of two digits: a rule between them is at least so long
 ON = 0.25  # how far a rule goes on above and below what it runs through,
 MOST_CROSSED = 0.08  # the share of a page's digits that may be so by chance
