@@ -6,6 +6,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from digits import tasks
 from digits.models import ModelVersion, Upload
+from digits.tasks import serving
 from tests.factories import make_reading, make_user
 from tests.pictures import in_lines, png
 from worker.reading.cautions import TURNED_MAYBE
@@ -15,8 +16,9 @@ ROWS = [11, 21, 2, 9]  # of MNIST's test images: 6 6 1 9, which reads the other 
 
 
 @pytest.fixture
-def sent(client, redis, mnist):
-    """The upload of a page that lies on its head, read."""
+def sent(client, redis, mnist, monkeypatch):
+    """The upload of a page that lies on its head, read by a process that has just started."""
+    monkeypatch.setattr(serving, "process", serving.Serving())
     page = np.rot90(in_lines(mnist, [ROWS], 60), 2)
     client.post("/", {"file": SimpleUploadedFile("page.png", png(page))})
     tasks.classify()
