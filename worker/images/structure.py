@@ -168,14 +168,10 @@ def _check_gif(data: bytes) -> None:
     pieces = 0
     while place + 2 <= len(data) and data[place] == 0x21:  # an extension
         place += 2
-        while place < len(data):  # an empty block is the last one
-            pieces += 1
+        for end in _ends_of_blocks(data, place):
+            place, pieces = end, pieces + 1
             if pieces > MOST_PIECES:
                 _refuse()
-            size = data[place]
-            place += 1 + size
-            if not size:
-                break
 
 
 def extent_of_gif(data: bytes, most: int) -> int:
@@ -201,10 +197,19 @@ def extent_of_gif(data: bytes, most: int) -> int:
             width, height = max(width, x + wide), max(height, y + high)
             place += 11 + _colours(packed)
             most -= 1
-        while place < len(data) and data[place]:  # an empty block is the last one
-            place += 1 + data[place]
-        place += 1
+        for end in _ends_of_blocks(data, place):
+            place = end
     return width * height
+
+
+def _ends_of_blocks(data: bytes, place: int) -> Iterator[int]:
+    """Yield the end of each block of data of a GIF from a place on; an empty one is the last."""
+    while place < len(data):
+        size = data[place]
+        place += 1 + size
+        yield place
+        if not size:
+            return
 
 
 def _colours(packed: int) -> int:
