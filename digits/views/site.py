@@ -29,6 +29,7 @@ from worker.images.errors import ImageError
 
 # What the start page shows of an upload: one in its panel, or each of several as a tile.
 PARTS = {"panel": "digits/_panel.html", "tile": "digits/_live_tile.html"}
+GONE = "the file is gone from the storage"
 
 
 @require_safe
@@ -68,10 +69,9 @@ def preview(request: OwnedRequest, pk: int) -> HttpResponseBase:
     if mine.preview or not mine.has_picture:
         return _file(mine.preview, content_type="image/webp")
     try:
-        with mine.file.open("rb") as file:
-            picture = decode(file.read(), PREVIEW_SIDE**2)
-    except (FileNotFoundError, ImageError) as error:
-        raise Http404("the file is gone from the storage") from error
+        picture = decode(content_of(mine), PREVIEW_SIDE**2)
+    except ImageError as error:
+        raise Http404(GONE) from error
     return kept(HttpResponse(previews.webp(picture.image), content_type="image/webp"))
 
 
@@ -127,4 +127,18 @@ def _file(stored: FieldFile, **options: Any) -> FileResponse:
     try:
         return kept(FileResponse(stored.open("rb"), **options))
     except FileNotFoundError as error:
-        raise Http404("the file is gone from the storage") from error
+        raise Http404(GONE) from error
+
+
+def content_of(upload: Upload) -> bytes:
+    """Return the content of an upload's file.
+
+    Raises:
+        Http404: it is gone from the storage.
+    """
+    try:
+        with upload.file.open("rb") as file:
+            content: bytes = file.read()
+            return content
+    except FileNotFoundError as error:
+        raise Http404(GONE) from error

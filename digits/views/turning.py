@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.datastructures import MultiValueDict
 from django.views.decorators.http import require_POST
@@ -13,6 +13,7 @@ from digits.accounts.permissions import Forbidden
 from digits.forms import UploadForm
 from digits.models import Upload
 from digits.quotas import NotTaken
+from digits.views.site import content_of
 
 TURNS = ("0", "90", "180", "270")
 
@@ -30,7 +31,8 @@ def turn(request: OwnedRequest, pk: int) -> HttpResponse:
     if degrees not in TURNS:
         known = ", ".join(TURNS)
         raise BadRequest(f'Expected degrees to be one of {known}, received "{degrees[:40]}".')
-    form = UploadForm({}, MultiValueDict({"file": [_file_of(upload)]}))
+    file = SimpleUploadedFile(upload.name or "picture", content_of(upload))
+    form = UploadForm({}, MultiValueDict({"file": [file]}))
     if not form.is_valid():
         raise BadRequest(str(form.errors["file"][0]))
     try:
@@ -38,11 +40,3 @@ def turn(request: OwnedRequest, pk: int) -> HttpResponse:
     except NotTaken as refusal:
         messages.error(request, str(refusal))
         return redirect(upload)
-
-
-def _file_of(upload: Upload) -> SimpleUploadedFile:
-    try:
-        with upload.file.open("rb") as file:
-            return SimpleUploadedFile(upload.name or "picture", file.read())
-    except FileNotFoundError as error:
-        raise Http404("the file is gone from the storage") from error
