@@ -16,6 +16,7 @@ from tests.pictures import mnist_png
 from tests.site import Site
 from webapp import values
 from worker.files.datasets import load_mnist
+from worker.reading.engine import Engine
 
 # By processor time; what else drives a running site comes next, and all other files last.
 LONGEST = (
@@ -50,6 +51,12 @@ def redis_server():
     yield service
     service.process.terminate()
     service.process.wait(10)
+
+
+@pytest.fixture(scope="module")
+def engine():
+    """What reads with the model that ships."""
+    return Engine()
 
 
 @pytest.fixture

@@ -10,12 +10,6 @@ from worker.evaluation import scoring
 from worker.evaluation.scoring import Answer, Sample, align, figures
 from worker.files.datasets import Dataset, DatasetError
 from worker.files.tables import load_csv
-from worker.reading.engine import Engine
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
 
 
 def answer(truth: str, text: str, confidence: float | None = 0.9) -> Answer:

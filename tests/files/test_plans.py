@@ -11,12 +11,6 @@ from tests.pictures import mnist_png, on_paper, png
 from worker.files import archives, plans, results
 from worker.files.part_reading import read_part
 from worker.files.plans import BulkError, Limits
-from worker.reading.engine import Engine
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
 
 
 def plan(data: bytes, labels: bytes | None = None, limits: Limits | None = None):

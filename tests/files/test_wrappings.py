@@ -17,14 +17,8 @@ from worker.files.layouts import Wishes
 from worker.files.part_reading import Item, read_part
 from worker.files.plans import BulkError, Limits
 from worker.files.tables import load_csv
-from worker.reading.engine import Engine
 
 COUNT = 20
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
 
 
 def read(engine, data: bytes, wishes: Wishes | None = None, limits: Limits | None = None):

@@ -7,15 +7,9 @@ import pytest
 from benchmarks.complaints import KINDS, scenes_of, text_of
 from tests.pictures import in_lines, png
 from worker.images.drawn import without_lines, without_outlines
-from worker.reading.engine import Engine
 from worker.reading.reading import read_images
 
 ROWS = [0, 1, 2, 3, 5]  # of MNIST's test images: 7, 2, 1, 0, 1
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
 
 
 def text(engine, page: np.ndarray) -> str:

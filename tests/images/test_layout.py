@@ -7,13 +7,7 @@ import pytest
 from tests.pictures import in_lines, png
 from worker.images.finding import find_digits
 from worker.images.layout import MOST_PIECES, find_lines
-from worker.reading.engine import Engine
 from worker.reading.reading import read_images
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
 
 
 def strokes(*lines, size=(200, 300)) -> np.ndarray:

@@ -5,11 +5,10 @@ import numpy as np
 import pytest
 
 from benchmarks.complaints import scenes_of, text_of
-from tests.pictures import in_lines, png
+from tests.pictures import in_lines
+from tests.readings import read
 from worker.images.struck import is_struck_out
 from worker.reading.cautions import RAISED, SLASH_MAYBE, STRUCK_OUT
-from worker.reading.engine import Engine
-from worker.reading.reading import Reading, read_images
 
 TALL, TOP = 60, 40
 FOOT = TOP + TALL
@@ -51,19 +50,9 @@ class Writing:
         return self
 
 
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
-
-
 @pytest.fixture
 def writing(mnist):
     return Writing(mnist)
-
-
-def read(engine, page: np.ndarray) -> Reading:
-    (reading,) = read_images(engine, [png(page)])
-    return reading
 
 
 @pytest.mark.parametrize("radius", [4, 6])

@@ -4,24 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.pictures import in_lines, png
+from tests.pictures import in_lines
+from tests.readings import read
 from worker.images.ruling import has_fraction, rules_between
 from worker.images.shapes import Shape
 from worker.reading.cautions import FRACTION
-from worker.reading.engine import Engine
-from worker.reading.reading import Reading, read_images
 
 STEP, ROW = 75, 112  # between the digits and the rows of tests.pictures.in_lines, at 60 pixels
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
-
-
-def read(engine, page: np.ndarray) -> Reading:
-    (reading,) = read_images(engine, [png(page)])
-    return reading
 
 
 def ruled(page: np.ndarray, columns: list[int], rows: list[int], thick: int) -> np.ndarray:

@@ -9,12 +9,6 @@ from benchmarks import collections, scenes
 from tests.pictures import png
 from worker.evaluation.scoring import Sample, answers_of_files, answers_of_pixels, figures
 from worker.files.datasets import Dataset, read_idx_images
-from worker.reading.engine import Engine
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
 
 
 def measured(engine, mnist, make, count: int) -> dict:

@@ -8,13 +8,7 @@ from PIL import Image
 from tests.pictures import encoded, in_lines, png
 from worker.images.finding import find_ink
 from worker.images.sheets import find_ink_on_sheets, find_sheets
-from worker.reading.engine import Engine
 from worker.reading.reading import read_images
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
 
 
 @pytest.fixture

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.pictures import in_lines, png
+from tests.pictures import in_lines
+from tests.readings import read
 from worker.images import layout
 from worker.reading.cautions import (
     AT_EDGE,
@@ -16,18 +17,6 @@ from worker.reading.cautions import (
     cautions,
     in_words,
 )
-from worker.reading.engine import Engine
-from worker.reading.reading import Reading, read_images
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
-
-
-def read(engine, page: np.ndarray) -> Reading:
-    (reading,) = read_images(engine, [png(page)])
-    return reading
 
 
 @pytest.fixture

@@ -19,11 +19,6 @@ METRICS = json.loads(BUNDLED_METRICS.read_text())
 
 
 @pytest.fixture(scope="module")
-def engine():
-    return Engine()
-
-
-@pytest.fixture(scope="module")
 def together(engine, mnist):
     """The engine's probabilities for MNIST's test images."""
     return engine.predict(mnist.images)

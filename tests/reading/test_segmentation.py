@@ -1,11 +1,9 @@
 """Digits that touch are cut; pieces of one digit are joined; the recogniser judges."""
 
 import numpy as np
-import pytest
 
 from tests.pictures import png
 from worker.images.shapes import Shape
-from worker.reading.engine import Engine
 from worker.reading.reading import read_images
 from worker.reading.segmentation import (
     LONGEST,
@@ -15,11 +13,6 @@ from worker.reading.segmentation import (
     cut_parts,
     find_cuts,
 )
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
 
 
 def touching(mnist, indices: list[int], lap: int = 2) -> np.ndarray:

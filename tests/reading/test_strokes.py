@@ -9,17 +9,11 @@ import pytest
 from tests.images.test_strokes import drawn
 from tests.pictures import png
 from worker.images.finding import Glyph, normalize
-from worker.reading.engine import Engine
 from worker.reading.reading import read_again, read_images
 from worker.reading.strokes import adjust_for_strokes
 
 LEANS = (-8, 0, 10, 20, 30)
 PAGE = (900, 640)
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
 
 
 def texts(engine, pictures: list[np.ndarray]) -> list[str]:

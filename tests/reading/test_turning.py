@@ -7,7 +7,6 @@ from tests.pictures import in_lines, on_paper, png
 from worker.images.finding import find_ink
 from worker.images.turned import find_ink_turned
 from worker.reading.cautions import TURNED_MAYBE
-from worker.reading.engine import Engine
 from worker.reading.reading import CROWDED, VOTERS, read_images
 from worker.reading.turning import (
     clearness,
@@ -20,11 +19,6 @@ from worker.reading.turning import (
 # Two lines of MNIST's test digits.
 LINES = [[0, 1, 2, 3], [4, 7, 11, 18]]
 TEXT = "7210 4963"
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
 
 
 @pytest.fixture

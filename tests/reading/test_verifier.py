@@ -21,11 +21,6 @@ from worker.training.verifier_data import NOT_A_DIGIT, make_parts, parts_of_one
 FACTS = json.loads(VERIFIER_FACTS.read_text())
 
 
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
-
-
 def large(digit: np.ndarray) -> Shape:
     (line,) = find_ink(255 - digit.repeat(2, 0).repeat(2, 1)).lines
     return line[0]

@@ -19,7 +19,6 @@ from digits.versions import registry
 from tests.factories import make_reading, make_upload, make_user
 from tests.pictures import in_lines, png
 from worker.reading.bundle import BUNDLED_MODEL
-from worker.reading.engine import Engine
 from worker.reading.reading import read_again, read_images
 
 pytestmark = pytest.mark.django_db
@@ -30,11 +29,6 @@ HTMX = {"HX-Request": "true"}
 def forget():
     yield
     serving.process.forget_other()
-
-
-@pytest.fixture(scope="module")
-def engine():
-    return Engine()
 
 
 @pytest.fixture
