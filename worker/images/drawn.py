@@ -28,10 +28,10 @@ MOST_LOOKED_AT = 40  # components of an image, the largest
 CLOSED = 0.14  # of an outline's side: a gap this wide does not open it
 NEARLY_CLOSED = 0.03  # the same, of an outline that touches all it holds
 TOUCHING = 0.4  # of an outline's height: what touches it is at least so high
-AS_DARK = 0.6  # of the ink of strokes: the rules of a table that fills the image
+IN_ROW = 0.25  # of the height of the rows of a table: what touches its rules is at least so high,
+MOST_IN_ROW = 1.3  # and at most: what is higher is a rule
 SQUARED = 6  # rules both ways: squared paper, not a table
-MOST_IN_ROW = 1.3  # the same, at most: what is higher is a rule
-IN_ROW = 0.25  # of the height of the rows of a table: what touches its rules is at least so high
+AS_DARK = 0.6  # of the ink of strokes: the rules of a table that fills the image
 ENCLOSED = 0.22  # of an outline's height: what it holds is at least so high
 LEAST_INK = 12  # pixels of a digit that it holds have more
 HELD = 0.9  # of what is enclosed that lies within
@@ -87,7 +87,8 @@ def without_outlines(ink: Pixels, threshold: int, grey: Pixels | None = None) ->
     def outline(part: Piece, all_ink: _Found, tall: float) -> Mask:
         nothing = np.zeros((part.height, part.width), bool)
         if part.width >= SPANNED * ink.shape[1] and part.height >= SPANNED * ink.shape[0]:
-            table = _table_in(part, all_ink)
+            mask = part.mask(all_ink.labels)
+            table = _table_in(part, all_ink, mask, each_line_in(mask, 0.8 * part.width))
             return table if table is not None and _is_dark(table, ink[part.place]) else nothing
         found = _outline_in(part, all_ink, tall)
         own = all_ink.labels[part.place] > 0
@@ -155,10 +156,11 @@ def _outline_in(part: Piece, found: _Found, tall: float) -> Mask:
     holds = _is_outline(mask, part, found)
     if not (holds or _may_be_outline(mask)):
         return nothing
-    table = _table_in(part, found)
+    across = each_line_in(mask, 0.8 * part.width)
+    table = _table_in(part, found, mask, across)
     if table is not None:
         return table
-    drawn = lines_in(mask, 0.8 * part.width)
+    drawn = np.logical_or.reduce([nothing, *across])
     if drawn.any():
         drawn |= lines_in((mask & ~drawn).T, 0.8 * part.height).T
     drawn |= _rim(mask)
@@ -168,11 +170,12 @@ def _outline_in(part: Piece, found: _Found, tall: float) -> Mask:
     return mask & ~kept if holds or kept.any() else nothing
 
 
-def _table_in(part: Piece, found: _Found) -> Mask | None:
+def _table_in(part: Piece, found: _Found, mask: Mask, across: list[Mask]) -> Mask | None:
     """Return what of a component is the rules of a table, of the shape of its box; None where it is
-    no table, as squared paper, which has more rules."""
-    mask = part.mask(found.labels)
-    across = each_line_in(mask, 0.8 * part.width)
+    no table, as squared paper, which has more rules.
+
+    mask: its ink; across: the level lines in that.
+    """
     along = each_line_in(mask.T, 0.8 * part.height) if len(across) > 1 else []
     if not all(2 <= len(lines) < MOST_LINES for lines in (across, along)):
         return None
@@ -185,12 +188,9 @@ def _table_in(part: Piece, found: _Found) -> Mask | None:
 
 def _is_dark(rules: Mask, ink: Pixels) -> bool:
     """Return whether rules are about as dark as strokes: those of squared paper are faint."""
-    strokes = ink[ink > 0]
-    return (
-        bool(np.median(ink[rules]) >= AS_DARK * np.percentile(strokes, 95))
-        if rules.any()
-        else False
-    )
+    if not rules.any():
+        return False
+    return bool(np.median(ink[rules]) >= AS_DARK * np.percentile(ink[ink > 0], 95))
 
 
 def _height_beside(part: Piece, found: _Found) -> float:

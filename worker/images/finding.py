@@ -33,8 +33,8 @@ PART = 32  # pixels: the side of the parts in which a small number is looked for
 OF_PART = 12  # pixels of a part that have its contrast
 SMALL = 24  # pixels: digits that are lower are looked at from nearer, where that is possible,
 CLOSER = 1.3  # by this factor at least,
-FRAMED = 3  # sides of an image at whose rim there is ink: it has a frame
 ROUND = 1.5  # and with this part of their height around them
+FRAMED = 3  # sides of an image at whose rim there is ink: it has a frame
 AROUND = 0.15  # of its length: the margin with which a single shape is looked at from near
 FAINT = 4  # the same in images below 64 pixels, where faint ink is kept
 
@@ -208,7 +208,8 @@ def _find_ink(grey: Pixels) -> Page:
     drawn = (all_ink > threshold) & (ink <= threshold)
     for line, rules in zip(lines, rules_between(lines, drawn), strict=True):
         line.marks += rules
-    other = drawn | ((found.labels > 0) & ~_covered(lines, ink))
+    # A fraction has two lines: for fewer, nothing need be looked for.
+    other = drawn | _left_out(found, lines) if len(lines) > 1 else drawn
     dark = int(np.count_nonzero(ink > threshold)) if scale > 1 else ink.size
     is_nearly_empty = dark < NEARLY_EMPTY * ink.size
     if is_nearly_empty:
@@ -226,13 +227,13 @@ def _find_ink(grey: Pixels) -> Page:
     )
 
 
-def _covered(lines: list[Line], ink: Pixels) -> Mask:
-    """Return where the boxes of shapes are: bool, of the shape of the ink."""
-    covered = np.zeros(ink.shape, bool)
+def _left_out(layout: Layout, lines: list[Line]) -> Mask:
+    """Return where there is ink outside of the boxes of shapes: bool, of the shape of the ink."""
+    left = layout.labels > 0
     for line in lines:
         for shape in line:
-            covered[shape.y : shape.y + shape.height, shape.x : shape.x + shape.width] = True
-    return covered
+            left[shape.y : shape.y + shape.height, shape.x : shape.x + shape.width] = False
+    return left
 
 
 def find_digits(grey: Pixels) -> list[Glyph]:

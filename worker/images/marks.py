@@ -49,9 +49,7 @@ HIGHEST = 1.2  # unless it is so much higher;
 # or, in what may be a date, as high as they are, and leans far more.
 AS_HIGH = 0.9
 LEANS_FAR = (11.0, 14.0)
-
-
-RULE = "|"
+RULE = "|"  # the sign of a rule, which is shown as a space
 
 
 @dataclass(frozen=True, eq=False)

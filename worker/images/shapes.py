@@ -48,10 +48,6 @@ class Shape:
         """Return the part between two columns, counted from its left edge."""
         return Shape(self.x + left, self.y, self.ink[:, left:right])
 
-    def turned(self, degrees: int) -> "Shape":
-        """Return its ink turned clockwise by a multiple of 90 degrees; its place is not turned."""
-        return Shape(self.x, self.y, np.ascontiguousarray(np.rot90(self.ink, -degrees // 90)))
-
     def masked(self, mask: Mask) -> "Shape | None":
         """Return the part where mask is true; None where there is no ink."""
         ink = np.where(mask, self.ink, 0).astype(np.uint8)

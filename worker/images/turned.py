@@ -45,14 +45,18 @@ class TurnedPage(Page):
         return self.page.sides(shape, line)
 
 
+def pixels_turned(pixels: Pixels, degrees: int) -> Pixels:
+    """Turn pixels, shape (height, width), clockwise by a multiple of 90 degrees."""
+    return np.ascontiguousarray(np.rot90(pixels, -degrees // 90))
+
+
 def find_ink_turned(grey: Pixels, degrees: int) -> Page:
     """Turn an image clockwise, by one of TURNS, and find the shapes in it that may be digits.
 
     Args:
         grey: uint8, shape (height, width), of any polarity.
     """
-    turned = np.ascontiguousarray(np.rot90(grey, -degrees // 90))
-    page = find_ink_on_sheets(turned)
+    page = find_ink_on_sheets(pixels_turned(grey, degrees))
     size = grey.shape[0], grey.shape[1]
     return TurnedPage(
         page.lines,

@@ -14,7 +14,7 @@ from worker.images.errors import ImageError
 from worker.images.finding import Glyph, Page, pixels_of
 from worker.images.shapes import Shape
 from worker.images.sheets import find_ink_on_sheets
-from worker.images.turned import ON_ITS_HEAD, TURNS, find_ink_turned
+from worker.images.turned import ON_ITS_HEAD, TURNS, find_ink_turned, pixels_turned
 from worker.reading.cautions import TURNED_MAYBE, cautions
 from worker.reading.doodles import is_doodle
 from worker.reading.neighbours import adjust_for_neighbours
@@ -40,7 +40,6 @@ from worker.reading.verifier import in_context
 if TYPE_CHECKING:
     from worker.reading.engine import Engine
 
-# A shape is read as "not a digit" from this probability on, relative to that of the best digit.
 VOTERS = 40  # shapes of a turned page that are read to know which of its turns is upright,
 VOTING_PARTS = 100  # and parts of these at most
 CROWDED = 80  # shapes of a page: of more, as many as VOTERS tell which turns are worth a look
@@ -52,6 +51,7 @@ STRUCK_OUT = 0.95
 CLEAR = 0.999
 BARRED = (4, 7)  # digits with a bar of their own, which may stand out on both sides,
 CLEAR_BARRED = 0.8  # need be no clearer than this
+# A shape is read as "not a digit" from this probability on, relative to that of the best digit.
 REJECT_FROM = 0.5  # the more probable of the two; the value since there is this class
 
 
@@ -206,10 +206,8 @@ def _look(data: bytes, max_pixels: int, turn: int | None) -> _Look | ImageError:
     try:
         picture = decode(data, max_pixels)
         greys = [grey_of(page) for page in picture.pages]
-        if turn:
-            return _Look(picture, [find_ink_turned(grey, turn) for grey in greys], turn, True)
-        pages = [find_ink_on_sheets(grey) for grey in greys]
-        return _Look(picture, pages, is_fixed=turn is not None)
+        pages = [find_ink_turned(one, turn) if turn else find_ink_on_sheets(one) for one in greys]
+        return _Look(picture, pages, turn or 0, is_fixed=turn is not None)
     except ImageError as error:
         # Its traceback would keep the picture until the garbage collector runs.
         return ImageError(str(error))
@@ -290,10 +288,17 @@ def _worth_a_look(engine: "Engine", look: _Look, turns: tuple[int, ...]) -> tupl
         return turns
     sample = shapes[:: len(shapes) // VOTERS][:VOTERS]
     clear = {
-        turn: clearness(list(_predict(engine, [shape.turned(turn) for shape in sample])[:, :-1]))
+        turn: clearness(
+            list(_predict(engine, [_turned_shape(one, turn) for one in sample])[:, :-1])
+        )
         for turn in (0, *turns)
     }
     return tuple(turn for turn in turns if clear[turn] > max(clear[0], READABLE_BY_SAMPLE))
+
+
+def _turned_shape(shape: Shape, degrees: int) -> Shape:
+    """Return a shape with its ink turned where it is."""
+    return Shape(shape.x, shape.y, pixels_turned(shape.ink, degrees))
 
 
 def _most_upright(readings: dict[int, Reading]) -> Reading:

@@ -42,7 +42,6 @@ def with_spaces(
         for line, own in zip(lines, marks, strict=True)
     ]
     rules = [[mark.middle for mark in own if mark.sign == RULE] for own in marks]
-    is_table = _is_table(lines, rules)
     gaps = [_gaps(line) for line in tokens]
     steps = [_steps(line) for line in tokens]
     least = _least([gap for line in gaps for gap in line])
@@ -51,7 +50,7 @@ def with_spaces(
         [a >= CERTAIN or (a >= least and b >= longest) for a, b in zip(gap, step, strict=True)]
         for gap, step in zip(gaps, steps, strict=True)
     ]
-    if is_table:
+    if _is_table(lines, rules):
         wide = [
             [a or b for a, b in zip(own, _ruled(line, of_line), strict=True)]
             for own, line, of_line in zip(wide, tokens, rules, strict=True)
@@ -68,7 +67,7 @@ def _is_table(lines: Sequence[Sequence[Shape]], rules: list[list[float]]) -> boo
         if own
         for count in np.bincount(np.searchsorted(own, [_middle(one) for one in line]))
     ]
-    return sum(int(count > 1) for count in filled) >= FEWEST_CELLS
+    return len([count for count in filled if count > 1]) >= FEWEST_CELLS
 
 
 def _ruled(tokens: list[Token], rules: list[float]) -> list[bool]:
