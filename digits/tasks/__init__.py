@@ -24,7 +24,7 @@ from digits.uploads.pace import Pace
 from digits.versions import activations
 
 logger = logging.getLogger(__name__)
-SLICE_SECONDS = 2  # then another wake-up follows, so that a worker can stop between two
+SLICE_SECONDS = 1  # then another wake-up follows: a worker can stop, or an activation come, between
 LARGE_SECONDS = 1  # between two large uploads while many small ones come
 UPLOADS_SECONDS = 1  # then a bulk job goes on, though uploads wait still
 LINGER_SECONDS = 0.3  # a worker waits so long for the next upload before it ends its task
