@@ -223,6 +223,7 @@ def _judge_and_register(
     metrics["report"] = report
     with tempfile.TemporaryDirectory(prefix="digits-") as folder:
         metrics = write_bundle(trained.model, metrics, Path(folder), trained.student)
+        serving.prepare(Path(folder) / "digits.keras")
         _update(run, step=0)  # the last moment to be cancelled
         with transaction.atomic():
             version = registry.register(

@@ -16,7 +16,9 @@ SWAPS = 10
 VISITORS, PAUSE = 4, 0.2  # together 20 uploads a second, as long as the machine keeps up
 REGISTER = """
 from pathlib import Path
+from digits.tasks.serving import prepare
 from digits.versions.registry import register
+prepare(Path("PATH"))  # as a training does
 version = register(Path("PATH"), {"architecture": "cnn"})
 print(version.pk, version.file.path)
 """

@@ -100,6 +100,7 @@ def test_a_run_makes_a_version_with_its_report(mnist, redis, few_images, monkeyp
         ["accuracy", "at", "epoch", "loss", "val_accuracy", "val_loss"]
     ]
     assert not training_process.folder_of(run).exists()
+    assert any(settings.CONVERTED_DIR.glob(f"{version.sha256[:32]}-*"))  # ready to be activated
     wished = Activation.objects.filter(version=version).exists()
     assert wished == is_better(report)
     assert str(version) in run.outcome
