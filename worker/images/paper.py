@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from worker.arrays import Floats, Integers, Mask, Pixels
+from worker.images.paths import rows_near
 from worker.images.pieces import DARK
 
 # Developed while generated pages, letters and noise were looked at (benchmarks.collections, seed
@@ -258,11 +259,12 @@ def _rules(ink: Pixels) -> Mask:
     upright = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((thick + 1, 1), np.uint8))
     thin = dark & ~upright  # strokes that are not level are left out here
     found = np.zeros(ink.shape, bool)
-    rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
+    columns = np.arange(width)
     for slope, start in _straight_lines(thin, width):
-        near = (np.abs(rows - (start + slope * columns)) <= BEND + thick / 2) & (thin > 0)
+        band, distances = rows_near(start + slope * columns, BEND + thick / 2, height)
+        near = (distances <= BEND + thick / 2) & (thin[band] > 0)
         # Pixels that are much darker than the line are ink along it.
-        found |= near & (ink <= 1.5 * np.median(ink[near]) + 20)
+        found[band] |= near & (ink[band] <= 1.5 * np.median(ink[band][near]) + 20)
     return found
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from worker.arrays import Floats, Integers, Mask
+from worker.images.paths import add_up_costs, follow_back, rows_near
 
 # Tuned on pages of benchmarks.complaints with seed 1.
 LONGER = 1.3  # than the digits are high: a line
@@ -16,7 +17,6 @@ STEEPEST = 0.36  # rows per column: some 20 degrees
 # A line strikes out what it goes through. Tuned on benchmarks.complaints (between, seed 1).
 INNER = (0.15, 0.85)  # where it crosses what is left, from its top
 ON_A_SIDE = 0.12  # what is left has this share of its ink on either side of it
-STEP_COST = 0.35  # of a path that goes one row up or down, in pixels without ink
 
 
 def stands_out(lines: Mask, rest: Mask) -> bool:
@@ -105,20 +105,10 @@ def _line_across(mask: Mask, least: float, most: float) -> Mask | None:
 
 def _path(part: Mask) -> Integers:
     """Return the row of each column on the path from left to right that leaves the ink least."""
-    height, width = part.shape
-    off = (~part).astype(np.float32)
-    cost, steps = off[:, 0].copy(), np.zeros((width, height), np.int8)
-    for x in range(1, width):
-        padded = np.pad(cost, 1, constant_values=np.inf)
-        ways = np.stack([cost, padded[:-2] + STEP_COST, padded[2:] + STEP_COST])
-        steps[x] = ways.argmin(axis=0)
-        cost = off[:, x] + ways.min(axis=0)
-    row = int(cost.argmin())
-    path = np.zeros(width, int)
-    for x in range(width - 1, -1, -1):
-        path[x] = row
-        row += (0, -1, 1)[int(steps[x, row])]
-    return path
+    costs = np.ascontiguousarray(~part.T, np.float32)[:, None]
+    steps = add_up_costs(costs)[:, 0]
+    end = costs[-1, 0].argmin(keepdims=True)
+    return follow_back(steps, len(steps) - 1, end)[0, ::-1]
 
 
 def _runs(part: Mask, path: Integers) -> tuple[Integers, Integers]:
@@ -147,11 +137,12 @@ def _curve(across: Integers, middle: Floats, thin: Mask, width: int) -> Floats:
 
 def _own(part: Mask, middle: Floats, usual: float) -> Mask:
     """Return the pixels of a line; where a stroke crosses it, they belong to the stroke."""
-    height = len(part)
-    rows = np.arange(height)[:, None]
     half = usual / 2 + 1
-    near = part & (np.abs(rows - middle) <= half)
-    above = part & (rows < middle - half) & (rows >= middle - half - 2)
-    below = part & (rows > middle + half) & (rows <= middle + half + 2)
+    band, distances = rows_near(middle, half + 2, len(part))
+    rows, ink = np.arange(band.start, band.stop)[:, None], part[band]
+    above = ink & (rows < middle - half) & (rows >= middle - half - 2)
+    below = ink & (rows > middle + half) & (rows <= middle + half + 2)
     crossed = above.any(axis=0) & below.any(axis=0)
-    return near & ~crossed
+    own = np.zeros(part.shape, bool)
+    own[band] = ink & (distances <= half) & ~crossed
+    return own

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from worker.arrays import Floats, Integers, Mask, Pixels, Probabilities
+from worker.images.paths import add_up_costs, follow_back
 from worker.images.pieces import DARK
 from worker.images.shapes import Shape
 from worker.reading.doodles import as_not_a_digit, is_doodle
@@ -26,7 +27,6 @@ from worker.reading.neighbours import is_sure
 
 # How cuts are found. The first three have their first values.
 SIDE = 48  # rows of the image in which cuts are searched
-SIDE_STEP_COST = 0.35  # of a step of a cut to the side, in pixels of ink crossed
 MOST_COST = 0.5  # of a cut: the ink that it crosses, as a share of the height
 APART = 0.08  # of a digit's ink: cuts with less ink between them count as one
 MOST_CUTS = 11  # of a shape that is as wide as high; 9 before the verifier
@@ -281,7 +281,8 @@ def find_cuts(ink: Pixels, most: int = MOST_CUTS) -> Integers:
     height, width = ink.shape
     columns = max(4, round(width * SIDE / height))
     small = cv2.resize(ink, (columns, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    costs, steps = _cheapest_paths(np.stack([small, small[::-1]], axis=1))
+    costs = np.stack([small, small[::-1]], axis=1)
+    steps = add_up_costs(costs)
     through = costs[:, 0] + costs[::-1, 1] - small
     digit = float(small.sum()) / max(1, columns / SIDE)  # about the ink of one digit
     # The ink to the left of each column: the difference of two cuts is the ink between them.
@@ -312,29 +313,11 @@ def _crossings(through: Floats) -> list[tuple[int, int]]:
     return [(rows[r], int(c)) for r, c in places if through[rows[r], c] <= MOST_COST * SIDE]
 
 
-def _cheapest_paths(ink: Floats) -> tuple[Floats, Integers]:
-    """Return the least cost of a path from the top to each pixel, and its last step.
-
-    Args:
-        ink: float32, shape (height, images, width).
-    """
-    cost, way = np.empty_like(ink), np.zeros(ink.shape, np.int8)
-    cost[0] = ink[0]
-    padded = np.full((ink.shape[1], ink.shape[2] + 2), np.inf, np.float32)
-    ways = np.empty((3, *ink.shape[1:]), np.float32)
-    for row in range(1, len(ink)):
-        padded[:, 1:-1] = ways[0] = cost[row - 1]
-        ways[1], ways[2] = padded[:, :-2] + SIDE_STEP_COST, padded[:, 2:] + SIDE_STEP_COST
-        way[row] = ways.argmin(axis=0)
-        cost[row] = ink[row] + ways.min(axis=0)
-    return cost, np.array([0, -1, 1])[way]
-
-
 def _paths(steps: Integers, crossings: list[tuple[int, int]]) -> Integers:
     """Return the cheapest path from top to bottom through each crossing: int, shape (n, height).
 
     Args:
-        steps: of the image and, second, of the image upside down, as _cheapest_paths returns them.
+        steps: of the image and, second, of the image upside down, as add_up_costs returns them.
         crossings: row and column of each.
     """
     height = len(steps)
@@ -342,14 +325,6 @@ def _paths(steps: Integers, crossings: list[tuple[int, int]]) -> Integers:
     rows, columns = np.array(crossings, int).reshape(-1, 2).T
     for row in np.unique(rows):
         here = rows == row
-        paths[here, : row + 1] = _follow(steps[:, 0], row, columns[here])[:, ::-1]
-        paths[here, row:] = _follow(steps[:, 1], height - 1 - row, columns[here])
+        paths[here, : row + 1] = follow_back(steps[:, 0], row, columns[here])[:, ::-1]
+        paths[here, row:] = follow_back(steps[:, 1], height - 1 - row, columns[here])
     return paths
-
-
-def _follow(steps: Integers, row: int, columns: Integers) -> Integers:
-    """Return the columns of the paths that end here, each from this row back to the first."""
-    path = [columns]
-    for above in range(row, 0, -1):
-        path.append(path[-1] + steps[above, path[-1]])
-    return np.stack(path, axis=1)
