@@ -40,6 +40,8 @@ def _pages() -> list[Image.Image]:
     photo = lines.convert("RGB")
     photo.info["exif"] = turned.tobytes()
     clear = Image.merge("LA", (page, Image.fromarray(255 - np.asarray(page))))
+    specks = np.random.default_rng(1).random((60, 60)) < 0.3
+    noise = Image.fromarray(np.where(np.kron(specks, np.ones((2, 2))), 20, 240).astype(np.uint8))
     return [
         Image.fromarray(digits.images[0]),
         page,
@@ -49,6 +51,7 @@ def _pages() -> list[Image.Image]:
         clear.convert("RGBA"),
         Image.new("L", (1, 1)),
         Image.new("RGB", (3000, 8), "white"),
+        noise,
     ]
 
 

@@ -37,7 +37,7 @@ WIDE = 1.0  # unless it is wider than this share of its height; 0.9 and 1.2 befo
 NARROWEST = 0.28  # width to height of a shape that may be two digits; 0.5 to 1.1 before
 WIDEST = 2.0  # width to height of a part that may be a digit, as some have a long bar or tail
 FRAGMENT = 0.1  # of a part's ink: smaller pieces are fragments of its neighbours
-MOST_PARTS = 1000  # of an image, so that the time for a picture full of noise is bounded
+MOST_PARTS = 600  # of an image, so that the time for a picture full of noise is bounded
 # Of the cuts of a shape: 15 digits that all touch have fewer. A band of 800 x 10 pixels had 10,800,
 # and took five seconds.
 MOST_PAIRS = 4000
