@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from django.conf import settings
 from django.core.files import File
 
 from digits.learning import data, runs

@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 
 VOTERS = 40  # shapes of a turned page that are read to know which of its turns is upright,
 VOTING_PARTS = 100  # and parts of these at most
-# Shapes of a page: of more, as many as VOTERS tell which turns are worth a look. With 80, noise of 200
-# pixels took 3.5 s of the processor.
+# Shapes of a page: of more, as many as VOTERS tell which turns are worth a look. With 80, noise of
+# 200 x 200 pixels took 3.5 s of the processor.
 CROWDED = 40
 READABLE_BY_SAMPLE = 0.5  # how clear that sample is, turned: half as clear as of a page of digits
 # The share of what looks struck out that is, on benchmarks.complaints (between, seed 1).
