@@ -42,9 +42,10 @@ if TYPE_CHECKING:
 
 VOTERS = 40  # shapes of a turned page that are read to know which of its turns is upright,
 VOTING_PARTS = 100  # and parts of these at most
+OF_ONE_SHAPE = 4  # times as many as of a page: what has more parts is not cut
 # Shapes of a page: of more, as many as VOTERS tell which turns are worth a look. With 80, noise of
-# 200 x 200 pixels took 3.5 s of the processor.
-CROWDED = 40
+# 200 x 200 pixels took 3.5 s of the processor, and with 40 noise of 120 x 120 2.3 s.
+CROWDED = 24
 READABLE_BY_SAMPLE = 0.5  # how clear that sample is, turned: half as clear as of a page of digits
 # The share of what looks struck out that is, on benchmarks.complaints (between, seed 1).
 STRUCK_OUT = 0.95
@@ -288,7 +289,7 @@ def _worth_a_look(engine: "Engine", look: _Look, turns: tuple[int, ...]) -> tupl
     shapes = [shape for page in look.pages for line in page.lines for shape in line]
     if len(shapes) <= CROWDED:
         return turns
-    sample = shapes[:: len(shapes) // VOTERS][:VOTERS]
+    sample = shapes[:: max(1, len(shapes) // VOTERS)][:VOTERS]
     clear = {
         turn: clearness(
             list(_predict(engine, [_turned_shape(one, turn) for one in sample])[:, :-1])
@@ -317,14 +318,15 @@ def _rows(reading: Reading) -> list[Probabilities]:
     return [digit.probabilities for digit in reading.digits]
 
 
-def _candidates(page: Page, read: Iterator[Probabilities], left: int) -> list[list[Candidate]]:
-    """Return the candidates of each line, with so many parts of shapes at most.
+def _candidates(page: Page, read: Iterator[Probabilities], most: int) -> list[list[Candidate]]:
+    """Return the candidates of each line, with about so many parts of shapes at most.
 
     read: yields the probabilities of the next shape.
     """
-    found = []
+    found, left = [], most
     for line in page.lines:
-        found.append(candidates(line, np.stack([next(read) for _ in line]), left))
+        rows = np.stack([next(read) for _ in line])
+        found.append(candidates(line, rows, left, OF_ONE_SHAPE * most))
         left -= sum(one.probabilities is None for one in found[-1])
     return found
 

@@ -118,13 +118,19 @@ class Candidate:
         return (float(np.sqrt(whole * same)) + TRUST_FLOOR) / (1 + TRUST_FLOOR)
 
 
-def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -> list[Candidate]:
+def candidates(
+    line: list[Shape],
+    read: Probabilities,
+    most: int = MOST_PARTS,
+    most_of_one: int = MOST_PAIRS,
+) -> list[Candidate]:
     """Return the candidates for the digits of a line.
 
     Args:
         line: its shapes from left to right, as they were found.
         read: the probabilities of each shape, shape (n, 11); the last is "not a digit".
         most: about how many parts of shapes may be given at most.
+        most_of_one: a shape with more parts is not cut.
 
     Returns:
         The shapes themselves, with their probabilities, and others that are still to be read.
@@ -141,6 +147,7 @@ def candidates(line: list[Shape], read: Probabilities, most: int = MOST_PARTS) -
         may_be_cut = may_be_cut and not shape.is_struck_out
         may_be_cut = may_be_cut and not (alone and _is_beyond_cuts(shape, row))
         parts = _parts(shape, height, alone=alone) if may_be_cut else []
+        parts = parts if len(parts) <= most_of_one else []
         most -= len(parts)
         last = node + max((part.end for part in parts), default=1)
         for part in parts:
