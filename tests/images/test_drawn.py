@@ -40,6 +40,33 @@ def test_a_number_that_is_ruled_under_twice_where_it_touches_is_read(engine, pag
     assert text(engine, page) == "72101"
 
 
+@pytest.mark.parametrize("rows", [[5, 2], [2, 14, 1], [18, 30]])  # 11, 112 and 33
+@pytest.mark.parametrize("at", [0.45, 0.55])
+def test_a_number_that_one_line_goes_through_is_read(engine, mnist, rows, at):
+    page = np.pad(in_lines(mnist, [rows]), 40, constant_values=230)
+    top, *_, foot = np.flatnonzero((page < 120).any(axis=1))
+    left, *_, right = np.flatnonzero((page < 120).any(axis=0))
+    y = round(top + at * (foot - top))
+    cv2.line(page, (left - 15, y - 2), (right + 15, y + 2), 40, 2, cv2.LINE_AA)
+    assert text(engine, page) == "".join(str(mnist.labels[row]) for row in rows)
+
+
+def test_the_bar_of_a_4_and_the_loop_of_a_9_stay_where_a_line_covers_them():
+    strokes, line = np.zeros((80, 260), np.uint8), np.zeros((80, 260), np.uint8)
+    cv2.polylines(strokes, [np.array([[40, 12], [28, 40], [56, 40]])], False, 255, 4)  # a 4
+    cv2.line(strokes, (52, 10), (52, 68), 255, 4)
+    cv2.ellipse(strokes, (120, 26), (16, 15), 0, 0, 360, 255, 4)  # a 9
+    cv2.line(strokes, (136, 26), (134, 68), 255, 4)
+    for x in (190, 214):  # a pair of 1s
+        cv2.line(strokes, (x, 10), (x, 68), 255, 4)
+    cv2.line(line, (10, 41), (250, 41), 255, 3)
+    rest = without_lines(np.maximum(strokes, line), 64)
+    assert rest[38:44, 30:50].any(axis=0).all()
+    assert rest[38:44, 108:132].any(axis=0).all()
+    assert not rest[:, 196:208].any()
+    assert not rest[:, :24].any()
+
+
 @pytest.mark.parametrize("thick", [2, 6])
 def test_a_ring_around_one_of_the_digits_is_no_0(engine, page, thick):
     columns = np.flatnonzero((page < 120).any(axis=0))

@@ -44,6 +44,8 @@ SEPARATE = 0.3  # of the contrast of an outline: how far what it holds is from i
 SPANNED = 0.9  # of the image: what is as wide and as high is squared paper
 SMALLEST = 20  # pixels of the longer side of what is looked at
 LONGEST_DIGIT = 2.2  # than the digits are high: what no single digit is wide
+BAR_OF_DIGIT = 0.8  # the same, of a bar of a digit that a line covers
+BESIDE = 0.6  # of the height of what a line goes through: digits beside each other are so high
 THICK = 0.35  # the same, of a line that touches nothing,
 ALL = 0.95  # the share of its component that it is
 
@@ -133,7 +135,7 @@ def _lines_of(part: Piece, found: _Found, tall: float) -> Mask:
     nothing = np.zeros(mask.shape, bool)
     if part.width <= LONGER * tall:
         return nothing
-    lines = lines_in(mask, LONGER * tall)
+    lines = lines_in(mask, LONGER * tall, bar=BAR_OF_DIGIT * tall)
     if not lines.any():
         thick = lines_in(mask, LONGEST_DIGIT * tall, THICK)
         lines = thick if thick.sum() >= ALL * mask.sum() else lines
@@ -141,7 +143,19 @@ def _lines_of(part: Piece, found: _Found, tall: float) -> Mask:
         return lines
     # What strikes out a single digit stays with it.
     rest = mask & ~lines
-    return lines if stands_out(lines, rest) and not strikes_out(lines, rest) else nothing
+    is_ruled = stands_out(lines, rest) and not strikes_out(lines, rest)
+    return lines if is_ruled or _is_several(rest) else nothing
+
+
+def _is_several(rest: Mask) -> bool:
+    """Return whether ink is two or more high components side by side."""
+    rows = np.flatnonzero(rest.any(axis=1))
+    _, _, stats, _ = cv2.connectedComponentsWithStats(rest.view(np.uint8))
+    least = BESIDE * (rows[-1] - rows[0] + 1) if rows.size else 0
+    high = stats[1:][stats[1:, cv2.CC_STAT_HEIGHT] >= least]
+    lefts = high[:, cv2.CC_STAT_LEFT]
+    rights = lefts + high[:, cv2.CC_STAT_WIDTH]
+    return bool(len(high) > 1 and lefts.max() >= rights.min())
 
 
 def _largest(parts: list[Piece]) -> list[Piece]:

@@ -1,5 +1,8 @@
 """Lines by hand that go through ink from left to right: thin, even strokes."""
 
+from itertools import pairwise
+
+import cv2
 import numpy as np
 
 from worker.arrays import Floats, Integers, Mask
@@ -16,6 +19,7 @@ EVEN = 0.7  # the share of a line's columns that are about as thick as its media
 STEEPEST = 0.36  # rows per column: some 20 degrees
 # A line strikes out what it goes through. Tuned on benchmarks.complaints (between, seed 1).
 INNER = (0.15, 0.85)  # where it crosses what is left, from its top
+REACHES = 0.3  # of the longest bar of a digit: how far a stem goes on below it
 ON_A_SIDE = 0.12  # what is left has this share of its ink on either side of it
 
 
@@ -43,14 +47,16 @@ def strikes_out(lines: Mask, rest: Mask) -> bool:
     return bool(ON_A_SIDE <= above <= 1 - ON_A_SIDE)
 
 
-def lines_in(mask: Mask, least: float, thin: float = THIN) -> Mask:
+def lines_in(mask: Mask, least: float, thin: float = THIN, bar: float = 0.0) -> Mask:
     """Return the lines that go through a component from left to right, so many pixels at least.
 
-    They are at most as thick as a share `thin` of the digits' height.
+    They are at most as thick as a share `thin` of the digits' height. What is the bar of a digit,
+    too, stays with it: see `_bars`, for bars up to so many pixels.
     """
-    found = np.zeros(mask.shape, bool)
-    for line in each_line_in(mask, least, thin):
-        found |= line
+    lines = each_line_in(mask, least, thin)
+    found: Mask = np.logical_or.reduce([np.zeros(mask.shape, bool), *lines])
+    for line in lines if bar else []:
+        found &= ~_bars(mask & (line | ~found), line, bar)
     return found
 
 
@@ -120,6 +126,70 @@ def _runs(part: Mask, path: Integers) -> tuple[Integers, Integers]:
     below = np.where(~part & (rows > path), rows, height).min(axis=0)
     empty = ~part[path, columns]
     return np.where(empty, path, above), np.where(empty, path, below)
+
+
+class _Side:
+    """The ink on one side of a line, and where it touches the line."""
+
+    def __init__(self, ink: Mask, nearest: Integers, away: int) -> None:
+        """Find its components.
+
+        Args:
+            ink: bool, shape (height, width).
+            nearest: the row beside the line, in each column.
+            away: 1 where rows farther from the line are lower, or -1.
+        """
+        _, labels, self._stats, _ = cv2.connectedComponentsWithStats(ink.view(np.uint8))
+        columns = np.arange(ink.shape[1])
+        two = [np.clip(nearest + away * one, 0, len(ink) - 1) for one in (0, 1)]
+        self._at_line = np.maximum(*(labels[rows, columns] for rows in two))
+        is_there = np.pad((self._at_line > 0).view(np.int8), 1)
+        starts, stops = (np.flatnonzero(np.diff(is_there) == one) for one in (1, -1))
+        self.touching = [slice(int(a), int(b)) for a, b in zip(starts, stops, strict=True)]
+
+    def component(self, columns: slice) -> int:
+        """Return the number of the component that touches the line there; 0 for none."""
+        near = self._at_line[max(0, columns.start - 1) : columns.stop + 1]
+        return int(near.max(initial=0))
+
+    def height(self, columns: slice) -> int:
+        """Return how high that component is, in pixels."""
+        number = self.component(columns)
+        return int(self._stats[number, cv2.CC_STAT_HEIGHT]) if number else 0
+
+
+def _bars(mask: Mask, line: Mask, most: float) -> Mask:
+    """Return the parts of a line that are strokes of digits, too: bool, of the shape of the mask.
+
+    Such a part closes a loop above or below the line, as of a 9 or a 6, or it joins a stroke that
+    ends at the line to one that goes through it, as in a 4.
+
+    Args:
+        mask: bool, shape (height, width): the ink.
+        line: of the same shape: a line that goes through it.
+        most: pixels from the left to the right end of such a part, at most.
+    """
+    bars = np.zeros(mask.shape, bool)
+    columns = np.flatnonzero(line.any(axis=0))
+    if not columns.size:
+        return bars
+    rows, across = np.arange(len(mask))[:, None], np.arange(mask.shape[1])
+    firsts, lasts = line.argmax(axis=0), len(line) - 1 - line[::-1].argmax(axis=0)
+    top, bottom = (
+        np.rint(np.interp(across, columns, ends[columns])).astype(int) for ends in (firsts, lasts)
+    )
+    above = _Side(mask & (rows < top), top - 1, -1)
+    below = _Side(mask & (rows > bottom), bottom + 1, 1)
+    for one, other in ((above, below), (below, above)):
+        for left, right in pairwise(one.touching):
+            if right.start - left.stop > most:
+                continue
+            goes_on = [bool(other.component(left)), bool(other.component(right))]
+            closes = one.component(left) == one.component(right) and not all(goes_on)
+            ends_there = one is above and goes_on == [False, True]
+            if closes or (ends_there and below.height(right) >= REACHES * most):
+                bars[:, left.start : right.stop] = True
+    return bars & line
 
 
 def _curve(across: Integers, middle: Floats, thin: Mask, width: int) -> Floats:
