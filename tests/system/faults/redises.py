@@ -3,14 +3,13 @@
 import contextlib
 import shutil
 import socket
-import socketserver
 import threading
 
+from tests.relays import Relay
 from tests.system.faults.machines import web_beside
 from tests.system.faults.processes import REDIS
 from tests.system.faults.scene import Scene, kill
 
-CHUNK = 64 * 1024
 PAUSE_SECONDS = 5
 
 
@@ -71,51 +70,17 @@ def cut(scene: Scene):
     yield
 
 
-class Network:
-    """A relay between a process and Redis, on a port of its own; it can pass on nothing."""
-
-    def __init__(self, path: str) -> None:
-        self.flows = threading.Event()
-        self.flows.set()
-        network = self
-
-        class Relay(socketserver.BaseRequestHandler):
-            def handle(self) -> None:
-                with socket.socket(socket.AF_UNIX) as redis:
-                    redis.connect(path)
-                    back = threading.Thread(target=network.pass_on, args=[redis, self.request])
-                    back.start()
-                    network.pass_on(self.request, redis)
-                    back.join()
-
-        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Relay)
-        self.server.daemon_threads = True
-        self.url = f"redis://127.0.0.1:{self.server.server_address[1]}"
-
-    def pass_on(self, source: socket.socket, target: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while data := source.recv(CHUNK):
-                self.flows.wait()
-                target.sendall(data)
-        for one in (source, target):
-            with contextlib.suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
-
-    def __enter__(self) -> "Network":
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.flows.set()
-        self.server.shutdown()
-        self.server.server_close()
-
-
 @contextlib.contextmanager
 def web_over_a_network(scene: Scene):
     """Uploads go to a web server that reaches Redis over a network."""
-    with Network(f"{scene.site.data_dir}/redis.sock") as scene.network:
-        around = web_beside(REDIS_URL=scene.network.url)
+
+    def connect() -> socket.socket:
+        redis = socket.socket(socket.AF_UNIX)
+        redis.connect(f"{scene.site.data_dir}/redis.sock")
+        return redis
+
+    with Relay(connect) as scene.network:
+        around = web_beside(REDIS_URL=f"redis://127.0.0.1:{scene.network.port}")
         with around(scene):
             yield
 
