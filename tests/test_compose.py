@@ -145,7 +145,7 @@ def test_it_refuses_to_start_without_a_database_password():
 
 def test_it_passes_on_every_knob_of_the_settings():
     source = (ROOT / "webapp/settings.py").read_text()
-    readers = r"(?:env\.\w+|\b(?:number|rate|networks|bounds|one_of|issuer|word|prefix))"
+    readers = r"(?:env\.\w+|\b(?:number|rate|networks|bounds|one_of|issuer|word|prefix|bucket))"
     knobs = set(re.findall(rf'{readers}\(\s*"(\w+)"', source))
     elsewhere = {"GPUS", "REQUIRE_GPU", "ADMIN_PASSWORD"}
     assert SERVICES["web"]["environment"].keys() == knobs - elsewhere

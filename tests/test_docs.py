@@ -26,7 +26,7 @@ def named(page: Path) -> str:
 def test_the_settings_table_names_every_knob_and_no_other():
     listed = re.findall(r"^\| `([A-Z_]+)` \|", TABLE, re.M)
     read = re.findall(
-        r'(?:env\.\w+|\b(?:number|rate|networks|bounds|one_of|issuer|word|prefix))\(\s*"([A-Z_]+)"',
+        r'(?:env\.\w+|\b(?:number|rate|networks|bounds|one_of|issuer|word|prefix|bucket))\(\s*"([A-Z_]+)"',
         SETTINGS,
     )
     assert sorted(listed) == sorted(set(read))

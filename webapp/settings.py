@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from webapp.local import own_hosts, private_folder, redis_socket, secret_key
-from webapp.values import bounds, env, issuer, networks, number, one_of, prefix, rate, word
+from webapp.values import bounds, bucket, env, issuer, networks, number, one_of, prefix, rate, word
 from worker.reading.devices import ENGINES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -220,11 +220,18 @@ else:
 
 # Files
 MEDIA_ROOT = DATA_DIR / "media"
+BUCKET = bucket("MEDIA_URL")  # None: files lie in MEDIA_ROOT
+BUCKET_KEYS = {
+    "access_key": env.str("AWS_ACCESS_KEY_ID", default=None),
+    "secret_key": env.str("AWS_SECRET_ACCESS_KEY", default=None),
+}
 STATIC_URL = f"{URL_PREFIX}static/"
 STATIC_ROOT = DATA_DIR / "static"
 STORAGES = {
     "default": {"BACKEND": "digits.files.Files"},
-    "files": {
+    "files": {"BACKEND": "digits.object_storage.ObjectFiles", "OPTIONS": BUCKET | BUCKET_KEYS}
+    if BUCKET
+    else {
         "BACKEND": "digits.files.SyncedFiles",
         "OPTIONS": {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700},
     },

@@ -2,6 +2,7 @@
 
 import re
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from urllib.parse import parse_qsl, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -130,3 +131,42 @@ def bounds(name: str, default: dict[str, int]) -> dict[str, int]:
             )
         found[key.strip()] = int(value)
     return found
+
+
+def bucket(name: str) -> dict[str, str | None] | None:
+    """Return where files lie in object storage from the environment; None where it names none.
+
+    The value is s3://bucket/prefix, with endpoint=, region= and addressing= (path or virtual) after
+    a question mark where the server is not Amazon's.
+
+    Returns:
+        The options of `digits.object_storage.ObjectFiles` that say where.
+
+    Raises:
+        ImproperlyConfigured: it is another value.
+    """
+    text: str = env.str(name, default="")
+    if not text:
+        return None
+    parts = urlsplit(text)
+    said = dict(parse_qsl(parts.query, keep_blank_values=True))
+    known = {"endpoint", "region", "addressing"}
+    endpoint, addressing = said.get("endpoint"), said.get("addressing")
+    if (
+        parts.scheme != "s3"
+        or not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", parts.netloc)
+        or not said.keys() <= known
+        or (endpoint is not None and not re.fullmatch(r"https?://[^\s/?#]+/?", endpoint))
+        or addressing not in (None, "path", "virtual")
+    ):
+        raise ImproperlyConfigured(
+            f"expected {name} to be s3://bucket/prefix, with endpoint=https://..., region= and "
+            f'addressing=path or virtual after a "?" where they are needed, received "{text}"'
+        )
+    return {
+        "bucket_name": parts.netloc,
+        "location": parts.path.strip("/"),
+        "endpoint_url": endpoint,
+        "region_name": said.get("region"),
+        "addressing_style": addressing,
+    }

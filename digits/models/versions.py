@@ -1,5 +1,6 @@
 """ModelVersion: one trained model; exactly one is active. Activation: a request to activate one."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ from django.utils import timezone
 
 from digits.queue.leases import Leased
 from worker.metrics import Metrics
-from worker.reading.bundle import ModelError
+from worker.reading.bundle import ModelError, file_sha256
 
 # Where metrics have the share of MNIST's test images that is right, the most exact first.
 MNIST_ACCURACY = (
@@ -24,6 +25,7 @@ MNIST_ACCURACY = (
     "evaluation__mnist__accuracy",
     "report__sets__mnist__accuracy",
 )
+FETCHED = 4  # files of models that are kept on a machine whose storage is elsewhere
 HELD_OUT_ACCURACY = "report__sets__corrections__accuracy"
 
 
@@ -87,20 +89,35 @@ class ModelVersion(models.Model):
         try:
             path = Path(self.file.storage.path(self._file_name()))
         except NotImplementedError:  # a storage without local paths
-            with tempfile.TemporaryDirectory(prefix="digits-") as folder:
-                yield self._fetched_into(Path(folder))
+            yield self._fetched()
         else:
             yield path
 
-    def _fetched_into(self, folder: Path) -> Path:
+    def _fetched(self) -> Path:
+        """Return a copy of the file on this machine, by its checksum; the last few are kept."""
+        folder: Path = settings.CONVERTED_DIR / "fetched"
+        kept = folder / f"{self.sha256}.keras"
+        if kept.is_file() and file_sha256(kept) == self.sha256:
+            os.utime(kept)
+            return kept
         name = self._file_name()
-        path = folder / PurePath(name).name
         try:
-            with self.file.storage.open(name) as stored, path.open("wb") as file:
-                shutil.copyfileobj(stored, file)
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.NamedTemporaryFile(dir=folder, suffix=".part") as draft:
+                with self.file.storage.open(name) as stored:
+                    shutil.copyfileobj(stored, draft)
+                draft.flush()
+                kept.unlink(missing_ok=True)
+                os.link(draft.name, kept)
+        except FileExistsError:  # another process was faster
+            return kept
         except OSError as error:
-            raise ModelError(f"the model file {path.name} cannot be fetched: {error}") from error
-        return path
+            raise ModelError(
+                f"the model file {PurePath(name).name} cannot be fetched: {error}"
+            ) from error
+        for old in sorted(folder.glob("*.keras"), key=lambda one: -one.stat().st_mtime)[FETCHED:]:
+            old.unlink(missing_ok=True)
+        return kept
 
     def _file_name(self) -> str:
         if not self.file.name:

@@ -43,12 +43,17 @@ def test_two_versions_are_never_active():
         ModelVersion.objects.create(number=2, is_active=True)
 
 
-def test_a_model_in_a_storage_without_local_paths_is_fetched_and_freed(settings):
+def test_a_model_in_a_storage_without_local_paths_is_fetched_and_kept_by_its_checksum(
+    settings, tmp_path
+):
     settings.STORAGES = settings.STORAGES | {"default": {"BACKEND": "tests.storage.RemoteStorage"}}
+    settings.CONVERTED_DIR = tmp_path
     version = registry.register(BUNDLED_MODEL, {"architecture": "cnn"})
     with version.local_file() as path:
         assert hashlib.sha256(path.read_bytes()).hexdigest() == version.sha256
-    assert not path.exists()
     version.file.storage.delete(version.file.name)
+    with version.local_file() as again:
+        assert again == path
+    path.unlink()
     with pytest.raises(ModelError, match="cannot be fetched"), version.local_file():
         pass
