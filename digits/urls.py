@@ -70,6 +70,7 @@ urlpatterns = [
     path("account/tokens/<int:pk>/revoke", tokens.revoke, name="token-revoke"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("metrics", health.metrics, name="metrics"),
     path("accounts/login/", sign_in.SignIn.as_view(), name="login"),
     path("accounts/login/", sign_in.SignIn.as_view(), name="account_login"),  # allauth's name
     path("accounts/login/code/", second_factor.sign_in, name="mfa_authenticate"),

@@ -139,6 +139,7 @@ MAX_QUEUED = number("MAX_QUEUED", 20_000, 1, 10_000_000)
 LEASE_SECONDS = number("LEASE_SECONDS", 40, 5, 3600)
 SWEEP_SECONDS = number("SWEEP_SECONDS", 10, 1, 600)
 STUCK_SECONDS = number("STUCK_SECONDS", 30, 15, 3600)
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")  # by which Prometheus asks from elsewhere
 MAX_ATTEMPTS = 3
 
 INSTALLED_APPS = [

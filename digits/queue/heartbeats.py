@@ -33,8 +33,13 @@ class Heartbeat(State):
     seen_at: float
 
 
-def send(describe: Callable[[], State], changed: threading.Event) -> None:
-    """Send a heartbeat every few seconds while the process lives, and whenever `changed` is set."""
+def send(
+    describe: Callable[[], State], changed: threading.Event, also: Callable[[], object]
+) -> None:
+    """Send a heartbeat every few seconds while the process lives, and whenever `changed` is set.
+
+    also: called with each of them.
+    """
     host, pid = socket.gethostname(), os.getpid()
     while True:
         beat: Heartbeat = {"host": host, "pid": pid, "seen_at": time.time(), **describe()}
@@ -42,6 +47,7 @@ def send(describe: Callable[[], State], changed: threading.Event) -> None:
             redis.client().set(f"{PREFIX}{host}:{pid}", json.dumps(beat), ex=EVERY_SECONDS * 4)
         except redis.RedisError as error:
             logger.debug("no heartbeat could be sent: %s", error)
+        also()
         changed.wait(EVERY_SECONDS)
         changed.clear()
 

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from digits.models import Activation, ModelVersion
+from digits.monitoring import measures
 from digits.queue import heartbeats
 from worker.reading.bundle import BUNDLED_MODEL, ModelError, file_sha256
 
@@ -56,7 +57,7 @@ class Serving:
         self.device = devices.describe(pinned)
         threading.Thread(
             target=heartbeats.send,
-            args=[self.heartbeat, self._changed],
+            args=[self.heartbeat, self._changed, measures.flush],
             name="heartbeats",
             daemon=True,
         ).start()

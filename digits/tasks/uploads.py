@@ -12,8 +12,9 @@ from django.db import OperationalError, close_old_connections
 
 from digits.models import Digit, ModelVersion, Prediction, Upload
 from digits.models.uploads import LONGEST_READING, PREVIEW_SIDE, Status, preview_path
+from digits.monitoring import measures
 from digits.pictures import previews
-from digits.queue import keeping, leases, statements
+from digits.queue import clock, keeping, leases, statements
 from digits.tasks import serving
 from digits.uploads import queue
 
@@ -35,24 +36,34 @@ def work_on_uploads(uploads: list[Upload]) -> None:
         # It is not the uploads' fault; the sweeper wakes us again.
         leases.release(*uploads, count_attempt=False)
         raise
+    stages = measures.Stages()
     with keeping.kept(uploads):
         contents = _contents(uploads)
+        stages.ended("fetch")
         try:
-            _read(contents, engine, version)
+            _read(contents, engine, version, stages)
         except OperationalError as error:
             _database_fails(contents, error)
         except Exception as error:
             logger.exception("a batch of %d uploads could not be read", len(contents))
+            measures.count("errors", "reading", len(contents))
             for upload in contents:
                 _retry_or_fail(upload, error)
 
 
-def _read(contents: dict[Upload, bytes], engine: "Engine", version: ModelVersion) -> None:
+def _read(
+    contents: dict[Upload, bytes],
+    engine: "Engine",
+    version: ModelVersion,
+    stages: measures.Stages,
+) -> None:
     from worker.reading.reading import read_images
 
+    started = clock.now()
     turns = [upload.degrees for upload in contents]
     readings = read_images(engine, list(contents.values()), settings.MAX_PIXELS, turns)
     read = dict(zip(contents, readings, strict=True))
+    seconds = stages.ended("read")
     ended = {}
     for upload, reading in read.items():
         try:
@@ -71,6 +82,12 @@ def _read(contents: dict[Upload, bytes], engine: "Engine", version: ModelVersion
     for upload in ended.keys() - set(uploads):
         if name := ended[upload]["preview"]:
             upload.preview.storage.delete(name)
+    seconds += stages.ended("save")
+    measures.observe("upload_read_seconds", seconds)
+    measures.observe("upload_batch_size", len(contents))
+    for upload in uploads:
+        measures.count("uploads_ended", ended[upload]["status"])
+        measures.observe("upload_wait_seconds", (started - upload.created_at).total_seconds())
 
 
 def _contents(uploads: list[Upload]) -> dict[Upload, bytes]:
@@ -95,7 +112,7 @@ def _content(upload: Upload) -> bytes | None:
             content: bytes = file.read()
             return content
     except FileNotFoundError as error:
-        queue.fail(upload, "The uploaded file is gone from the storage.", _described(error))
+        _fail(upload, "The uploaded file is gone from the storage.", error)
     except OSError as error:
         _storage_fails(upload, error)
     return None
@@ -103,6 +120,7 @@ def _content(upload: Upload) -> bytes | None:
 
 def _storage_fails(upload: Upload, error: OSError) -> None:
     """Release an upload after an error of the storage, without counting the attempt."""
+    measures.count("errors", "storage")
     logger.error("the storage fails for %s, tried again in %d s: %s", upload, PAUSE_SECONDS, error)
     leases.release(upload, after=PAUSE_SECONDS, count_attempt=False, error_detail=_described(error))
 
@@ -115,6 +133,7 @@ def _database_fails(uploads: Collection[Upload], error: OperationalError) -> Non
         PAUSE_SECONDS,
         error,
     )
+    measures.count("errors", "database", len(uploads))
     close_old_connections()  # it may be of no use any more
     leases.release(*uploads, after=PAUSE_SECONDS, count_attempt=False)
 
@@ -124,9 +143,12 @@ def _retry_or_fail(upload: Upload, error: Exception) -> None:
     if upload.attempts < settings.MAX_ATTEMPTS:
         leases.release(upload, after=PAUSE_SECONDS, error_detail=_described(error))
     else:
-        queue.fail(
-            upload, "The image could not be read because of an internal error.", _described(error)
-        )
+        _fail(upload, "The image could not be read because of an internal error.", error)
+
+
+def _fail(upload: Upload, why: str, error: Exception) -> None:
+    if queue.fail(upload, why, _described(error)):
+        measures.count("uploads_ended", Status.FAILED)
 
 
 def _described(error: Exception) -> str:

@@ -1,6 +1,7 @@
 """The main job on a running site: images in, readings out."""
 
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from worker.reading.reading import read_images
 
 ROWS = """
 import json
+import re
 from digits.models import Upload
 print(json.dumps([
     {"name": u.name, "status": u.status, "reading": u.reading, "attempts": u.attempts,
@@ -44,6 +46,18 @@ def test_it_reads_100_images_of_mnist_with_digit_prediction_and_version(site, mn
     assert len(found) == 100
     assert sum(right) >= 99
     assert all(row["digits"] == 1 and row["versions"] == [1] for row in found)
+
+
+def test_prometheus_is_told_what_the_workers_read(site, seven):
+    def read() -> float:
+        text = requests.get(f"{site.url}/metrics", timeout=40).text
+        found = re.search(r'^digits_uploads_ended_total{outcome="done"} (.+)$', text, re.M)
+        return float(found[1]) if found else 0
+
+    before = read()
+    for _ in range(3):
+        site.visitor().send(seven)
+    eventually(lambda: read() >= before + 3)
 
 
 def test_it_shows_the_reading_on_the_page_it_leads_to(site, seven):
@@ -141,6 +155,7 @@ def memory_of(site) -> int:
 
 READINGS = """
 import json
+import re
 from digits.models import Upload
 upload = Upload.objects.get(name="NAME")
 print(json.dumps([
