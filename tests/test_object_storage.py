@@ -16,6 +16,7 @@ from digits.models import ModelVersion
 from digits.object_storage import IN_MEMORY
 from digits.versions import registry
 from tests.buckets import KEYS, Buckets
+from tests.site import run_manage
 from webapp import values
 from worker.reading.bundle import BUNDLED_MODEL, ModelError, file_sha256
 
@@ -98,6 +99,15 @@ def test_a_server_that_is_gone_is_a_disk_that_fails(bucket, settings):
         with pytest.raises(OSError, match="does not answer") as caught:
             ask()
         assert not isinstance(caught.value, FileNotFoundError)
+
+
+def test_a_start_without_the_server_ends_with_its_reason(tmp_path):
+    url = "s3://digits?endpoint=http://127.0.0.1:9"
+    done = run_manage(["migrate"], {"DATA_DIR": tmp_path, "MEDIA_URL": url, **KEYS})
+    assert done.returncode == 1
+    assert "the model that ships cannot be stored" in done.stderr
+    assert "the object storage does not answer" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_bucket_that_is_not_there_refuses(bucket, settings):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.files import File
+from django.core.management import CommandError
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
@@ -14,8 +15,16 @@ from worker.reading.bundle import BUNDLED_METRICS, BUNDLED_MODEL, file_sha256
 
 
 def register_bundled_after_migrate(using: str = "default", **_: Any) -> None:
+    """Receive the signal that the database was migrated.
+
+    Raises:
+        CommandError: the model that ships cannot be stored.
+    """
     if using == "default" and BUNDLED_MODEL.is_file() and not _is_behind():
-        register_bundled()
+        try:
+            register_bundled()
+        except OSError as error:
+            raise CommandError(f"the model that ships cannot be stored: {error}") from error
 
 
 def _is_behind() -> bool:
