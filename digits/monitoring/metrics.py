@@ -20,6 +20,7 @@ from digits.queue import redis
 PREFIX = "digits"
 COUNTERS = {
     "uploads_ended": ("outcome", "Uploads that were read (done) or could not be (failed)"),
+    "entries_ended": ("outcome", "Entries of bulk jobs that were read, or are bad"),
     "stage_seconds": ("stage", "Seconds in each stage of the reading of uploads"),
     "errors": ("part", "Uploads that are tried again, by what failed: storage, database, reading"),
 }

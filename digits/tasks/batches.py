@@ -11,6 +11,7 @@ from django.db import OperationalError, close_old_connections
 from digits.batches import parts
 from digits.files import as_binary
 from digits.models import Batch, BatchPart, ModelVersion
+from digits.monitoring import measures
 from digits.queue import keeping
 from digits.tasks import serving
 from worker.files import archives
@@ -40,7 +41,10 @@ def work_on_part(part: BatchPart, between: Callable[[], object] = bool) -> None:
         except BaseException:
             close_files()
             raise
-        parts.save(part, items)
+        if parts.save(part, items):
+            bad = sum(bool(item.error) for item in items)
+            measures.count("entries_ended", "read", len(items) - bad)
+            measures.count("entries_ended", "bad", bad)
     except ModelError:  # no version reads at all now; that is not its fault
         parts.retry_later(part, count_attempt=False)
         raise

@@ -13,6 +13,7 @@ from types import FrameType
 from django.conf import settings
 
 from digits.batches import parts
+from digits.monitoring import measures
 from digits.supervisor import die_with_parent
 from digits.tasks.batches import close_files, work_on_part
 
@@ -63,5 +64,6 @@ def help_out(seconds: int) -> None:
     while not is_stopped and (part := parts.claim()):
         signal.alarm(seconds)
         work_on_part(part)
+        measures.flush()  # there are no heartbeats here
         signal.alarm(0)
     close_files()

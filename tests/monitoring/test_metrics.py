@@ -5,13 +5,18 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from prometheus_client.parser import text_string_to_metric_families
 
 from digits import tasks
+from digits.accounts.owners import Owner
+from digits.batches import parts, submission
 from digits.models import ModelVersion, Upload
 from digits.models.uploads import Status, Verdict
 from digits.monitoring import measures
 from digits.tasks import serving
 from digits.tasks import uploads as work
+from digits.tasks.batches import work_on_part
 from digits.uploads import queue
+from tests.bulks import kaggle_csv
 from tests.factories import make_reading, make_user
+from worker.reading.bundle import BUNDLED_MODEL
 
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +93,20 @@ def test_what_fails_is_counted_by_its_part(client, seven):
     found = ask(client)
     assert found["digits_uploads_ended_total{outcome=failed}"] == 1
     assert found["digits_errors_total{part=storage}"] == 1
+
+
+def test_entries_of_bulk_jobs_are_counted(client, settings, mnist):
+    model = settings.MEDIA_ROOT / ModelVersion.active().file.name
+    model.parent.mkdir(parents=True)
+    model.symlink_to(BUNDLED_MODEL)
+    table = kaggle_csv(mnist, 30) + b"31,not a pixel\n"
+    submission.submit([SimpleUploadedFile("rows.csv", table)], Owner(None, {}))
+    while part := parts.claim():
+        work_on_part(part)
+    measures.flush()
+    found = ask(client)
+    assert found["digits_entries_ended_total{outcome=read}"] == 30
+    assert found["digits_entries_ended_total{outcome=bad}"] == 1
 
 
 def test_corrections_are_counted_by_version(client):
