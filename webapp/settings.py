@@ -279,6 +279,7 @@ AUTH_PASSWORD_VALIDATORS.append({"NAME": "digits.accounts.passwords.NoWordsOfThe
 
 AUTH_PASSWORD_VALIDATORS.append({"NAME": "digits.audit.signals.RecordedPasswords"})
 AUDIT_DAYS = number("AUDIT_DAYS", 0, 0, 36_500)
+RETAIN_UPLOADS_DAYS = number("RETAIN_UPLOADS_DAYS", 0, 0, 36_500)  # 0: for ever
 
 ADMIN_PASSWORD = env.str("ADMIN_PASSWORD", default="")
 

@@ -19,7 +19,7 @@ from digits.tasks.batches import close_files, work_on_part
 from digits.tasks.rereading import work_on_rereadings
 from digits.tasks.training import work_on_run
 from digits.tasks.uploads import work_on_uploads
-from digits.uploads import queue, rereading
+from digits.uploads import queue, rereading, retention
 from digits.uploads.pace import Pace
 from digits.versions import activations
 
@@ -40,6 +40,7 @@ SWEPT = (
     quotas.sweep,
     tallies.settle_if_due,
     trail.remove_old_if_due,
+    retention.remove_old_if_due,
 )
 # A message that a killed worker had taken is sent again.
 READING = {"acks_late": True, "reject_on_worker_lost": True, "time_limit": TIME_LIMIT}
