@@ -103,14 +103,11 @@ class ModelVersion(models.Model):
         name = self._file_name()
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.NamedTemporaryFile(dir=folder, suffix=".part") as draft:
-                with self.file.storage.open(name) as stored:
-                    shutil.copyfileobj(stored, draft)
-                draft.flush()
-                kept.unlink(missing_ok=True)
-                os.link(draft.name, kept)
-        except FileExistsError:  # another process was faster
-            return kept
+            with tempfile.TemporaryDirectory(dir=folder) as drafts:
+                draft = Path(drafts) / kept.name
+                with self.file.storage.open(name) as stored, draft.open("wb") as file:
+                    shutil.copyfileobj(stored, file)
+                draft.replace(kept)
         except OSError as error:
             raise ModelError(
                 f"the model file {PurePath(name).name} cannot be fetched: {error}"
