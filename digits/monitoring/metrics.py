@@ -63,11 +63,8 @@ def _of_queues() -> Iterator[Metric]:
 
 def _of_versions() -> Iterator[Metric]:
     active = ModelVersion.active()
-    yield GaugeMetricFamily(
-        f"{PREFIX}_active_version",
-        "The number of the active model version; 0: none",
-        value=active.number if active else 0,
-    )
+    number = active.number if active else 0
+    yield _single("active_version", "The number of the active model version; 0: none", number)
     read = _gauge("version_uploads", "Stored uploads that a model version has read", "version")
     seen = _gauge("version_verdicts", "Those of them that people checked", "version")
     wrong = _gauge("version_corrected", "Those of them that people corrected", "version")
@@ -85,12 +82,9 @@ def _of_workers() -> Iterator[Metric]:
         measured = measures.read()
     except redis.RedisError:
         measured, state["ok"] = {}, False
-    yield GaugeMetricFamily(f"{PREFIX}_redis_up", "Whether Redis answers", value=int(state["ok"]))
-    version = GaugeMetricFamily(
-        f"{PREFIX}_worker_version",
-        "The model version that a worker process reads with; 0: none yet",
-        labels=["host", "pid", "device"],
-    )
+    yield _single("redis_up", "Whether Redis answers", state["ok"])
+    text = "The model version that a worker process reads with; 0: none yet"
+    version = _gauge("worker_version", text, "host", "pid", "device")
     for worker in state["workers"]:
         labels = [worker["host"], str(worker["pid"]), worker["device"]]
         version.add_metric(labels, worker["version"] or 0)
@@ -135,8 +129,8 @@ def _epoch(run: TrainingRun | None) -> int:
     return (run.epoch or 0) if run else 0
 
 
-def _gauge(name: str, text: str, label: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=[label])
+def _gauge(name: str, text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{PREFIX}_{name}", text, labels=labels)
 
 
 def _single(name: str, text: str, value: float) -> GaugeMetricFamily:
