@@ -1,9 +1,6 @@
 """Prometheus and Grafana in containers: their files fit each other, and ask for our metrics."""
 
 import json
-import re
-import shutil
-import subprocess
 from pathlib import Path
 
 import jsonschema
@@ -11,9 +8,8 @@ import pytest
 import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
-from prometheus_client.parser import text_string_to_metric_families
 
-from digits.monitoring.metrics import exposition
+from tests.prometheus import asked_for, metrics, needs_promtool, promtool
 from tests.test_compose import BASE, ROOT, SCHEMA, merge, read
 
 OBSERVE = read("docker-compose.observe.yml", GRAFANA_PASSWORD="secret")
@@ -95,19 +91,14 @@ def test_each_panel_has_a_title_a_description_and_a_place_of_its_own():
 
 @pytest.mark.django_db
 def test_each_panel_asks_for_metrics_that_there_are(redis):
-    families = text_string_to_metric_families(exposition().decode())
-    known = {family.name for family in families}
+    known = metrics().keys()
     for query in QUERIES:
-        asked = {
-            re.sub("_(total|bucket|sum|count)$", "", n) for n in re.findall(r"digits_\w+", query)
-        }
+        asked = asked_for(query)
         assert asked
         assert asked <= known
 
 
-@pytest.mark.skipif(
-    not shutil.which("promtool"), reason="promtool, of Prometheus, is not installed here"
-)
+@needs_promtool
 def test_prometheus_understands_each_query(tmp_path):
     rules = [
         {"record": f"query:{n}", "expr": query.replace("$__rate_interval", "5m")}
@@ -115,8 +106,5 @@ def test_prometheus_understands_each_query(tmp_path):
     ]
     file = tmp_path / "rules.yml"
     file.write_text(yaml.safe_dump({"groups": [{"name": "queries", "rules": rules}]}))
-    done = subprocess.run(
-        ["promtool", "check", "rules", file], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{len(QUERIES)} rules found" in done.stdout
+    said = promtool(tmp_path, "check", "rules", file.name)
+    assert f"{len(QUERIES)} rules found" in said
