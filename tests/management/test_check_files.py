@@ -10,6 +10,8 @@ from django.core.management import CommandError, call_command
 
 from digits.files import SMALL
 from digits.models import ModelVersion, Upload
+from digits.versions.registry import register_bundled
+from worker.reading.bundle import file_sha256
 
 pytestmark = pytest.mark.django_db
 LARGE, LITTLE = bytes(SMALL + 1), b"small"
@@ -60,3 +62,29 @@ def test_rows_without_files_are_named(capsys, content):
         call_command("check_files")
     out = capsys.readouterr().out
     assert f"upload {upload.pk}, file: {upload.file.name}" in out
+
+
+def test_what_can_be_made_anew_is_mended(capsys):
+    upload = Upload.objects.create(file=save(LARGE), preview=save(LARGE))
+    default_storage.delete(upload.preview.name)
+    shipped = register_bundled()
+    shipped.file.storage.delete(shipped.file.name)
+    call_command("check_files", "--mend")
+    out = capsys.readouterr().out
+    assert "rows without files: 2" in out
+    upload.refresh_from_db()
+    shipped.refresh_from_db()
+    assert (upload.preview.name, default_storage.exists(upload.file.name)) == ("", True)
+    with shipped.local_file() as path:
+        assert file_sha256(path) == shipped.sha256
+    call_command("check_files")
+    assert "rows without files: 0" in capsys.readouterr().out
+
+
+def test_what_is_lost_is_named_although_the_rest_is_mended(capsys):
+    upload = Upload.objects.create(file=save(LARGE), preview=save(LARGE))
+    for file in (upload.file, upload.preview):
+        default_storage.delete(file.name)
+    with pytest.raises(CommandError, match="1 files are gone"):
+        call_command("check_files", "--mend")
+    assert f"upload {upload.pk}, file: {upload.file.name}\n" in capsys.readouterr().out

@@ -5,12 +5,12 @@ from argparse import ArgumentParser
 from collections.abc import Iterator
 from typing import Any
 
-from django.apps import apps
 from django.core.files.storage import Storage, default_storage, storages
 from django.core.management.base import BaseCommand, CommandError
-from django.db import models
 from django.template.defaultfilters import filesizeformat
 
+from digits.backups.mending import mended
+from digits.backups.stored import Named, files_of_rows
 from digits.files import SMALL_NAME
 from digits.models import SmallFile
 
@@ -21,15 +21,22 @@ AT_ONCE = 500
 class Command(BaseCommand):
     help = (
         "Look for stored files that no row names, as a process that was killed leaves them, and for"
-        " rows whose files are gone. Exit with status 1 if there are any of the latter."
+        " rows whose files are gone. Exit with status 1 if there are any of the latter that were"
+        " not mended."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--delete", action="store_true", help="delete the files without rows")
+        parser.add_argument(
+            "--mend",
+            action="store_true",
+            help="the same, and store again what can be made anew: previews, the model that ships",
+        )
 
-    def handle(self, *, delete: bool, **_: Any) -> None:
+    def handle(self, *, delete: bool, mend: bool, **_: Any) -> None:
+        delete = delete or mend
         newest = SmallFile.objects.order_by("pk").values_list("pk", flat=True).last() or 0
-        named = dict(_named())
+        named = dict(files_of_rows())
         small, size = _small_without_rows(named, newest), 0
         orphans = list(_without_rows(named))
         for name in orphans:
@@ -44,23 +51,18 @@ class Command(BaseCommand):
         self.stdout.write(
             f"files without rows: {count} ({filesizeformat(size)} on the disk) {done}"
         )
-        gone = [f"{row}: {name}" for name, row in named.items() if not default_storage.exists(name)]
-        self.stdout.write("\n".join([f"rows without files: {len(gone)}", *gone]))
-        if gone:
-            raise CommandError(f"{len(gone)} files are gone from the storage")
+        gone = {name: row for name, row in named.items() if not default_storage.exists(name)}
+        self.stdout.write(f"rows without files: {len(gone)}")
+        left = 0
+        for name, row in gone.items():
+            done = mended(row) if mend else ""
+            left += not done
+            self.stdout.write(f"{row}: {name}" + (f" ({done})" if done else ""))
+        if left:
+            raise CommandError(f"{left} files are gone from the storage")
 
 
-def _named() -> Iterator[tuple[str, str]]:
-    """Yield each name of a file that a row has, and that row in words."""
-    for model in apps.get_app_config("digits").get_models():
-        for field in model._meta.concrete_fields:
-            if isinstance(field, models.FileField):
-                rows = model._base_manager.exclude(**{field.name: ""})
-                for pk, name in rows.values_list("pk", field.name).iterator():
-                    yield name, f"{model._meta.verbose_name} {pk}, {field.verbose_name}"
-
-
-def _without_rows(named: dict[str, str]) -> Iterator[str]:
+def _without_rows(named: dict[str, Named]) -> Iterator[str]:
     """Yield the names of files in the storage that no row names."""
     settled = time.time() - SETTLED_SECONDS
     for name in _files(storages["files"]):
@@ -79,7 +81,7 @@ def _files(storage: Storage, folder: str = "") -> Iterator[str]:
         yield from _files(storage, f"{folder}{inner}/")
 
 
-def _small_without_rows(named: dict[str, str], newest: int) -> list[int]:
+def _small_without_rows(named: dict[str, Named], newest: int) -> list[int]:
     """Return the keys of small files, up to one, that no row names."""
     keys = {int(found[1]) for name in named if (found := SMALL_NAME.fullmatch(name))}
     stored = SmallFile.objects.filter(pk__lte=newest).order_by("pk")
