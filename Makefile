@@ -85,6 +85,9 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 pins: $(VENV)/.installed-dev
 	$(COMPILE) requirements.in --output-file requirements.txt
+	$(COMPILE) --constraint requirements.txt requirements-web.in --output-file requirements-web.txt
+	$(COMPILE) --constraint requirements.txt requirements-worker.in \
+		--output-file requirements-worker.txt
 	$(COMPILE) requirements-gpu.in --output-file requirements-gpu.txt
 	$(COMPILE) requirements-dev.in --output-file requirements-dev.txt
 	$(COMPILE) requirements-faults.in --output-file requirements-faults.txt

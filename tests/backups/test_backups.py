@@ -18,8 +18,10 @@ def sha(file):
     with file.open("rb") as stored:
         return hashlib.sha256(stored.read()).hexdigest()
 print(json.dumps({
-    "uploads": [[one.pk, one.name, one.reading, sha(one.file), sha(one.preview) if one.preview else ""]
-                for one in Upload.objects.order_by("pk")],
+    "uploads": [
+        [one.pk, one.name, one.reading, sha(one.file), sha(one.preview) if one.preview else ""]
+        for one in Upload.objects.order_by("pk")
+    ],
     "versions": [[one.number, one.is_active, sha(one.file)] for one in ModelVersion.objects.all()],
 }))
 """

@@ -6,11 +6,13 @@ folder, so that the next process that reads only loads it.
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import os
 import subprocess
 import sys
 import tempfile
 import threading
+import types
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -223,11 +225,23 @@ def _convert(path: Path, image: tuple[int, int, int], folder: Path) -> None:
         )
 
 
+def _let_scipy_be_missing() -> None:
+    """Let Keras be imported without SciPy, which is a fifth of what a worker would install.
+
+    Its backend for OpenVINO takes the windows of Fourier transforms from there, which no model of
+    digits has; it imports the module all the same.
+    """
+    if importlib.util.find_spec("scipy") is None:
+        for name in ("scipy", "scipy.signal"):
+            sys.modules[name] = types.ModuleType(name)
+
+
 REFUSED = 3  # the exit status of a conversion whose file is no such model
 
 
 def main() -> int:
     """Convert a .keras file: PATH FOLDER HEIGHT WIDTH CHANNELS."""
+    _let_scipy_be_missing()
     import keras
 
     from worker.reading import keras_models
