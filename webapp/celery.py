@@ -12,6 +12,7 @@ from celery.platforms import SecurityWarning
 from kombu import Connection, Exchange, Queue
 
 from digits import signs
+from digits.queue.nodes import EITHER, NodeClass, class_of
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 logger = logging.getLogger(__name__)
@@ -35,14 +36,16 @@ app = Celery("digits", amqp=PatientAMQP)
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.set_default()  # else a task published from a web server's thread goes to amqp://localhost
 app.conf.task_queues = [
-    Queue(name, Exchange(name), routing_key=name) for name in ("classify", "train", "maintenance")
+    Queue(name, Exchange(name), routing_key=name)
+    for name in (*NodeClass.GPU.queues, "train", "maintenance")
 ]
 app.conf.task_default_queue = "maintenance"
 app.conf.task_routes = {
-    "digits.classify": {"queue": "classify"},
-    "digits.activate": {"queue": "classify"},  # by a process that reads: it has its device
-    "digits.read_again": {"queue": "classify"},
-    "digits.read_batches": {"queue": "classify"},
+    "digits.classify": {"queue": EITHER},
+    "digits.activate": {"queue": EITHER},  # by a process that reads: it has its device
+    # Where there are GPUs, to those: see digits.queue.nodes.
+    "digits.read_again": {"queue": NodeClass.CPU.queue},
+    "digits.read_batches": {"queue": NodeClass.CPU.queue},
     "digits.train": {"queue": "train"},
     "digits.sweep": {"queue": "maintenance"},
 }
@@ -55,7 +58,7 @@ app.autodiscover_tasks()
 
 def _reads_digits() -> bool:
     """Return whether this worker takes from the classify queue."""
-    return "classify" in app.amqp.queues.consume_from
+    return EITHER in app.amqp.queues.consume_from
 
 
 class SignsOfLife(bootsteps.StartStopStep):
@@ -124,6 +127,16 @@ def refuse_to_start_without_its_gpu(**_: Any) -> None:
         except DeviceError as error:
             logger.critical("refusing to start: %s", error)
             sys.exit(EX_CONFIG)
+
+
+@signals.worker_init.connect
+def take_for_its_class(**_: Any) -> None:
+    """Let a worker of "classify" take what is for its node's class, too."""
+    from django.conf import settings
+
+    if _reads_digits():
+        for queue in class_of(settings.GPUS).queues:
+            app.amqp.queues.select_add(queue)
 
 
 @signals.worker_shutting_down.connect

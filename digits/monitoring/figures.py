@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any, NotRequired, TypedDict
 
+from celery import current_app
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, Min, Q, QuerySet
@@ -27,7 +28,6 @@ from digits.queue import clock, heartbeats, redis
 HOURS = 24
 COUNTED = 1000  # uploads in an hour
 LATEST = 500  # uploads, for which waiting and running times are measured
-CELERY_QUEUES = ("classify", "train", "maintenance")
 
 
 class Queue(TypedDict):
@@ -220,7 +220,7 @@ def redis_state() -> RedisState:
     try:
         beats = heartbeats.workers()
         client = redis.client()
-        wake_ups = sum(client.llen(name) for name in CELERY_QUEUES)
+        wake_ups = sum(client.llen(one.name) for one in current_app.conf.task_queues)
     except redis.RedisError as error:
         return {"ok": False, "error": str(error).rstrip("."), "workers": []}
     version = ModelVersion.active() if beats else None

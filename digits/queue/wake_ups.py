@@ -13,7 +13,7 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-from digits.queue import redis
+from digits.queue import nodes, redis
 
 logger = logging.getLogger(__name__)
 PENDING = "digits:wake-up-pending"
@@ -42,8 +42,9 @@ def send(task: str, *, force: bool = False, others: bool = False, **options: Any
         if not force and not others and client.publish(_channel(task), ""):
             return True
         is_first = client.set(_pending(task), 1, nx=not force, ex=PENDING_SECONDS)
-        if is_first and not is_waiting(task):
-            current_app.send_task(task, retry=False, **options)
+        queue = _queue_of(task)
+        if is_first and not _is_waiting(task, queue):
+            current_app.send_task(task, retry=False, queue=queue, **options)
     except (redis.RedisError, OperationalError, OSError) as error:
         logger.warning("Redis is down, %s waits in the database: %s", task, error)
         return False
@@ -58,7 +59,16 @@ def is_waiting(task: str) -> bool:
     Raises:
         RedisError: Redis is down.
     """
-    queue = current_app.conf.task_routes[task]["queue"]
+    return _is_waiting(task, _queue_of(task))
+
+
+def _queue_of(task: str) -> str:
+    """Return the queue that messages of a task go to now."""
+    routed: str = current_app.conf.task_routes[task]["queue"]
+    return nodes.queue_for_bulk() if routed == nodes.NodeClass.CPU.queue else routed
+
+
+def _is_waiting(task: str, queue: str) -> bool:
     messages = redis.client().lrange(queue, 0, MOST_MESSAGES - 1)
     return len(messages) == MOST_MESSAGES or task in map(_task_of, messages)
 

@@ -140,7 +140,7 @@ def test_a_broken_version_is_refused_with_the_reason(redis, mnist, second, setti
 
 
 def messages(redis, task: str) -> int:
-    sent = [json.loads(message) for message in redis.lrange("classify", 0, -1)]
+    sent = [json.loads(message) for message in redis.lrange("classify.cpu", 0, -1)]
     return sum(message["headers"]["task"] == task for message in sent)
 
 

@@ -92,7 +92,7 @@ def services(listening: socket.socket | None = None) -> list[Service]:
     # What workers say to each other: nobody listens here, and it takes processor time while idle.
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     worker = [*celery, "worker", *quiet, "--loglevel=INFO"]
-    reading = ["--queues=classify", f"--concurrency={settings.CLASSIFY_PROCESSES}"]
+    reading = ["--queues=classify"]  # as many processes as CLASSIFY_PROCESSES says
     training = ["--queues=train,maintenance", "--pool=threads", "--concurrency=4"]
     found = [
         web,
