@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from tests.buckets import KEYS, Buckets
 from tests.bulks import zip_of
 from tests.pictures import mnist_png, noisy_page
 from tests.postgres import MISSING, Postgres, has_postgresql
+from tests.roles import in_view
 from tests.site import ROOT, Site, die_with_parent, environment, eventually, free_port
 
 UPLOADS, LARGE, AT_ONCE = 2000, 4, 8  # each fourth is too large for the database
@@ -44,15 +44,6 @@ print(json.dumps({name: one["total"].get("digits.classify", 0) for name, one in 
 """
 
 
-def can_hide() -> bool:
-    """Return whether a process may have a view of the file system of its own here."""
-    if not shutil.which("unshare"):
-        return False
-    return (
-        subprocess.run(["unshare", "-m", "true"], capture_output=True, check=False).returncode == 0
-    )
-
-
 class Node:
     """Another machine: a classify worker on its own disk, which cannot see that of the first."""
 
@@ -69,10 +60,9 @@ class Node:
         command += ["--queues=classify", "--concurrency=1", "--hostname=classify@second"]
         # In its view of the file system, an empty one lies over the disk of the first.
         hidden = f"mount -t tmpfs none {shlex.quote(str(self.of.data_dir))}"
-        words = ["unshare", "-m", "sh", "-ec", f"{hidden}; exec {shlex.join(command)}"]
         with self.log_path.open("w") as log:
             self.process = subprocess.Popen(
-                words if can_hide() else command,
+                in_view([hidden], command),
                 cwd=ROOT,
                 env=environment(**settings),
                 stdout=log,

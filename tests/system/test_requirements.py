@@ -1,16 +1,13 @@
 """The site runs where only requirements.txt was installed, and nothing that only tests need."""
 
 import subprocess
-import sys
-import sysconfig
-from importlib import metadata
-from pathlib import Path
 
 import pytest
 
 from tests.pictures import mnist_png
+from tests.roles import python_of
 from tests.site import ROOT, Site, environment, eventually
-from tests.test_requirements import RUNS, installed_names, sources
+from tests.test_requirements import RUNS, sources
 
 READ = "from digits.models import Upload; print(Upload.objects.get().reading)"
 IMPORT = "import django, importlib, sys; django.setup()\nfor name in sys.argv[1:]:\n    {}".format(
@@ -20,15 +17,7 @@ IMPORT = "import django, importlib, sys; django.setup()\nfor name in sys.argv[1:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory):
-    """The Python of an environment with this one's packages of requirements.txt, and no others."""
-    folder = tmp_path_factory.mktemp("environment")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
-    (packages,) = folder.glob("lib/python*/site-packages")
-    here = Path(sysconfig.get_path("purelib"))
-    for name in installed_names("requirements"):
-        for top in {file.parts[0] for file in metadata.files(name)} - {"..", "__pycache__"}:
-            (packages / top).symlink_to(here / top)
-    return str(folder / "bin" / "python")
+    return python_of(tmp_path_factory.mktemp("environment"), "requirements")
 
 
 def test_a_model_is_converted_and_reads(python, tmp_path, mnist):
