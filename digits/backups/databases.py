@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from django.db import connection, transaction
 from django.db.backends.postgresql.client import DatabaseClient
@@ -15,6 +15,7 @@ from django.db.backends.postgresql.client import DatabaseClient
 from digits.backups.errors import BackupError
 
 FILES = {"sqlite": "database.sqlite3", "postgresql": "database.pgdump"}
+Program = Literal["pg_dump", "pg_restore"]
 CLIENT = "install PostgreSQL's client programs, of the server's release or a later one"
 
 
@@ -95,25 +96,25 @@ def _load_sqlite(path: Path) -> None:
     os.replace(draft, place)
 
 
-def _run(program: str, words: list[str], option: str = "", asks: bool = True) -> str:
+def _run(program: Program, words: list[str], option: str = "", asks: bool = True) -> str:
     """Run a program of PostgreSQL's and return what it prints.
 
     Args:
-        program: its name.
+        program: its name, looked for on the PATH.
         words: what it is told.
         option: what it is told the name of the database by.
         asks: whether it asks the server.
     """
-    command, settings = [program, *words], None
+    settings = None
     if asks:
         # As Django runs psql: psql [who and where] database
         (_, *where, database), settings = DatabaseClient.settings_to_cmd_args_env(
             connection.settings_dict, []
         )
-        command = [program, *where, "--no-password", f"{option}={database}", *words]
+        words = [*where, "--no-password", f"{option}={database}", *words]
     try:
         done = subprocess.run(
-            command,
+            [program, *words],
             env=os.environ | (settings or {}),
             capture_output=True,
             text=True,

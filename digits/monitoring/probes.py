@@ -4,6 +4,8 @@ The exit status is 0 where the process of this container is well, and 1 where it
 reason. None of them imports Django, which would take seconds of the processor at each check.
 """
 
+import contextlib
+import http.client
 import json
 import os
 import socket
@@ -11,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from urllib.request import urlopen
 
 import redis
 
@@ -26,9 +27,13 @@ class Unwell(Exception):
 
 def web() -> None:
     """Alive, not ready: a worker that is down must not take the site with it."""
-    port = os.environ.get("PORT") or 8000
-    with urlopen(f"http://localhost:{port}/health/live", timeout=SECONDS) as answer:
-        answer.read()
+    port = int(os.environ.get("PORT") or 8000)
+    connection = http.client.HTTPConnection("localhost", port, timeout=SECONDS)
+    with contextlib.closing(connection):
+        connection.request("GET", "/health/live")
+        status = connection.getresponse().status
+    if status != http.HTTPStatus.OK:
+        raise Unwell(f"the web server answers {status}")
 
 
 def classify() -> None:
@@ -72,7 +77,7 @@ def main(words: list[str]) -> int:
         return 2
     try:
         PROBES[words[0]]()
-    except (Unwell, OSError, redis.RedisError) as error:
+    except (Unwell, OSError, http.client.HTTPException, redis.RedisError) as error:
         print(f"{words[0]}: {error}", file=sys.stderr)
         return 1
     return 0
