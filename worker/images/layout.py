@@ -299,40 +299,49 @@ def _join(pieces: list[Piece], height: float) -> list[Piece]:
     pieces = list(pieces)
     boxes = np.zeros((2 * len(pieces), 4), int)  # also of the pieces that come of joining
     boxes[: len(pieces)] = [(p.x, p.right, p.y, p.bottom) for p in pieces]
-    # Pairs of pieces of one digit: (size of the smaller, distance, index, index).
-    pairs = [
-        pair
-        for place in range(1, len(pieces))
-        for pair in _pairs_to_join(pieces, boxes, place, height)
-    ]
-    heapq.heapify(pairs)
     gone: set[int] = set()
+    # For each piece, its pairs with those before it, the first to join first. The heap has the
+    # next pair of each, and no more: of noise, nearly all are pairs.
+    following = [_pairs_to_join(pieces, boxes, gone, place, height) for place in range(len(pieces))]
+    pairs = [pair for own in following if (pair := next(own, None))]
+    heapq.heapify(pairs)
     while pairs:
         *_, i, j = heapq.heappop(pairs)
-        if i in gone or j in gone:
+        if j in gone:
             continue
-        gone.update((i, j))
-        boxes[[i, j]] = _NOWHERE
-        piece = pieces[i].joined(pieces[j])
-        boxes[len(pieces)] = piece.x, piece.right, piece.y, piece.bottom
-        pieces.append(piece)
-        for pair in _pairs_to_join(pieces, boxes, len(pieces) - 1, height):
+        if i not in gone:
+            gone.update((i, j))
+            boxes[[i, j]] = _NOWHERE
+            piece = pieces[i].joined(pieces[j])
+            j = len(pieces)
+            boxes[j] = piece.x, piece.right, piece.y, piece.bottom
+            pieces.append(piece)
+            following.append(_pairs_to_join(pieces, boxes, gone, j, height))
+        if pair := next(following[j], None):
             heapq.heappush(pairs, pair)
     return [piece for place, piece in enumerate(pieces) if place not in gone]
 
 
 def _pairs_to_join(
-    pieces: list[Piece], boxes: Integers, place: int, height: float
+    pieces: list[Piece], boxes: Integers, gone: set[int], place: int, height: float
 ) -> Iterator[tuple[int, int, int, int]]:
-    """Yield the pairs of a piece and those before it that are strokes of one digit."""
+    """Yield the pairs of a piece and those before it that are strokes of one digit, in the order of
+    joining: (size of the smaller, distance, index, index)."""
     left, right, top, bottom = boxes[:place].T
     x0, x1, y0, y1 = boxes[place]
-    across, along = np.maximum(left - x1, x0 - right), np.maximum(top - y1, y0 - bottom)
-    near = np.maximum(across, along) <= STACKED * height
+    apart = np.maximum(np.maximum(left - x1, x0 - right), np.maximum(top - y1, y0 - bottom))
+    near = np.flatnonzero(apart <= STACKED * height)
+    if not len(near):
+        return
+    sides = np.maximum(right - left, bottom - top)[near]
+    smaller = np.minimum(sides, max(x1 - x0, y1 - y0))
+    distances = np.maximum(apart[near], 0)
+    order = np.lexsort((near, distances, smaller))
     piece = pieces[place]
-    for other in np.flatnonzero(near).tolist():
-        if _are_one(pieces[other], piece, height):
-            yield min(pieces[other].side, piece.side), _distance(pieces[other], piece), other, place
+    for n in order.tolist():
+        other = int(near[n])
+        if other not in gone and _are_one(pieces[other], piece, height):
+            yield int(smaller[n]), int(distances[n]), other, place
 
 
 def _are_one(a: Piece, b: Piece, height: float) -> bool:
