@@ -1,7 +1,7 @@
 """Which columns of a CSV are labels, which an index, and which pixels: by names, values, counts."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -287,8 +287,9 @@ def _assign(
         else:
             free.append(place)
     _check_label(sample, wishes, roles)
+    kinds = {place: _kind(sample, place) for place in free}
     for place in free:
-        _assign_by_values(sample, place, free, wishes, roles)
+        _assign_by_values(sample, place, kinds, wishes, roles)
     if roles.label is None and not wishes.label_column:
         _check_index(sample, roles)
     if roles.left_out:
@@ -331,16 +332,15 @@ def _check_index(sample: Sample, roles: Roles) -> None:
 
 
 def _assign_by_values(
-    sample: Sample, place: int, free: list[int], wishes: Wishes, roles: Roles
+    sample: Sample, place: int, kinds: Mapping[int, str], wishes: Wishes, roles: Roles
 ) -> None:
-    kind = _kind(sample, place)
+    kind = kinds[place]
     if wishes.label_column or kind in (INDEX, "blank", "other"):
         if kind == "other" and not wishes.label_column:
             raise _ask(f"{_shown(sample, place)} is neither a label nor an index")
         roles.left_out.append(place)
     elif kind == "either":
-        others = [_kind(sample, other) for other in free if other != place]
-        if LABEL not in others and roles.label is None:
+        if LABEL not in kinds.values() and roles.label is None:
             raise _ask(f"{_shown(sample, place)} may hold labels, or an index")
         roles.left_out.append(place)
     elif roles.label is not None:
