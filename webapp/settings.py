@@ -395,6 +395,7 @@ def _not_health(record: logging.LogRecord) -> bool:
     return not path.startswith("/health/")
 
 
+LOG_FORMAT = one_of("LOG_FORMAT", ("text", "json"), "text")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -402,10 +403,16 @@ LOGGING = {
         "line": {
             "()": "webapp.logs.Line",
             "format": "%(asctime)s %(levelname)s [%(process)d] %(name)s: %(message)s",
-        }
+        },
+        "object": {"()": "webapp.logs.Object"},
     },
     "filters": {"no_health": {"()": "django.utils.log.CallbackFilter", "callback": _not_health}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": "object" if LOG_FORMAT == "json" else "line",
+        }
+    },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
         "django": {"handlers": [], "level": "INFO"},
