@@ -20,7 +20,7 @@ from tests.bulks import zip_of
 from tests.pictures import mnist_png, noisy_page
 from tests.postgres import MISSING, Postgres, has_postgresql
 from tests.roles import in_view
-from tests.site import ROOT, Site, die_with_parent, environment, eventually, free_port
+from tests.site import ROOT, Site, die_with_parent, environment, eventually, free_port, load
 
 UPLOADS, LARGE, AT_ONCE = 2000, 4, 8  # each fourth is too large for the database
 WORDS = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO"]
@@ -34,6 +34,13 @@ import json
 from digits.models import Upload
 print(json.dumps({u.name: u.reading for u in Upload.objects.filter(name__startswith="node-")}))
 """
+# How many parts are held under leases, and how often one was tried.
+BULK = """
+import json
+from digits.models import BatchPart
+parts = BatchPart.objects.all()
+print(json.dumps([parts.exclude(lease=None).count(), max([one.attempts for one in parts] or [0])]))
+"""
 # How many messages of uploads each worker has taken.
 TAKEN = """
 import json
@@ -45,7 +52,10 @@ print(json.dumps({name: one["total"].get("digits.classify", 0) for name, one in 
 
 
 class Node:
-    """Another machine: a classify worker on its own disk, which cannot see that of the first."""
+    """Another machine: a classify worker on its own disk, which cannot see that of the first.
+
+    It is of the class of nodes with GPUs, and its GPU cannot be used: so it reads on the processor.
+    """
 
     def __init__(self, folder: Path, of: Site) -> None:
         folder.mkdir()
@@ -55,6 +65,8 @@ class Node:
         settings = self.of.settings | {
             "DATA_DIR": self.folder,
             "CONVERTED_DIR": self.folder / "converted",
+            "GPUS": "0",
+            "ENGINE": "openvino",
         }
         command = [sys.executable, "-m", "celery", "--quiet", "--app=webapp", "worker", *WORDS]
         command += ["--queues=classify", "--concurrency=1", "--hostname=classify@second"]
@@ -72,8 +84,12 @@ class Node:
         return self
 
     def __exit__(self, *_) -> None:
+        self.drain()
+
+    def drain(self) -> int:
+        """Let it finish and leave; return its exit status."""
         self.process.terminate()
-        self.process.wait(60)
+        return self.process.wait(60 * load())
 
     def log(self) -> str:
         return self.log_path.read_text()
@@ -179,3 +195,24 @@ def test_neither_keeps_files_on_its_disk(first, second, buckets):
     assert own <= {"log", "converted", "static"}
     assert any("/uploads/" in name for name in buckets.names())
     assert any("/batches/" in name for name in buckets.names())
+
+
+def test_their_classes_differ(first, second):
+    devices = sorted(sign["device"] for sign in signs(first))
+    assert devices == ["CPU", "CPU (GPU 0 cannot be used)"]
+
+
+def test_a_node_that_is_drained_finishes_and_takes_nothing_more(first, second, mnist):
+    """Both read a bulk job; one of them leaves, and no part is read twice or waits for a lease."""
+    program = Program(first)
+    job = program.send(zip_of({f"{n}.png": mnist_png(mnist, n) for n in range(4000)}), "more.zip")
+    eventually(lambda: json.loads(first.query(BULK))[0] >= 2, 60, every=0.05)
+    started = time.monotonic()
+    assert second.drain() == 0
+    took = time.monotonic() - started
+    held, attempts = json.loads(first.query(BULK))
+    assert (held <= 1, attempts <= 1) == (True, True)
+    assert len(program.results(job)) == 4000
+    assert "Traceback" not in second.log()
+    assert len(signs(first)) == 1
+    print(f"drained in {took:.1f} s")
