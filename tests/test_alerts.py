@@ -42,7 +42,7 @@ def test_each_alert_is_tested_before_while_and_after_it_fires(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_each_alert_has_an_answer(name):
-    text = (ROOT / "docs" / "operation.md").read_text()
+    text = (ROOT / "docs" / "operate.md").read_text()
     assert re.search(rf"^\| `{name}` \| .{{10,}} \| .{{20,}} \|$", text, re.M)
 
 
@@ -56,7 +56,7 @@ def test_each_alert_asks_for_metrics_that_there_are(rule, redis):
 
 @pytest.mark.django_db
 def test_the_docs_name_each_metric_and_no_other(redis):
-    text = (ROOT / "docs" / "operation.md").read_text()
+    text = (ROOT / "docs" / "operate.md").read_text()
     part = text.split("\n## Metrics\n")[1].split("\n### Alerts\n")[0]
     names = {f"{one}_total" if kind == "counter" else one for one, kind in metrics().items()}
     assert set(re.findall(r"`(digits_\w+)`", part)) == names
