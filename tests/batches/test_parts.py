@@ -77,7 +77,7 @@ def test_a_batch_is_stored_with_its_parts_and_the_workers_are_told(
     with batch.file.open("rb") as file:
         assert file.read() == data
     assert list(batch.parts.values_list("first", "rows")) == [(1, 256), (257, 256), (513, 88)]
-    assert b"digits.read_batches" in redis.lrange("classify", 0, -1)[0].encode()
+    assert b"digits.read_batches" in redis.lrange("classify.cpu", 0, -1)[0].encode()
 
 
 def test_it_reads_each_row_once_and_in_order(batch, mnist):
@@ -194,7 +194,7 @@ def test_a_batch_whose_last_part_was_lost_is_ended_by_the_sweeper(batch):
 def test_the_sweeper_wakes_the_workers_for_what_waits(batch, redis):
     redis.flushall()
     parts.sweep()
-    assert redis.llen("classify") == 1
+    assert redis.llen("classify.cpu") == 1
 
 
 def test_a_cancelled_batch_keeps_what_was_read_and_reads_no_more(batch):
