@@ -19,6 +19,12 @@ APPS = ("digits",)  # whose migrations tell whether this release knows the datab
 Progress = Callable[[str, int], AbstractContextManager[Callable[[float], None]]]
 
 
+def _applied_migrations() -> list[str]:
+    """Return the names of the app's migrations that this database has."""
+    found = MigrationRecorder(connection).applied_migrations()
+    return sorted(f"{app}.{name}" for app, name in found if app in APPS)
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What is said of a backup. It is written last: a folder without one is no backup."""
@@ -34,7 +40,7 @@ class Manifest:
     format: int = FORMAT
     digits: str = __version__
     vendor: str = field(default_factory=lambda: connection.vendor)
-    migrations: list[str] = field(default_factory=lambda: applied_migrations())
+    migrations: list[str] = field(default_factory=_applied_migrations)
 
     def write(self, folder: Path) -> None:
         """Write it whole, under another name first."""
@@ -62,12 +68,6 @@ class Manifest:
             return cls(**words)
         except TypeError as error:
             raise BackupError(f"{folder / MANIFEST} cannot be read: {error}") from error
-
-
-def applied_migrations() -> list[str]:
-    """Return the names of the app's migrations that this database has."""
-    found = MigrationRecorder(connection).applied_migrations()
-    return sorted(f"{app}.{name}" for app, name in found if app in APPS)
 
 
 def sums_of(folder: Path) -> Mapping[str, str]:

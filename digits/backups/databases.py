@@ -5,6 +5,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
@@ -56,13 +57,13 @@ def load(path: Path) -> None:
         words = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
         # The schema is there already.
         listed = _run("pg_restore", ["--list", str(path)], asks=False)
-        wanted = path.with_suffix(".list")
-        lines = [line for line in listed.splitlines(True) if " SCHEMA - public " not in line]
-        wanted.write_text("".join(lines))
-        try:
-            _run("pg_restore", [*words, f"--use-list={wanted}", str(path)], option="--dbname")
-        finally:
-            wanted.unlink()
+        with tempfile.NamedTemporaryFile("w", prefix="digits-") as wanted:
+            wanted.writelines(
+                line for line in listed.splitlines(True) if " SCHEMA - public " not in line
+            )
+            wanted.flush()
+            words.append(f"--use-list={wanted.name}")
+            _run("pg_restore", [*words, str(path)], option="--dbname")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,5 @@
 """Backups: a copy of the database and of all files that it names, while the site goes on."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from digits.backups.errors import BackupError
 from digits.backups.stored import Named
 from digits.files import SMALL_NAME
 from digits.models.audit import Act
+from worker.reading.bundle import file_sha256
 
 CHUNK = 1024 * 1024  # bytes
 ACTIVE_VERSION = "SELECT number FROM digits_modelversion WHERE is_active"
@@ -118,8 +118,7 @@ class _Making:
         return True
 
     def _add(self, place: str) -> None:
-        with (self._folder / place).open("rb") as file:
-            self._note(place, hashlib.file_digest(file, "sha256").hexdigest())
+        self._note(place, file_sha256(self._folder / place))
 
     def _note(self, place: str, sha256: str) -> None:
         self._sums.write(contents.line_of(sha256, place))

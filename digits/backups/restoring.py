@@ -1,6 +1,5 @@
 """Restoring: a backup goes into an installation that has nothing yet."""
 
-import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from django.db.migrations.loader import MigrationLoader
 
 from digits.backups import contents, databases
 from digits.backups.errors import BackupError
+from worker.reading.bundle import file_sha256
 
 
 def restore(folder: Path, progress: contents.Progress = contents.unseen) -> contents.Manifest:
@@ -75,8 +75,7 @@ def _check_file(folder: Path, place: str, sha256: str) -> None:
     if ".." in Path(place).parts or Path(place).is_absolute():
         raise BackupError(f"{folder / contents.SUMS} names a file outside of the backup: {place}")
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = file_sha256(path)
     except OSError as error:
         raise BackupError(f"a file of the backup cannot be read: {error}") from error
     if found != sha256:

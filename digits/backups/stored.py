@@ -18,25 +18,19 @@ class Named(NamedTuple):
         return f"{self.model._meta.verbose_name} {self.pk}, {self.field.verbose_name}"
 
 
-def files_of_rows(cursor: Any = None) -> Iterator[tuple[str, Named]]:
+def files_of_rows(cursor: Any) -> Iterator[tuple[str, Named]]:
     """Yield the name of each file that a row names, and that row.
 
     Args:
-        cursor: of the database that is asked, as the standard library has it; else this site's.
+        cursor: of the database that is asked, Django's or that of the standard library.
     """
     quoted = connection.ops.quote_name
     for model in apps.get_app_config("digits").get_models():
+        table, key = quoted(model._meta.db_table), quoted(str(model._meta.pk.column))
         for field in model._meta.concrete_fields:
-            if not isinstance(field, models.FileField):
-                continue
-            if cursor is None:
-                rows = model._base_manager.exclude(**{field.name: ""})
-                found: Any = rows.values_list("pk", field.name).iterator()
-            else:
-                key, column = quoted(str(model._meta.pk.column)), quoted(str(field.column))
-                table = quoted(model._meta.db_table)
+            if isinstance(field, models.FileField):
+                column = quoted(str(field.column))
                 # Names of our own models.
                 cursor.execute(f"SELECT {key}, {column} FROM {table} WHERE {column} <> ''")  # noqa: S608
-                found = cursor
-            for pk, name in found:
-                yield name, Named(model, pk, field)
+                for pk, name in cursor:
+                    yield name, Named(model, pk, field)

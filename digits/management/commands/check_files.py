@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.files.storage import Storage, default_storage, storages
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 from django.template.defaultfilters import filesizeformat
 
 from digits.backups.mending import mended
@@ -36,7 +37,8 @@ class Command(BaseCommand):
     def handle(self, *, delete: bool, mend: bool, **_: Any) -> None:
         delete = delete or mend
         newest = SmallFile.objects.order_by("pk").values_list("pk", flat=True).last() or 0
-        named = dict(files_of_rows())
+        with connection.cursor() as cursor:
+            named = dict(files_of_rows(cursor))
         small, size = _small_without_rows(named, newest), 0
         orphans = list(_without_rows(named))
         for name in orphans:
