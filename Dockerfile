@@ -36,28 +36,26 @@ HEALTHCHECK --start-period=60s --interval=15s --timeout=10s \
     CMD ["python", "-m", "digits.monitoring.probes", "web"]
 CMD ["python", "manage.py", "serve"]
 
-FROM base AS worker
-COPY requirements-worker.txt requirements.txt
-RUN pip install --require-hashes --only-binary=:all: -r requirements.txt
-COPY --from=code /app ./
-USER 1000
+# What reads starts in the same way on processors and on GPUs.
+FROM base AS reader
 HEALTHCHECK --start-period=120s --interval=30s --timeout=10s \
     CMD ["python", "-m", "digits.monitoring.probes", "classify"]
 CMD ["python", "-m", "celery", "--quiet", "--app=webapp", "worker", "--without-gossip", \
     "--without-mingle", "--without-heartbeat", "--loglevel=INFO", "--queues=classify", \
     "--hostname=classify@%h"]
 
+FROM reader AS worker
+COPY requirements-worker.txt requirements.txt
+RUN pip install --require-hashes --only-binary=:all: -r requirements.txt
+COPY --from=code /app ./
+USER 1000
+
 # NVIDIA's libraries are some 3 GB beside TensorFlow.
-FROM base AS worker-gpu
+FROM reader AS worker-gpu
 COPY requirements-gpu.txt requirements.txt
 RUN pip install --require-hashes --only-binary=:all: -r requirements.txt
 COPY --from=code /app ./
 USER 1000
-HEALTHCHECK --start-period=120s --interval=30s --timeout=10s \
-    CMD ["python", "-m", "digits.monitoring.probes", "classify"]
-CMD ["python", "-m", "celery", "--quiet", "--app=webapp", "worker", "--without-gossip", \
-    "--without-mingle", "--without-heartbeat", "--loglevel=INFO", "--queues=classify", \
-    "--hostname=classify@%h"]
 
 FROM base AS trainer
 COPY requirements.txt ./
