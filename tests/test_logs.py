@@ -69,6 +69,15 @@ def test_an_object_says_what_a_line_says():
     assert said == {"level": "ERROR", "logger": "digits.x", "message": "uploads: 3\n"}
 
 
+def test_a_name_ends_no_object():
+    name = "a.png\n\r\x1b[2J\x85\u2028\u2029é"
+    record = logging.LogRecord("digits.x", logging.ERROR, "x.py", 1, "%s", (name,), None)
+    line = Object().format(record)
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["message"] == name
+
+
 def test_an_object_has_the_ids_of_the_rows_that_it_is_about():
     said = logged("%s and %s fail: %s", Upload(pk=7), Batch(pk=8), OSError("full"))
     assert said["message"] == "upload 7 and batch 8 fail: full"

@@ -51,7 +51,7 @@ class Object(Line):
         }
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(fields, ensure_ascii=False, default=str)
+        return json.dumps(fields, default=str)  # in ASCII: no sign in it ends a line
 
 
 def _rows(record: logging.LogRecord) -> dict[str, Any]:
@@ -70,8 +70,8 @@ def _task() -> dict[str, Any]:
 
 def _request(record: logging.LogRecord) -> dict[str, Any]:
     """Return what is told of the request that a record is about; neither query nor headers."""
-    request: Any = getattr(record, "request", None)
-    if not hasattr(request, "META"):
+    request = _request_of(record)
+    if request is None:
         return {}
     user = _user(request)
     return {
@@ -85,12 +85,18 @@ def _request(record: logging.LogRecord) -> dict[str, Any]:
 
 def _whose(record: logging.LogRecord) -> str:
     """Return of whom the request is that a record is about; empty where it is about none."""
-    request: Any = getattr(record, "request", None)
-    if not hasattr(request, "META"):
+    request = _request_of(record)
+    if request is None:
         return ""
     user = _user(request)
     who = f"account {user.pk}" if user else "no account"
     return f" ({request.method}, {who}, {_address(request)})"
+
+
+def _request_of(record: logging.LogRecord) -> Any:
+    """Return the request that a record is about; None where it is about none."""
+    request = getattr(record, "request", None)
+    return request if hasattr(request, "META") else None
 
 
 def _user(request: Any) -> Any:
