@@ -44,9 +44,6 @@ class _Alive:
             self._until = time.monotonic() + KNOWN_SECONDS
         return self._has_gpu
 
-    def forget(self) -> None:
-        self._until = 0.0
-
 
 alive = _Alive()
 

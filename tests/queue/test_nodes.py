@@ -29,17 +29,16 @@ app.worker_main(["worker", "--queues=" + sys.argv[1]])
 
 
 @pytest.fixture(autouse=True)
-def nothing_known():
-    nodes.alive.forget()
-    yield
-    nodes.alive.forget()
+def nothing_known(monkeypatch):
+    """What a test before knew is not known, and what is alive is looked up each time."""
+    monkeypatch.setattr(nodes, "alive", type(nodes.alive)())
+    monkeypatch.setattr(nodes, "KNOWN_SECONDS", 0)
 
 
 def beat(redis, device: str) -> None:
     """Leave a sign of life of a process on another node."""
     sign = {"host": "other", "pid": 1, "seen_at": time.time(), "device": device, "version": 1}
     redis.set(f"{heartbeats.PREFIX}other:1", json.dumps(sign))
-    nodes.alive.forget()
 
 
 def lengths(redis) -> dict[str, int]:
@@ -73,7 +72,6 @@ def test_what_waited_for_a_gpu_that_died_is_sent_to_processors(redis):
     beat(redis, "GPU 0")
     wake_ups.send(parts.TASK)
     redis.delete(f"{heartbeats.PREFIX}other:1")
-    nodes.alive.forget()
     wake_ups.send(parts.TASK, force=True)  # as the sweep does
     assert lengths(redis) == {"classify.gpu": 1, "classify.cpu": 1}
 
