@@ -13,6 +13,7 @@ from django.utils import timezone
 from digits import tasks
 from digits.models import Digit, ModelVersion, Prediction, Rereading, Upload
 from digits.queue import wake_ups
+from digits.queue.nodes import NodeClass
 from digits.tasks import serving
 from digits.uploads import queue, rereading
 from digits.versions import registry
@@ -140,8 +141,9 @@ def test_a_broken_version_is_refused_with_the_reason(redis, mnist, second, setti
 
 
 def messages(redis, task: str) -> int:
-    sent = [json.loads(message) for message in redis.lrange("classify.cpu", 0, -1)]
-    return sum(message["headers"]["task"] == task for message in sent)
+    """How many messages of a task wait for nodes that read on processors."""
+    found = [message for name in NodeClass.CPU.queues for message in redis.lrange(name, 0, -1)]
+    return sum(json.loads(message)["headers"]["task"] == task for message in found)
 
 
 @pytest.mark.django_db(transaction=True)
