@@ -340,8 +340,18 @@ def normalize(ink: Pixels) -> Pixels:
         if not ink.any():
             raise ImageError("The image holds no ink.")
         # A hair-thin stroke fades when it is scaled down: bring it back to full ink.
-        ink = np.clip(ink * (255 / np.percentile(ink[ink > 0], 95)), 0, 255)
+        ink = np.clip(ink * (255 / _percentile(ink[ink > 0], 95)), 0, 255)
     return _centre(ink.astype(np.float32))
+
+
+def _percentile(values: Pixels, percent: float) -> float:
+    """Return what np.percentile does, which takes ten times as long for few values."""
+    values = np.sort(values, axis=None)
+    place = percent / 100 * (len(values) - 1)
+    below, above = (
+        float(values[one]) for one in (int(place), min(int(place) + 1, len(values) - 1))
+    )
+    return below + (above - below) * (place - int(place))
 
 
 def _centre(ink: Floats) -> Pixels:

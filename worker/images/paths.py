@@ -43,10 +43,21 @@ def follow_back(steps: Integers, row: int, columns: Integers) -> Integers:
         steps: of one image, as `add_up_costs` returns them.
         columns: where in the row each path ends.
     """
+    if len(columns) == 1:
+        return _follow_one_back(steps, row, int(columns[0]))
     path = [columns]
     for above in range(row, 0, -1):
         path.append(path[-1] + steps[above, path[-1]])
     return np.stack(path, axis=1)
+
+
+def _follow_one_back(steps: Integers, row: int, column: int) -> Integers:
+    """Return one path: NumPy takes five times as long for it."""
+    path = [column]
+    for above in range(row, 0, -1):
+        column += steps.item(above, column)
+        path.append(column)
+    return np.array([path])
 
 
 def rows_near(middle: Floats, most: float, height: int) -> tuple[slice, Floats]:
