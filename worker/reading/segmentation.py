@@ -146,8 +146,7 @@ def candidates(
         may_be_cut = most > 0 and not doodle and _is_doubtful(shape, row)
         may_be_cut = may_be_cut and not shape.is_struck_out
         may_be_cut = may_be_cut and not (alone and _is_beyond_cuts(shape, row))
-        parts = _parts(shape, height, alone=alone) if may_be_cut else []
-        parts = parts if len(parts) <= most_of_one else []
+        parts = _parts(shape, height, most_of_one, alone=alone) if may_be_cut else []
         most -= len(parts)
         last = node + max((part.end for part in parts), default=1)
         for part in parts:
@@ -202,14 +201,17 @@ def _is_beyond_cuts(shape: Shape, row: Probabilities) -> bool:
     return worst.score > float(np.log(CUT_ALONE))
 
 
-def _parts(shape: Shape, height: float, *, alone: bool) -> list[Candidate]:
-    """Return the parts of a shape between any two of its cuts; the nodes count from 0."""
+def _parts(shape: Shape, height: float, most: int, *, alone: bool) -> list[Candidate]:
+    """Return the parts of a shape between any two of its cuts; the nodes count from 0.
+
+    most: a shape with more parts has none.
+    """
     if shape.width < NARROWEST * shape.height or shape.height < 8:
         return []
     # A shape that stands alone may be a letter; in a line, several digits are more likely.
     odds = CUT_ALONE if alone else 1.0
     price = float(np.log(odds)) / 2
-    last, found = cut_parts(shape, height)
+    last, found = cut_parts(shape, height, most_parts=most)
     # Each cut has two sides, so each side pays one half.
     parts = [
         Candidate(i, j, part, ((i > 0) + (j < last)) * price, within=shape) for i, j, part in found
@@ -218,7 +220,7 @@ def _parts(shape: Shape, height: float, *, alone: bool) -> list[Candidate]:
 
 
 def cut_parts(
-    shape: Shape, height: float, most: int = MOST_CUTS
+    shape: Shape, height: float, most: int = MOST_CUTS, most_parts: int = MOST_PAIRS
 ) -> tuple[int, list[tuple[int, int, Shape]]]:
     """Cut a shape at every pair of its cuts.
 
@@ -226,6 +228,7 @@ def cut_parts(
         shape: ink that may be several digits that touch.
         height: the usual height of a digit beside it.
         most: how many cuts a shape as wide as high may have.
+        most_parts: a shape with more parts is not cut.
 
     Returns:
         The number of its right end, where its left end is 0 and its cuts are between; and, for
@@ -239,7 +242,9 @@ def cut_parts(
     edges = np.concatenate(ends)
     last, middle = len(edges) - 1, edges.mean(axis=1)
     found = []
-    for i, j in _near_pairs(middle, 1.25 * WIDEST * shape.height):
+    # Where there are hundreds of pairs, two in three or more give a part, in noise too.
+    most_pairs = min(MOST_PAIRS, 2 * most_parts)
+    for i, j in _near_pairs(middle, 1.25 * WIDEST * shape.height, most_pairs):
         left, right = int(edges[i].min()), int(edges[j].max())
         if (i, j) == (0, last) or left >= right:
             continue
@@ -248,13 +253,15 @@ def cut_parts(
         part = within.masked(between & _without_fragments(within.ink, between))
         if part is not None and _may_be_digit(part, shape, height):
             found.append((i, j, part))
+            if len(found) > most_parts:
+                return 1, []
     return last, found
 
 
-def _near_pairs(middle: Floats, most_apart: float) -> list[tuple[int, int]]:
-    """Return the pairs of edges that are no farther apart; none where there are too many."""
+def _near_pairs(middle: Floats, most_apart: float, most: int) -> list[tuple[int, int]]:
+    """Return the pairs of edges that are no farther apart; none where there are more than most."""
     pairs = np.argwhere(np.triu(middle[None, :] - middle[:, None] <= most_apart, 1))
-    return [(int(i), int(j)) for i, j in pairs] if len(pairs) <= MOST_PAIRS else []
+    return [(int(i), int(j)) for i, j in pairs] if len(pairs) <= most else []
 
 
 def _without_fragments(ink: Pixels, mask: Mask) -> Mask:
