@@ -35,6 +35,9 @@ BEND, MOST_BEND = 0.043, 0.3
 # on pages.
 PICTURE = 0.25
 ODDS_IN_PICTURE, ODDS_ON_PAGE = 2.0, 0.12
+# The odds below which a stroke is a line without a look from near, where it is thinner: all of
+# benchmarks.complaints (lone, sparse, ruled and desk, seed 11) were lines from near too.
+PLAINLY = 0.1
 BAND = 0.1  # of the image's sides: borders lie in a band of this width along its rim,
 SPAN = 0.6  # are at least as long as this share of a side,
 TOUCH = 0.025  # and lie as near to it, where they follow one side alone
@@ -61,7 +64,7 @@ def without_lone_lines(
         id(shape)
         for shape in strokes
         if not any(_is_like(other, shape) for other in others)
-        and _odds_of_one(stroke_of(from_near(shape)), shape.height / size[0]) < 1
+        and _is_line(shape, shape.height / size[0], from_near)
     }
     return without(lines, litter) if litter else lines
 
@@ -77,6 +80,13 @@ def _is_like(other: Shape, stroke: Shape) -> bool:
     """Return whether a shape is about as high as a stroke is long."""
     length = max(stroke.height, stroke.width)
     return LIKE[0] * length <= other.height <= LIKE[1] * length
+
+
+def _is_line(shape: Shape, share: float, from_near: Callable[[Shape], Pixels]) -> bool:
+    """Return whether a lone stroke is a line; it is looked at from near where that is not plain."""
+    if _odds_of_one(stroke_of(shape.ink), share) < PLAINLY:
+        return True
+    return _odds_of_one(stroke_of(from_near(shape)), share) < 1
 
 
 def _odds_of_one(stroke: Stroke | None, share: float) -> float:
