@@ -78,6 +78,14 @@ def test_slashes_of_a_date_are_shown(engine, writing):
     assert read(engine, writing.page).text == "23/07/49"
 
 
+@pytest.mark.parametrize("low", ["first", "second"])
+def test_a_low_slash_that_makes_a_date_with_a_high_one_is_shown(engine, writing, low):
+    high, short = ((0, 74), (28, -16)), ((0, 61), (13, -1))
+    first, second = (short, high) if low == "first" else (high, short)
+    writing.digits("23").line(*first).digits("07").line(*second).digits("49")
+    assert read(engine, writing.page).text == "23/07/49"
+
+
 def test_a_stroke_that_may_be_a_slash_is_said(engine, writing):
     writing.digits("23").line((0, 60), (11, 0)).digits("07")
     reading = read(engine, writing.page)

@@ -324,22 +324,31 @@ def find_slashes(line: list[Piece], labels: Integers) -> tuple[list[Piece], list
         leans_more = lean - slant >= more or piece.height >= HIGHEST * usual
         if piece.height >= AS_HIGH * usual and lean >= least and leans_more:
             found.append(piece)
-    if not found or _lengths_between(line, found)[:2] != [2, 2]:  # it is no date
+    if not _may_be_date(line, found):
         found = [piece for piece in found if piece.height >= HIGHER * usual]
+    leaning = [line[n] for n in strokes if (leans[n] or 0.0) >= LEANS[0]]
     if found:
-        return found, []
-    leaning = [
-        line[number]
-        for number in strokes
-        if (_lean_of_stroke(line[number], labels, RULED) or 0.0) >= LEANS[0]
-    ]
-    return [], leaning if _lengths_between(line, leaning)[:2] == [2, 2] else []
+        high = [piece for piece in leaning if piece.height >= AS_HIGH * usual]
+        return _with_another(line, found, high), []
+    ruled = [piece for piece in leaning if _lean_of_stroke(piece, labels, RULED) is not None]
+    return [], ruled if _may_be_date(line, ruled) else []
 
 
-def _lengths_between(line: list[Piece], marks: list[Piece]) -> list[int]:
-    """Return how many digits stand before, between and after the marks of a line."""
-    places = [-1, *(line.index(one) for one in marks), len(line)]
-    return [end - start - 1 for start, end in pairwise(places)]
+def _with_another(line: list[Piece], slashes: list[Piece], strokes: list[Piece]) -> list[Piece]:
+    """Return the slash of a line with the stroke that makes a date with it, if there is one."""
+    if len(slashes) > 1:
+        return slashes
+    for stroke in strokes:
+        both = [piece for piece in line if piece in (stroke, *slashes)]
+        if len(both) == 2 and _may_be_date(line, both):
+            return both
+    return slashes
+
+
+def _may_be_date(line: list[Piece], slashes: list[Piece]) -> bool:
+    """Return whether two digits stand before the first slash, and two before another."""
+    places = [-1, *(line.index(one) for one in slashes), len(line)]
+    return [end - start - 1 for start, end in pairwise(places)][:2] == [2, 2]
 
 
 def _lean_of_stroke(
