@@ -49,6 +49,17 @@ def pentagram(radius: int = 45) -> Shape:
     return drawn([tuple(one) for one in points], thick=6)
 
 
+def rings(count: int) -> Shape:
+    """Rings that lie nearly on each other, so that the holes between them are small."""
+    page = np.zeros((120, 120), np.uint8)
+    for n in range(count):
+        angle = 2 * np.pi * n / count
+        centre = round(60 + 7 * np.cos(angle)), round(60 + 7 * np.sin(angle))
+        cv2.circle(page, centre, 28, 255, 3)
+    x, y, width, height = cv2.boundingRect(page)
+    return Shape(x, y, page[y : y + height, x : x + width])
+
+
 def test_a_cross_is_left_to_the_network():
     assert not is_doodle(star(2))
 
@@ -61,9 +72,10 @@ def test_a_cross_is_left_to_the_network():
         pentagram(),
         drawn([(55, 60), (65, 60)], thick=50),
         grid(4),
+        rings(6),
         drawn([(10, 10), (110, 30), (10, 50), (110, 70), (10, 90), (110, 110)], thick=3),
     ],
-    ids=["star of 3", "star of 4", "pentagram", "blot", "grid", "zigzag"],
+    ids=["star of 3", "star of 4", "pentagram", "blot", "grid", "rings", "zigzag"],
 )
 def test_blots_and_scribbles_are(shape):
     assert is_doodle(shape)

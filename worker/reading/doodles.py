@@ -14,7 +14,7 @@ from worker.images.shapes import Shape
 LEAST_HEIGHT = 24  # pixels of a shape that is looked at; in smaller ones, strokes run together
 CLEAR = 128  # ink above this, of 255, belongs to a stroke
 SOLID = 0.59  # of its longer side: a shape with a stroke that is as thick is a blot; 8s have 0.58
-HOLE = 0.05  # of its height: the side of the smallest hole that counts
+HOLE = 0.03  # of its height: the side of the smallest hole that counts; 0.05 before
 MOST_HOLES = 1  # more than two for each digit that it may be
 PER_DIGIT = 1.45  # digits that touch are so many times as high as wide, on average
 MOST_STROKES = 4  # one above the other in a digit; a spiral of three turns has six
