@@ -42,10 +42,12 @@ if TYPE_CHECKING:
 
 VOTERS = 40  # shapes of a turned page that are read to know which of its turns is upright,
 VOTING_PARTS = 100  # and parts of these at most
-OF_ONE_SHAPE = 4  # times as many as of a page: what has more parts is not cut
+# Times as many as of a page, and at most: a shape with more parts is not cut. 15 of MNIST's digits
+# that all touch have 750 to 1,100; with 2,400, one shape of a damaged photo took 1.8 s.
+OF_ONE_SHAPE, MOST_OF_ONE = 4, 1800
 # Shapes of a page: of more, as many as VOTERS tell which turns are worth a look. With 80, noise of
-# 200 x 200 pixels took 3.5 s of the processor, and with 40 noise of 120 x 120 2.3 s.
-CROWDED = 24
+# 200 x 200 pixels took 3.5 s of the processor, with 40 noise of 120 x 120 2.3 s, with 24 2.1 s.
+CROWDED = 16
 READABLE_BY_SAMPLE = 0.5  # how clear that sample is, turned: half as clear as of a page of digits
 # The share of what looks struck out that is, on benchmarks.complaints (between, seed 1).
 STRUCK_OUT = 0.95
@@ -326,7 +328,7 @@ def _candidates(page: Page, read: Iterator[Probabilities], most: int) -> list[li
     found, left = [], most
     for line in page.lines:
         rows = np.stack([next(read) for _ in line])
-        found.append(candidates(line, rows, left, OF_ONE_SHAPE * most))
+        found.append(candidates(line, rows, left, min(OF_ONE_SHAPE * most, MOST_OF_ONE)))
         left -= sum(one.probabilities is None for one in found[-1])
     return found
 
