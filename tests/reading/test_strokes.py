@@ -9,6 +9,8 @@ import pytest
 from tests.images.test_strokes import drawn
 from tests.pictures import png
 from worker.images.finding import Glyph, normalize
+from worker.images.lone_lines import without_lone_lines
+from worker.images.shapes import Line, Shape
 from worker.reading.reading import read_again, read_images
 from worker.reading.strokes import adjust_for_strokes
 
@@ -92,6 +94,17 @@ def test_a_hair_on_an_empty_scan_is_read_as_nothing(engine, scale, angle, length
     way = np.sin(np.radians(angle)) * pixels * height / width, np.cos(np.radians(angle)) * pixels
     ends = 0.6, 0.4, 0.6 + way[0], 0.4 - way[1]
     assert texts(engine, [page((*ends, 0.0005), size=(height, width))]) == [""]
+
+
+def test_the_ragged_edge_of_a_shadow_is_no_digit_beside_a_line():
+    """It fills little of what lies between its own edges."""
+    edge, line = np.zeros((460, 60), np.uint8), np.zeros((460, 60), np.uint8)
+    for x in (40, 46):
+        cv2.line(edge, (x, 0), (x - 30, 459), 255, 1)
+    cv2.line(line, (40, 0), (10, 459), 255, 7)
+    shapes = Line([Shape(20, 300, edge), Shape(300, 300, line)])
+    left = without_lone_lines([shapes], (1200, 800), False, lambda shape: shape.ink)
+    assert [shape for line in left for shape in line] == []
 
 
 def test_a_1_alone_on_a_page_is_read(engine):

@@ -19,7 +19,8 @@ COARSE = 16  # pixels: in an image no larger, lines are too coarse to differ fro
 MOST = 40  # shapes of an image in which there are lone lines
 BROAD = 0.15  # of its length squared: a shape with more ink is no line
 UNEVEN = 0.08  # of its length: how far the edges of a line are off at most
-SOLID = 0.5  # of what lies between its edges: a line fills at least
+SOLID = 0.5  # of what lies between its edges: a line fills at least,
+HAIR = 0.012  # unless it is no thicker than this share of its length, as the edge of a shadow is
 LIKE = (0.5, 1.6)  # of a stroke's length: how high the digits are that it may belong to
 # The thickness of a lone stroke as a share of its length: the median, and the spread of its
 # logarithm. Those of 1s are 0.12 and 0.28 in MNIST, and 0.08 and 0.24 on pages that hold a small
@@ -73,7 +74,9 @@ def _may_be_line(shape: Shape) -> bool:
     if np.count_nonzero(shape.ink >= CLEAR) > BROAD * max(shape.height, shape.width) ** 2:
         return False
     stroke = stroke_of(shape.ink)
-    return stroke is not None and stroke.uneven <= UNEVEN and stroke.filled >= SOLID
+    if stroke is None or stroke.uneven > UNEVEN:
+        return False
+    return stroke.filled >= SOLID or stroke.thick <= HAIR * stroke.length
 
 
 def _is_like(other: Shape, stroke: Shape) -> bool:
