@@ -10,17 +10,19 @@ import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, BinaryIO, cast
 
 from a2wsgi import WSGIMiddleware
 from django.conf import settings
 from django.http import HttpResponse, HttpResponsePermanentRedirect
+from django.urls import Resolver404, resolve
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 from webapp.wsgi import application as wsgi_application  # sets Django up
 
-from digits import addresses  # isort: skip
+from digits import addresses, tracing  # isort: skip
 from digits.middleware import CONTENT_SECURITY_POLICY  # isort: skip
 from webapp.programs import Programs, Scope, Send, ShortWay  # isort: skip
 
@@ -165,4 +167,28 @@ def in_chunks(body: BinaryIO) -> Receive:
     return receive
 
 
-application = Application()
+def traced(app: Any) -> Any:
+    """Return an ASGI application whose requests have traces, if these are wanted."""
+    if not settings.TRACING:
+        return app
+    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+
+    tracing.start("web")
+    return OpenTelemetryMiddleware(
+        app,
+        excluded_urls="/health/,/static/,/metrics",
+        exclude_spans=["receive", "send"],
+        server_request_hook=_name,
+    )
+
+
+def _name(span: Any, scope: Scope) -> None:
+    """Name the span of a request by the route of its address, which has no ids in it."""
+    path = below_prefix(scope)["path"]
+    with suppress(Resolver404):
+        route = f"/{resolve(path if path.endswith('/') else f'{path}/').route}"
+        span.update_name(f"{scope['method']} {route}")
+        span.set_attribute("http.route", route)
+
+
+application = traced(Application())

@@ -160,6 +160,20 @@ def sync_less(connection: Any, **_: Any) -> None:
 
 
 @signals.worker_process_init.connect
+def begin_to_trace(**_: Any) -> None:
+    from digits import tracing
+
+    tracing.start("worker")
+
+
+@signals.worker_process_shutdown.connect
+def send_the_last_traces(**_: Any) -> None:
+    from digits import tracing
+
+    tracing.stop()
+
+
+@signals.worker_process_init.connect
 def load_the_model(**_: Any) -> None:
     """Pin this pool process to its device, and load the active model."""
     from billiard.process import current_process

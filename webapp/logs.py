@@ -7,6 +7,8 @@ from typing import Any
 
 from celery import current_task
 
+from digits import tracing
+
 # A line that ends within an address or a name would let its sender write lines of its own.
 ENDS_OF_LINES = str.maketrans(
     {sign: repr(sign)[1:-1] for sign in "\n\r\v\f\x1b\x1c\x1d\x1e\x85\u2028\u2029"}
@@ -35,30 +37,33 @@ class Object(Line):
     """One JSON object for each message, for programs that collect logs.
 
     Beside what a line says, it has the ids of the rows that the message is about ("upload": 7), the
-    Celery task that it comes from, and of a request the method, path, status, account and address.
+    Celery task that it comes from, of a request the method, path, status, account and address, and
+    the trace that it belongs to.
     """
 
     def format(self, record: logging.LogRecord) -> str:
+        rows = _rows(record)
         fields = {
             "time": self.formatTime(record),
             "level": record.levelname,
             "logger": record.name,
             "process": record.process,
             "message": record.getMessage(),
-            **_rows(record),
+            **{row._meta.model_name: row.pk for row in rows},
             **_task(),
             **_request(record),
         }
+        if trace := tracing.trace_id(rows):
+            fields["trace"] = trace
         if record.exc_info:
             fields["traceback"] = self.formatException(record.exc_info)
         return json.dumps(fields, default=str)  # in ASCII: no sign in it ends a line
 
 
-def _rows(record: logging.LogRecord) -> dict[str, Any]:
-    """Return the ids of the rows that a message names, by their kinds."""
+def _rows(record: logging.LogRecord) -> list[Any]:
+    """Return the rows that a message names."""
     named = record.args if isinstance(record.args, tuple) else ()
-    rows = [one for one in named if hasattr(one, "_meta") and hasattr(one, "pk")]
-    return {one._meta.model_name: one.pk for one in rows}
+    return [one for one in named if hasattr(one, "_meta") and hasattr(one, "pk")]
 
 
 def _task() -> dict[str, Any]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from webapp.errors import start_sentry
 from webapp.local import own_hosts, private_folder, redis_socket, secret_key
 from webapp.values import bounds, bucket, env, issuer, networks, number, one_of, prefix, rate, word
 from worker.reading.devices import ENGINES
@@ -395,6 +396,12 @@ def _not_health(record: logging.LogRecord) -> bool:
     return not path.startswith("/health/")
 
 
+# Errors, sent to Sentry or a server like it; without what people sent, or who they are
+SENTRY_DSN = env.str("SENTRY_DSN", default="")
+if SENTRY_DSN:
+    start_sentry(SENTRY_DSN)
+# OpenTelemetry's own variables say the rest: see digits.tracing.
+TRACING = bool(env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default=""))
 LOG_FORMAT = one_of("LOG_FORMAT", ("text", "json"), "text")
 LOGGING = {
     "version": 1,

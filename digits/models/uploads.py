@@ -171,6 +171,13 @@ class Upload(Charged, Leased):
         default=False, help_text="it has so many pixels that it is read alone, after small ones"
     )
 
+    trace = models.CharField(  # NULL: so that it is added in a moment, however many rows there are  # noqa: DJ001
+        max_length=55,
+        null=True,
+        editable=False,
+        help_text="the context of the trace of its request: see digits.tracing",
+    )
+
     created_at = models.DateTimeField(default=timezone.now)
     started_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from digits.queue import redis
+from worker.reading.spans import Span
 
 logger = logging.getLogger(__name__)
 KEY = "digits:measures"
@@ -46,16 +47,22 @@ def observe(name: str, value: float) -> None:
 
 
 class Stages:
-    """The time that a piece of work takes in each of its stages, one after another."""
+    """The time that a piece of work takes in each of its stages, one after another.
+
+    spans: those that have ended.
+    """
 
     def __init__(self) -> None:
-        self._since = time.monotonic()
+        self.spans: list[Span] = []
+        self._since, self._began = time.monotonic(), time.time_ns()
 
     def ended(self, stage: str) -> float:
         """Count the time since the stage before ended, or since the start; return it."""
         now = time.monotonic()
         seconds, self._since = now - self._since, now
         count("stage_seconds", stage, seconds)
+        start, self._began = self._began, time.time_ns()
+        self.spans.append(Span(stage, start, self._began))
         return seconds
 
 

@@ -101,8 +101,7 @@ def claim_at_once(
         rows: returns what may be claimed, in the order of claiming; called once a limit, so that
             it must always return the same.
         limit: how many at most.
-        load: fields of integers or text to load with the rows; all others are loaded when they are
-            asked for.
+        load: fields to load with the rows; all others are loaded when they are asked for.
         fields: what else to write into each.
     """
     with transaction.atomic(), connection.cursor() as cursor:
@@ -124,7 +123,7 @@ def claim_at_once(
             f" RETURNING {', '.join(column[name] for name in names)}",
             [*values, *params],
         )
-        found = cursor.fetchall()
+        found = statements.loaded([own[name] for name in names], cursor.fetchall())
     claimed = [model.from_db(connection.alias, names, row) for row in found]
     claimed.sort(key=lambda one: one.pk)
     for one in claimed:

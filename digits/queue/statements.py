@@ -153,6 +153,27 @@ def select(
         return found
 
 
+def loaded(
+    fields: "Sequence[models.Field[Any, Any]]", rows: Iterable[Sequence[Any]]
+) -> list[list[Any]]:
+    """Return rows of columns of a database as values of their fields."""
+    columns = [field.get_col(field.model._meta.db_table) for field in fields]
+    converters = [
+        (
+            place,
+            column,
+            [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)],
+        )
+        for place, column in enumerate(columns)
+    ]
+    found = [list(row) for row in rows]
+    for place, column, own in converters:
+        for convert in own:
+            for row in found:
+                row[place] = convert(row[place], column, connection)
+    return found
+
+
 def prepared(fields: "Iterable[models.Field[Any, Any]]", values: Iterable[Any]) -> list[Any]:
     """Return values of fields as the database takes them; that of a foreign key may be a row."""
     (row,) = prepared_rows(fields, [values])

@@ -10,6 +10,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import OperationalError, close_old_connections
 
+from digits import tracing
 from digits.models import Digit, ModelVersion, Prediction, Upload
 from digits.models.uploads import LONGEST_READING, PREVIEW_SIDE, Status, preview_path
 from digits.monitoring import measures
@@ -17,6 +18,7 @@ from digits.pictures import previews
 from digits.queue import clock, keeping, leases, statements
 from digits.tasks import serving
 from digits.uploads import queue
+from worker.reading.spans import noting
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -41,10 +43,14 @@ def work_on_uploads(uploads: list[Upload]) -> None:
         contents = _contents(uploads)
         stages.ended("fetch")
         try:
-            _read(contents, engine, version, stages)
+            with noting() as parts:
+                ended = _read(contents, engine, version, stages)
+            tracing.add_reading(ended, stages.spans, parts)
         except OperationalError as error:
+            tracing.add_reading(contents, stages.spans, parts, error)
             _database_fails(contents, error)
         except Exception as error:
+            tracing.add_reading(contents, stages.spans, parts, error)
             logger.exception("a batch of %d uploads could not be read", len(contents))
             measures.count("errors", "reading", len(contents))
             for upload in contents:
@@ -56,14 +62,15 @@ def _read(
     engine: "Engine",
     version: ModelVersion,
     stages: measures.Stages,
-) -> None:
+) -> list[Upload]:
+    """Read the contents of uploads, and end them; return those that have ended."""
     from worker.reading.reading import read_images
 
     started = clock.now()
     turns = [upload.degrees for upload in contents]
     readings = read_images(engine, list(contents.values()), settings.MAX_PIXELS, turns)
     read = dict(zip(contents, readings, strict=True))
-    seconds = stages.ended("read")
+    seconds = stages.ended(tracing.READ)
     ended = {}
     for upload, reading in read.items():
         try:
@@ -88,6 +95,7 @@ def _read(
     for upload in uploads:
         measures.count("uploads_ended", ended[upload]["status"])
         measures.observe("upload_wait_seconds", (started - upload.created_at).total_seconds())
+    return uploads
 
 
 def _contents(uploads: list[Upload]) -> dict[Upload, bytes]:
@@ -112,6 +120,7 @@ def _content(upload: Upload) -> bytes | None:
             content: bytes = file.read()
             return content
     except FileNotFoundError as error:
+        tracing.add_reading([upload], (), error=error)
         _fail(upload, "The uploaded file is gone from the storage.", error)
     except OSError as error:
         _storage_fails(upload, error)

@@ -60,7 +60,7 @@ def claim_large() -> list[Upload]:
 
 
 def _claim(rows: Callable[[], QuerySet[Upload]], limit: int) -> list[Upload]:
-    loaded = ("file", "is_large", "turn", "degrees")
+    loaded = ("file", "is_large", "turn", "degrees", "created_at", "trace")
     return leases.claim_at_once(rows, limit, loaded, started_at=clock.now())
 
 

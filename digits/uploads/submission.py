@@ -18,7 +18,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import close_old_connections, connection, transaction
 
-from digits import files, quotas
+from digits import files, quotas, tracing
 from digits.accounts.owners import Owner
 from digits.models import Upload
 from digits.models.uploads import Source, upload_path
@@ -132,7 +132,7 @@ def _received(
     fields = owner.fields()
     header: Header | None = getattr(file, "header", None)  # of the check
     is_large = header is not None and header.width * header.height > LARGE
-    fields |= {"sender": owner.sender, "is_large": is_large}
+    fields |= {"sender": owner.sender, "is_large": is_large, "trace": tracing.context()}
     sent = _Sent(Upload(name=name[-200:], source=source, degrees=degrees, **fields))
     if files.is_small(file.size):
         sent.content = _kept_of(file.read())

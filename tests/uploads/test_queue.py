@@ -29,6 +29,16 @@ def test_it_claims_the_oldest_first_and_counts_the_attempt():
     assert queue.claim(3) == []
 
 
+def test_what_is_claimed_has_all_that_a_worker_asks_for(django_assert_num_queries):
+    stored = make_upload(degrees=90, trace="00-1-2-01")
+    (claimed,) = queue.claim(1)
+    with django_assert_num_queries(0):
+        for name in ("file", "degrees", "created_at", "trace", "is_large", "started_at"):
+            getattr(claimed, name)
+    for name in ("file", "degrees", "created_at", "trace", "is_large"):
+        assert getattr(claimed, name) == getattr(stored, name)
+
+
 def test_it_claims_one_that_was_tried_before_alone_and_first():
     make_upload()
     tried = make_upload(attempts=1)

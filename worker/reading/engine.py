@@ -13,6 +13,7 @@ from worker.images.finding import SIZE
 from worker.reading import devices
 from worker.reading.bundle import BUNDLED_MODEL, VERIFIER, ModelError
 from worker.reading.networks import CLASSES, IMAGE, PART, Network
+from worker.reading.spans import span
 
 if TYPE_CHECKING:
     import keras
@@ -98,13 +99,14 @@ class Engine:
         object detection using a boosted cascade of simple features" (2001), for the cascade.
         """
         digits = np.asarray(digits, np.uint8).reshape(-1, SIZE, SIZE)
-        if self.student is None:
-            return self._read_by_the_model(digits)
-        read = self.student(digits[..., None])
-        unsure = np.flatnonzero(~_is_sure(read))
-        if len(unsure):
-            read[unsure] = self._read_by_the_model(digits[unsure])
-        return read
+        with span("network"):
+            if self.student is None:
+                return self._read_by_the_model(digits)
+            read = self.student(digits[..., None])
+            unsure = np.flatnonzero(~_is_sure(read))
+            if len(unsure):
+                read[unsure] = self._read_by_the_model(digits[unsure])
+            return read
 
     def _read_by_the_model(self, digits: Pixels) -> Probabilities:
         read = self.network(digits[..., None])
@@ -134,7 +136,8 @@ class Engine:
         Returns:
             float32, shape (n, 11): of the digits 0 to 9 and, last, of anything else.
         """
-        return self.verifier(parts)
+        with span("verifier"):
+            return self.verifier(parts)
 
     def view_probabilities(self, digits: Pixels) -> Probabilities:
         """Return the outputs of the model for each view of some digits, and of its student.
