@@ -18,12 +18,14 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="upload",
             name="sender",
-            field=models.CharField(blank=True, help_text="while it waits", max_length=32),
+            field=models.CharField(
+                blank=True, db_default="", default="", help_text="while it waits", max_length=32
+            ),
         ),
         migrations.AddField(
             model_name="upload",
             name="turn",
-            field=models.PositiveBigIntegerField(default=0),
+            field=models.PositiveBigIntegerField(db_default=0, default=0),
         ),
         migrations.AddIndex(
             model_name="upload",

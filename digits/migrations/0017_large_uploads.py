@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
             model_name="upload",
             name="is_large",
             field=models.BooleanField(
+                db_default=False,
                 default=False,
                 help_text="it has so many pixels that it is read alone, after small ones",
             ),

@@ -13,14 +13,19 @@ class Migration(migrations.Migration):
             model_name="batch",
             name="layout",
             field=models.JSONField(
-                blank=True, default=dict, help_text="how its rows are read; empty: as before 0.3.0"
+                blank=True,
+                db_default=models.Value({}, models.JSONField()),
+                default=dict,
+                help_text="how its rows are read; empty: as before 0.3.0",
             ),
         ),
         migrations.AddField(
             model_name="batch",
             name="unlabelled",
             field=models.PositiveIntegerField(
-                default=0, help_text="that were read, and have no label where others have"
+                db_default=0,
+                default=0,
+                help_text="that were read, and have no label where others have",
             ),
         ),
         migrations.AlterField(

@@ -62,7 +62,10 @@ class Batch(Charged):
     )
     labelled = models.BooleanField(default=False, help_text="its rows tell their true digits")
     layout = models.JSONField(
-        default=dict, blank=True, help_text="how its rows are read; empty: as before 0.3.0"
+        default=dict,
+        db_default=models.Value({}, models.JSONField()),
+        blank=True,
+        help_text="how its rows are read; empty: as before 0.3.0",
     )
 
     status = models.CharField(
@@ -73,7 +76,7 @@ class Batch(Charged):
     bad = models.PositiveIntegerField(default=0, help_text="that could not be read")
     right = models.PositiveIntegerField(default=0, help_text="whose answer is their true digit")
     unlabelled = models.PositiveIntegerField(
-        default=0, help_text="that were read, and have no label where others have"
+        default=0, db_default=0, help_text="that were read, and have no label where others have"
     )
     confusion = models.JSONField(
         default=list, blank=True, help_text="a row for each true digit, a column for what was read"

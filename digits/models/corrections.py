@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 NOT_A_DIGIT = 10  # the label of images without a digit, as the models' eleventh class
@@ -31,12 +32,21 @@ class Correction(models.Model):
     )
     visitor = models.CharField("browser session", max_length=32, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
-    trust = models.CharField("word of", max_length=10, choices=Trust.choices, default=Trust.VISITOR)
+    trust = models.CharField(
+        "word of",
+        max_length=10,
+        choices=Trust.choices,
+        default=Trust.VISITOR,
+        db_default=Trust.VISITOR,
+    )
     is_current = models.BooleanField(
-        "is the label", default=False, help_text="whether it is the digit's label now"
+        "is the label",
+        default=False,
+        db_default=False,
+        help_text="whether it is the digit's label now",
     )
     counts_since = models.DateTimeField(
-        default=timezone.now, help_text="when it became the label, or trusted"
+        default=timezone.now, db_default=Now(), help_text="when it became the label, or trusted"
     )
     withdrawn_at = models.DateTimeField(
         null=True, blank=True, help_text="when staff withdrew all that this person had said"

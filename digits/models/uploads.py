@@ -159,8 +159,11 @@ class Upload(Charged, Leased):
 
     # Uploads of the same turn are read in the order in which they came; each of a sender that waits
     # has a later turn than the one before, so that nobody's many hold up another's one.
-    sender = models.CharField(max_length=32, blank=True, help_text="while it waits")
-    turn = models.PositiveBigIntegerField(default=0)
+    # What is new since a release has a default of the database's, too: see CONTRIBUTING.md.
+    sender = models.CharField(
+        max_length=32, blank=True, default="", db_default="", help_text="while it waits"
+    )
+    turn = models.PositiveBigIntegerField(default=0, db_default=0)
     degrees = models.PositiveSmallIntegerField(
         "turned by",
         null=True,
@@ -168,7 +171,9 @@ class Upload(Charged, Leased):
         help_text="degrees, clockwise, that a person had it turned by; empty: as it is read best",
     )
     is_large = models.BooleanField(
-        default=False, help_text="it has so many pixels that it is read alone, after small ones"
+        default=False,
+        db_default=False,
+        help_text="it has so many pixels that it is read alone, after small ones",
     )
 
     trace = models.CharField(  # NULL: so that it is added in a moment, however many rows there are  # noqa: DJ001

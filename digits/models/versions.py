@@ -39,12 +39,20 @@ class ModelVersion(models.Model):
     file = models.FileField(upload_to=model_path, max_length=200)
     sha256 = models.CharField("SHA-256", max_length=64)
     metrics = models.JSONField(default=dict, blank=True)
-    warning = models.CharField(max_length=200, blank=True, help_text="see digits.versions.warnings")
+    warning = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text="see digits.versions.warnings",
+    )
     parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True)
     note = models.CharField(max_length=200, blank=True)
     is_active = models.BooleanField("active", default=False)
     withdrawn_corrections = models.PositiveIntegerField(
-        default=0, help_text="of those that it was trained on or judged by, how many are withdrawn"
+        default=0,
+        db_default=0,
+        help_text="of those that it was trained on or judged by, how many are withdrawn",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
