@@ -24,6 +24,11 @@ CELERY = ["-m", "celery", "--quiet", "--app=webapp"]
 WORDS = ["worker", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
 CLASSIFY = [*CELERY, *WORDS, "--queues=classify", "--concurrency=1"]
 SWEEPS = [*CELERY, *WORDS, "--queues=train,maintenance", "--pool=threads", "--concurrency=4"]
+TOKEN = """
+from django.contrib.auth import get_user_model
+from digits.accounts import tokens
+print(tokens.make(get_user_model().objects.create_user("ann"), "rolling")[1])
+"""
 RESULT = """
 import json
 from collections import Counter
@@ -63,10 +68,17 @@ class Fleet:
         self.folder, self.release, self.settings = folder, release, settings
         self.processes = []
 
-    def run(self, root, *words: str) -> None:
-        subprocess.run(
-            [sys.executable, *words], cwd=root, env=environment(**self.settings), check=True
+    def run(self, root, *words: str) -> str:
+        """Run a command to its end; return what it prints."""
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=root,
+            env=environment(**self.settings),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
         )
+        return done.stdout.strip()
 
     def start(self, root, *words: str, **settings) -> subprocess.Popen:
         with (self.folder / "log").open("a") as log:
@@ -112,8 +124,9 @@ class Fleet:
 class Senders:
     """Send so many uploads a second to the web servers that are in `urls`, in turn."""
 
-    def __init__(self, mnist, url: str):
+    def __init__(self, mnist, url: str, token: str):
         self.mnist, self.urls = mnist, [url]
+        self.headers = {"Authorization": f"Bearer {token}"}
         self.refused: list[str] = []
         self.sent, self.under_way = 0, 0
         self._is_over, self._turns = threading.Event(), itertools.count()
@@ -126,11 +139,12 @@ class Senders:
             url = self.urls[next(self._turns) % len(self.urls)]
         try:
             answer = requests.post(
-                f"{url}/mnist/classify",
+                f"{url}/api/v1/uploads/",
                 files={"file": (name, mnist_png(self.mnist, index))},
+                headers=self.headers,
                 timeout=60,
             )
-            if not answer.text.startswith("Predicted number for input image: "):
+            if answer.status_code not in (201, 202):
                 self.refused.append(f"{url}: {answer.status_code} {answer.text[:200]}")
         except requests.RequestException as error:
             self.refused.append(f"{url}: {error}")
@@ -162,7 +176,7 @@ def test_nothing_is_refused_lost_or_read_twice_while_a_site_is_updated(release, 
             "REDIS_URL": redis_url,
             "DATA_DIR": tmp_path / "data",
             "SECRET_KEY": "the same of both releases, and fifty characters long",
-            "API_ANONYMOUS_RATE": "100000/minute",
+            "API_RATE": "100000/minute",
             "LEASE_SECONDS": 10,
             "SWEEP_SECONDS": 2,
         }
@@ -171,7 +185,8 @@ def test_nothing_is_refused_lost_or_read_twice_while_a_site_is_updated(release, 
             old_worker = fleet.start(release, *CLASSIFY, "--hostname=classify@old")
             old_web, old_url = fleet.web(release)
             eventually(lambda: requests.get(f"{old_url}/health/ready", timeout=40).ok, 120)
-            with Senders(mnist, old_url) as senders:
+            token = fleet.run(release, "manage.py", "shell", "-c", TOKEN).splitlines()[-1]
+            with Senders(mnist, old_url, token) as senders:
                 time.sleep(5)
                 fleet.run(ROOT, "manage.py", "migrate", "--verbosity=0")
                 time.sleep(5)
