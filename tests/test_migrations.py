@@ -19,7 +19,6 @@ HARMLESS = {
 }
 CODE = """
 import json
-from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 loader = MigrationLoader(connection)

@@ -1,5 +1,7 @@
 """Errors, sent to Sentry or a server like it."""
 
+from django.core.exceptions import ImproperlyConfigured
+
 import digits
 
 
@@ -12,7 +14,6 @@ def start_sentry(dsn: str) -> None:
         ImproperlyConfigured: dsn is no address of such a server.
     """
     import sentry_sdk
-    from django.core.exceptions import ImproperlyConfigured
     from sentry_sdk.utils import BadDsn
 
     try:

@@ -157,18 +157,10 @@ def loaded(
     fields: "Sequence[models.Field[Any, Any]]", rows: Iterable[Sequence[Any]]
 ) -> list[list[Any]]:
     """Return rows of columns of a database as values of their fields."""
-    columns = [field.get_col(field.model._meta.db_table) for field in fields]
-    converters = [
-        (
-            place,
-            column,
-            [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)],
-        )
-        for place, column in enumerate(columns)
-    ]
     found = [list(row) for row in rows]
-    for place, column, own in converters:
-        for convert in own:
+    for place, column in enumerate(field.cached_col for field in fields):
+        of_database = connection.ops.get_db_converters(column)
+        for convert in (*of_database, *column.get_db_converters(connection)):
             for row in found:
                 row[place] = convert(row[place], column, connection)
     return found

@@ -81,6 +81,7 @@ class Engine:
         """What computes the model: "openvino" or "tensorflow"."""
         return self.network.runtime
 
+    @span("network")
     def predict(self, digits: Pixels) -> Probabilities:
         """Return the probabilities of 0 to 9 and, last, of "not a digit", for each image.
 
@@ -99,14 +100,13 @@ class Engine:
         object detection using a boosted cascade of simple features" (2001), for the cascade.
         """
         digits = np.asarray(digits, np.uint8).reshape(-1, SIZE, SIZE)
-        with span("network"):
-            if self.student is None:
-                return self._read_by_the_model(digits)
-            read = self.student(digits[..., None])
-            unsure = np.flatnonzero(~_is_sure(read))
-            if len(unsure):
-                read[unsure] = self._read_by_the_model(digits[unsure])
-            return read
+        if self.student is None:
+            return self._read_by_the_model(digits)
+        read = self.student(digits[..., None])
+        unsure = np.flatnonzero(~_is_sure(read))
+        if len(unsure):
+            read[unsure] = self._read_by_the_model(digits[unsure])
+        return read
 
     def _read_by_the_model(self, digits: Pixels) -> Probabilities:
         read = self.network(digits[..., None])
@@ -127,6 +127,7 @@ class Engine:
             return np.zeros(len(digits), bool)
         return _is_sure(self.student(digits[..., None]))
 
+    @span("verifier")
     def verify(self, parts: Pixels) -> Probabilities:
         """Return the probabilities that a part of a shape is one whole digit, seen in context.
 
@@ -136,8 +137,7 @@ class Engine:
         Returns:
             float32, shape (n, 11): of the digits 0 to 9 and, last, of anything else.
         """
-        with span("verifier"):
-            return self.verifier(parts)
+        return self.verifier(parts)
 
     def view_probabilities(self, digits: Pixels) -> Probabilities:
         """Return the outputs of the model for each view of some digits, and of its student.
